@@ -1,0 +1,69 @@
+# `make help` lists the targets. Everything is built below this folder; nothing is installed system-wide.
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+CARGO_TARGET_DIR ?= $(CURDIR)/prover/target
+export CARGO_TARGET_DIR
+
+DEV_TOOLS := maturin mypy ruff pytest pytest-aiohttp pytest-asyncio pytest-timeout hypothesis scikit-learn py_ecc matplotlib
+RUST_SOURCES := prover/Cargo.toml prover/Cargo.lock $(shell find prover/crates -name '*.rs' -o -name Cargo.toml)
+
+.DEFAULT_GOAL := help
+.PHONY: help setup native demo test test-rust test-python test-contracts lint format contracts abi docs bench bench-quick clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
+
+setup: $(VENV)/.ready native ## virtual environment, dependencies, native build
+
+$(VENV)/.python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "error: Python >= 3.11 is needed ($$($(PYTHON) --version)). Set PYTHON=/path/to/python3."; exit 1; }
+	@command -v cargo >/dev/null || { echo "error: a Rust toolchain is needed (cargo was not found on PATH)."; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+# The two distributions are installed in place; the native module has a rule of its own, so that Python edits need no rebuild.
+$(VENV)/.ready: $(VENV)/.python constraints.txt prover/pyproject.toml node/pyproject.toml
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt $(DEV_TOOLS)
+	cd prover && ../$(BIN)/maturin develop --release --quiet --skip-install
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt --no-build-isolation -e prover -e node
+	@touch $@ $(VENV)/.native
+
+native: $(VENV)/.native ## build the native module (release)
+
+$(VENV)/.native: $(VENV)/.ready $(RUST_SOURCES)
+	cd prover && ../$(BIN)/maturin develop --release --quiet --skip-install
+	@touch $@
+
+demo: setup ## the main job end to end on the embedded chain
+	$(BIN)/assay demo
+
+test: lint test-rust test-python test-contracts ## set up and pass every test
+
+test-rust: ## the prover core's tests
+	cd prover && cargo test --workspace --locked --quiet
+
+test-python: setup ## unit, integration, end-to-end and soundness tests
+	$(BIN)/pytest
+
+test-contracts: ## forge tests, gas snapshots, generated files
+	contracts/scripts/check.sh
+
+lint: setup ## formatters, linters and types
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy prover/src node/src
+	cd prover && cargo fmt --all --check && cargo clippy --workspace --all-targets --locked --quiet -- -D warnings
+
+format: setup ## rewrite the sources in the project's format
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+	cd prover && cargo fmt --all
+
+contracts: ## compile the contracts and refresh the checked-in ABI (needs Node >= 20)
+	contracts/scripts/export_abi.sh
+
+clean: ## remove everything that was built
+	rm -rf build $(VENV) prover/target contracts/out contracts/cache contracts/node_modules
