@@ -1,0 +1,52 @@
+"""What can go wrong, as one tree::
+
+AssayProverError
+├── ModelError            the ONNX file is corrupt, dynamic, or holds NaN or infinite numbers
+│   └── UnsupportedModel  a node this compiler cannot lower (names the node, its operator and what is supported)
+├── QuantisationError     no exact integer form within 62 bits
+├── InputError            a sample of the wrong shape, NaN, or outside the declared range
+├── BundleError           a bundle that is missing, damaged, stale or of another version
+└── ProverError           the native core's own errors (see assay_prover.groth16)
+    ├── InvalidProof · InvalidKey · InvalidWitness · InvalidInput · Cancelled
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+
+class AssayProverError(Exception):
+    """Base of every error this library raises on purpose."""
+
+
+class ModelError(AssayProverError):
+    """The model file cannot be used as it is."""
+
+
+class UnsupportedModel(ModelError):
+    """A node that the compiler cannot lower.
+
+    Attributes:
+        node: the node's name, or its first output's name where the file gives none.
+        operator: the ONNX operator.
+        supported: operators that compile.
+    """
+
+    def __init__(self, node: str, operator: str, reason: str, supported: Iterable[str] = ()) -> None:
+        self.node = node
+        self.operator = operator
+        self.supported = tuple(sorted(supported))
+        listed = f"; supported operators: {', '.join(self.supported)}" if self.supported else ""
+        super().__init__(f"node {node!r} ({operator}): {reason}{listed}")
+
+
+class QuantisationError(AssayProverError):
+    """The network has no exact integer form within the 62 bits that the circuit's arithmetic allows."""
+
+
+class InputError(AssayProverError):
+    """A sample does not fit the model's declared input."""
+
+
+class BundleError(AssayProverError):
+    """A bundle directory is missing, damaged, stale, or written by another version."""

@@ -1,0 +1,31 @@
+"""The bit-exact integer reference of a quantised network.
+
+Plain numpy int64, no field arithmetic: what `IntegerGraph.run` answers is, bit for bit, what the circuit constrains. Anyone
+can recompute a proven answer with this package alone.
+"""
+
+from assay_prover.reference.conv import Conv
+from assay_prover.reference.graph import IntegerGraph, Op
+from assay_prover.reference.maps import Dense, Gather, LinearMap, Scale, Sparse
+from assay_prover.reference.ops import Affine, ArgMax, MatMul, Multiply, ReduceMax, Requantise, Table
+from assay_prover.reference.tensor import LIMIT, Tensor
+
+__all__ = [
+    "LIMIT",
+    "Affine",
+    "ArgMax",
+    "Conv",
+    "Dense",
+    "Gather",
+    "IntegerGraph",
+    "LinearMap",
+    "MatMul",
+    "Multiply",
+    "Op",
+    "ReduceMax",
+    "Requantise",
+    "Scale",
+    "Sparse",
+    "Table",
+    "Tensor",
+]

@@ -1,0 +1,156 @@
+"""Convolution of any spatial rank as a linear map."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from math import prod
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from assay_prover.reference.exact import ExactMatrix
+from assay_prover.reference.maps import LinearMap
+from assay_prover.reference.tensor import Int64Array
+
+
+def window_index(
+    shape: tuple[int, ...],
+    kernel: tuple[int, ...],
+    strides: tuple[int, ...],
+    pads: tuple[int, ...],
+    dilations: tuple[int, ...],
+    ceil_mode: bool = False,
+) -> tuple[NDArray[np.int64], tuple[int, ...]]:
+    """Flat indices of every window over one channel of spatial `shape`; -1 where a window meets padding.
+
+    `pads` is ONNX's: all begins, then all ends. Returns `(index[prod(out), prod(kernel)], out)`. With `ceil_mode` a window may
+    hang over the end, but, as in ONNX, none starts in the end padding.
+    """
+    rank = len(shape)
+    per_axis: list[NDArray[np.int64]] = []
+    out: list[int] = []
+    for axis in range(rank):
+        begin, end = pads[axis], pads[rank + axis]
+        span = shape[axis] + begin + end - (dilations[axis] * (kernel[axis] - 1) + 1)
+        if span < 0 and not ceil_mode:
+            raise ValueError(f"kernel does not fit the padded input on spatial axis {axis}")
+        count = (-(-span // strides[axis]) if ceil_mode else span // strides[axis]) + 1
+        if ceil_mode and (count - 1) * strides[axis] >= shape[axis] + begin:
+            count -= 1
+        position = (
+            np.arange(count)[:, None] * strides[axis]
+            + np.arange(kernel[axis])[None] * dilations[axis]
+            - begin
+        )
+        per_axis.append(np.where((position >= 0) & (position < shape[axis]), position, -1))
+        out.append(count)
+    index = np.zeros([1] * (2 * rank), dtype=np.int64)
+    missing = np.zeros([1] * (2 * rank), dtype=bool)
+    for axis, position in enumerate(per_axis):
+        view = [1] * (2 * rank)
+        view[axis], view[rank + axis] = position.shape
+        placed = position.reshape(view)
+        index = index * shape[axis] + placed
+        missing = missing | (placed < 0)
+    flat = np.where(missing, -1, index)
+    return flat.reshape(prod(out), prod(kernel)), tuple(out)
+
+
+@dataclass(frozen=True, eq=False)
+class Conv(LinearMap):
+    """ONNX Conv without bias: `weight[O, I/groups, *kernel]` over `in_shape = (I, *spatial)`, giving `(O, *out)`."""
+
+    weight: Int64Array = field(repr=False)
+    strides: tuple[int, ...]
+    pads: tuple[int, ...]
+    dilations: tuple[int, ...]
+    groups: int
+    in_shape: tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        """Check that the parts fit together."""
+        rank = len(self.in_shape) - 1
+        if self.weight.dtype != np.int64:
+            raise TypeError(f"weight must be int64, got {self.weight.dtype}")
+        if (
+            self.weight.ndim != rank + 2
+            or not len(self.strides) == len(self.dilations) == rank == len(self.pads) // 2
+        ):
+            raise ValueError("convolution attributes disagree about the number of spatial axes")
+        if self.weight.shape[1] * self.groups != self.in_shape[0] or self.weight.shape[0] % self.groups:
+            raise ValueError("convolution channels do not fit the groups")
+
+    @cached_property
+    def _windows(self) -> tuple[NDArray[np.int64], tuple[int, ...]]:
+        return window_index(self.in_shape[1:], self.weight.shape[2:], self.strides, self.pads, self.dilations)
+
+    @property
+    def out_shape(self) -> tuple[int, ...]:
+        """(O, *out)."""
+        return (int(self.weight.shape[0]), *self._windows[1])
+
+    @property
+    def n_in(self) -> int:
+        """Elements of the input."""
+        return prod(self.in_shape)
+
+    @property
+    def n_out(self) -> int:
+        """Elements of the output."""
+        return prod(self.out_shape)
+
+    @cached_property
+    def _matrices(self) -> list[ExactMatrix]:
+        per_group = self.weight.reshape(self.groups, self.weight.shape[0] // self.groups, -1)
+        return [ExactMatrix(np.ascontiguousarray(part)) for part in per_group]
+
+    def apply(self, values: Int64Array) -> Int64Array:
+        """Windows gathered once, then one exact matrix product a group."""
+        index, out = self._windows
+        batch, channels = values.shape[0], self.in_shape[0]
+        # one zero column at the end, which index -1 picks
+        padded = np.zeros((batch, channels, prod(self.in_shape[1:]) + 1), dtype=np.int64)
+        padded[:, :, :-1] = values.reshape(batch, channels, -1)
+        per_group = channels // self.groups
+        result = np.empty((batch, self.weight.shape[0], prod(out)), dtype=np.int64)
+        step = self.weight.shape[0] // self.groups
+        for group, matrix in enumerate(self._matrices):
+            taken = padded[:, group * per_group : (group + 1) * per_group][:, :, index]
+            columns = taken.transpose(0, 2, 1, 3).reshape(batch, index.shape[0], -1)
+            result[:, group * step : (group + 1) * step] = matrix.apply(columns).transpose(0, 2, 1)
+        return result.reshape(batch, -1)
+
+    def csr(self) -> sp.csr_array:
+        """Every window of every output channel as a row; padding leaves no entry."""
+        index, _ = self._windows
+        positions, taps = index.shape
+        spatial = prod(self.in_shape[1:])
+        per_group = self.in_shape[0] // self.groups
+        channel = np.arange(per_group)[None, :, None] * spatial
+        present = np.broadcast_to((index >= 0)[:, None, :], (positions, per_group, taps))
+        local = (channel + index[:, None, :])[present]
+        indptr_one = np.concatenate([[0], np.cumsum(present.reshape(positions, -1).sum(axis=1))])
+        out_channels = self.weight.shape[0]
+        data = np.empty((out_channels, local.size), dtype=np.int64)
+        columns = np.empty((out_channels, local.size), dtype=np.int64)
+        step = out_channels // self.groups
+        for o in range(out_channels):
+            data[o] = np.broadcast_to(self.weight[o].reshape(1, per_group, taps), present.shape)[present]
+            columns[o] = local + (o // step) * per_group * spatial
+        indptr = np.concatenate(
+            [[0], (indptr_one[1:] + np.arange(out_channels)[:, None] * local.size).ravel()]
+        )
+        matrix = sp.csr_array((data.ravel(), columns.ravel(), indptr), shape=(self.n_out, self.n_in))
+        matrix.eliminate_zeros()
+        matrix.sort_indices()
+        return matrix
+
+    def row_norm(self) -> int:
+        """Largest |kernel|_1 of an output channel."""
+        return int(np.abs(self.weight).reshape(self.weight.shape[0], -1).sum(axis=1).max(initial=0))
+
+    def absolute(self) -> Conv:
+        """|weight| with the same geometry."""
+        return Conv(np.abs(self.weight), self.strides, self.pads, self.dilations, self.groups, self.in_shape)

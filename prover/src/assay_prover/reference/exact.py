@@ -1,0 +1,39 @@
+"""Exact integer matrix products at BLAS speed.
+
+numpy has no BLAS for int64. Below 2^53 every integer is a float64 and every partial sum of a product is exact in any order, so
+the product runs in dgemm when `max_row |W|_1 * max |x|` stays below 2^53, and in int64 otherwise. About 10x on a 1M-weight layer.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from assay_prover.reference.tensor import Int64Array
+
+FLOAT_EXACT = 1 << 53
+
+
+class ExactMatrix:
+    """A constant int64 matrix `[rows, cols]` multiplied from the left: `apply(x[..., cols]) -> [..., rows]`."""
+
+    def __init__(self, weight: Int64Array) -> None:
+        self.weight = weight
+
+    @cached_property
+    def _row_norm(self) -> float:
+        # float64 sum: relative error below 2^-40 for any realistic row, covered by the factor two at the comparison
+        return float(np.abs(self.weight).sum(axis=1, dtype=np.float64).max()) if self.weight.size else 0.0
+
+    @cached_property
+    def _transposed_float(self) -> NDArray[np.float64]:
+        return np.asfortranarray(self.weight.T.astype(np.float64))
+
+    def apply(self, values: Int64Array) -> Int64Array:
+        """Exact `values @ weight.T`; the caller's interval analysis guarantees that the result fits int64."""
+        largest = float(np.abs(values).max()) if values.size else 0.0
+        if self._row_norm * largest * 2 < FLOAT_EXACT:
+            return (values.astype(np.float64) @ self._transposed_float).astype(np.int64)
+        return np.asarray(values @ self.weight.T, dtype=np.int64)

@@ -1,0 +1,97 @@
+"""A quantised network as a list of integer operations."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+
+from assay_prover.errors import InputError
+from assay_prover.reference.tensor import Int64Array, Tensor
+
+
+class Op(Protocol):
+    """What every operation offers; see `assay_prover.reference.ops`."""
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """Names of the tensors read."""
+
+    @property
+    def output(self) -> str:
+        """Name of the tensor written."""
+
+    def evaluate(self, *values: Int64Array) -> Int64Array:
+        """Exact integers, `[batch, *shape]` each."""
+
+    def infer(self, *inputs: Tensor) -> Tensor:
+        """Shape and worst case of the result."""
+
+
+class IntegerGraph:
+    """Operations in execution order, from bounded integer inputs to one output.
+
+    Construction runs the interval analysis: `tensors[name]` has the shape and the worst case of every tensor for every input
+    within its declared range, below 62 bits each.
+
+    Raises:
+        ValueError: a name read before it is written, or written twice; shapes that do not fit.
+        QuantisationError: a worst case of 62 bits or more.
+    """
+
+    def __init__(self, inputs: Sequence[Tensor], ops: Sequence[Op], output: str) -> None:
+        self.inputs = tuple(inputs)
+        self.ops = tuple(ops)
+        self.output = output
+        self.tensors: dict[str, Tensor] = {}
+        for tensor in self.inputs:
+            self._define(tensor)
+        for op in self.ops:
+            missing = [name for name in op.inputs if name not in self.tensors]
+            if missing:
+                raise ValueError(f"{op.output!r} reads {missing[0]!r} before it is written")
+            self._define(op.infer(*(self.tensors[name] for name in op.inputs)))
+        if output not in self.tensors:
+            raise ValueError(f"output {output!r} is never written")
+
+    def _define(self, tensor: Tensor) -> None:
+        if tensor.name in self.tensors:
+            raise ValueError(f"tensor {tensor.name!r} is written twice")
+        self.tensors[tensor.name] = tensor
+
+    @property
+    def input(self) -> Tensor:
+        """The input of a network that has one."""
+        (only,) = self.inputs
+        return only
+
+    @property
+    def result(self) -> Tensor:
+        """The output tensor."""
+        return self.tensors[self.output]
+
+    def run(self, *values: Int64Array) -> dict[str, Int64Array]:
+        """Evaluate a batch: one int64 array `[batch, *shape]` for each input; every tensor by name.
+
+        Raises:
+            InputError: not integers, a wrong shape, or a value outside the input's declared range.
+        """
+        if len(values) != len(self.inputs):
+            raise InputError(f"the network takes {len(self.inputs)} inputs, got {len(values)}")
+        known: dict[str, Int64Array] = {}
+        for tensor, value in zip(self.inputs, values, strict=True):
+            array = np.asarray(value)
+            if array.dtype.kind not in "iu" or array.shape[1:] != tensor.shape:
+                raise InputError(
+                    f"input {tensor.name!r} must be integers [batch, {tensor.shape}], got {array.dtype} {array.shape}"
+                )
+            array = array.astype(np.int64)
+            if ((array < tensor.lo) | (array > tensor.hi)).any():
+                raise InputError(
+                    f"input {tensor.name!r} leaves its declared range [{tensor.min}, {tensor.max}]"
+                )
+            known[tensor.name] = array
+        for op in self.ops:
+            known[op.output] = op.evaluate(*(known[name] for name in op.inputs))
+        return known

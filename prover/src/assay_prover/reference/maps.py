@@ -1,0 +1,244 @@
+"""Linear maps with constant integer coefficients: `Dense`, `Sparse`, `Gather`, `Scale` (and `Conv` beside this file).
+
+Each maps `[batch, n_in] -> [batch, n_out]`, flattened row-major, and writes itself as a sparse matrix for the circuit. In a
+circuit they cost no constraints: constants are coefficients of linear combinations.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+import scipy.sparse as sp
+
+from assay_prover.errors import QuantisationError
+from assay_prover.reference.exact import ExactMatrix
+from assay_prover.reference.tensor import LIMIT, Int64Array
+
+
+class LinearMap(ABC):
+    """y = M x over the integers."""
+
+    @property
+    @abstractmethod
+    def n_in(self) -> int:
+        """Columns of M."""
+
+    @property
+    @abstractmethod
+    def n_out(self) -> int:
+        """Rows of M."""
+
+    @abstractmethod
+    def apply(self, values: Int64Array) -> Int64Array:
+        """M x for a batch: `[batch, n_in] -> [batch, n_out]`."""
+
+    @abstractmethod
+    def csr(self) -> sp.csr_array:
+        """M as int64 CSR, `[n_out, n_in]`, column indices sorted within rows, no explicit zeros."""
+
+    @abstractmethod
+    def absolute(self) -> LinearMap:
+        """|M|, elementwise."""
+
+    @abstractmethod
+    def row_norm(self) -> int:
+        """Largest sum of |coefficients| of a row."""
+
+    def bounds(self, lo: Int64Array, hi: Int64Array) -> tuple[Int64Array, Int64Array]:
+        """Exact worst case over the box `lo <= x <= hi` (flat arrays): M centre -+ |M| radius.
+
+        Raises:
+            QuantisationError: when the largest row of |M| times the largest |x| reaches 61 bits; below that every sum and
+                difference in the analysis is exact in int64.
+        """
+        largest = int(max(np.abs(lo).max(initial=0), np.abs(hi).max(initial=0)))
+        if self.row_norm() * largest >= LIMIT // 2:
+            raise QuantisationError("a linear layer's worst case exceeds 61 bits")
+        width = hi - lo
+        base = self.apply(lo[None])[0]
+        signed = self.apply(width[None])[0]
+        spread = self.absolute().apply(width[None])[0]
+        # M lo + (M w - |M| w)/2 takes each negative coefficient at hi; the parities are equal, so halving is exact
+        return base + (signed - spread) // 2, base + (signed + spread) // 2
+
+
+def _check_int64(array: Int64Array, what: str) -> None:
+    if array.dtype != np.int64:
+        raise TypeError(f"{what} must be int64, got {array.dtype}")
+
+
+@dataclass(frozen=True, eq=False)
+class Dense(LinearMap):
+    """A full matrix, `weight[out, in]`."""
+
+    weight: Int64Array = field(repr=False)
+
+    def __post_init__(self) -> None:
+        """Check the type."""
+        _check_int64(self.weight, "weight")
+
+    @property
+    def n_in(self) -> int:
+        """Columns."""
+        return int(self.weight.shape[1])
+
+    @property
+    def n_out(self) -> int:
+        """Rows."""
+        return int(self.weight.shape[0])
+
+    @cached_property
+    def _exact(self) -> ExactMatrix:
+        return ExactMatrix(self.weight)
+
+    def apply(self, values: Int64Array) -> Int64Array:
+        """W x."""
+        return self._exact.apply(values)
+
+    def csr(self) -> sp.csr_array:
+        """W without its zeros."""
+        return sp.csr_array(self.weight)
+
+    def row_norm(self) -> int:
+        """Largest |row|_1."""
+        return int(np.abs(self.weight).sum(axis=1).max(initial=0))
+
+    def absolute(self) -> Dense:
+        """|W|."""
+        return Dense(np.abs(self.weight))
+
+
+@dataclass(frozen=True, eq=False)
+class Sparse(LinearMap):
+    """Any matrix in CSR form; pooling sums, padding with weights, compositions."""
+
+    matrix: sp.csr_array = field(repr=False)
+
+    def __post_init__(self) -> None:
+        """Bring the matrix into canonical form."""
+        _check_int64(self.matrix.data, "matrix")
+        canonical = sp.csr_array(self.matrix, copy=True)
+        canonical.sum_duplicates()
+        canonical.eliminate_zeros()
+        canonical.sort_indices()
+        object.__setattr__(self, "matrix", canonical)
+
+    @property
+    def n_in(self) -> int:
+        """Columns."""
+        return int(self.matrix.shape[1])
+
+    @property
+    def n_out(self) -> int:
+        """Rows."""
+        return int(self.matrix.shape[0])
+
+    def apply(self, values: Int64Array) -> Int64Array:
+        """M x."""
+        return np.ascontiguousarray((self.matrix @ values.T).T)
+
+    def csr(self) -> sp.csr_array:
+        """M itself."""
+        return self.matrix
+
+    def row_norm(self) -> int:
+        """Largest |row|_1."""
+        return int(abs(self.matrix).sum(axis=1).max(initial=0))
+
+    def absolute(self) -> Sparse:
+        """|M|."""
+        return Sparse(abs(self.matrix))
+
+
+@dataclass(frozen=True, eq=False)
+class Gather(LinearMap):
+    """y_i = x[index_i], or 0 where index_i is -1: reshape, transpose, slice, pad, broadcast."""
+
+    index: Int64Array = field(repr=False)
+    size: int
+
+    def __post_init__(self) -> None:
+        """Check that every index is in range."""
+        _check_int64(self.index, "index")
+        if self.index.size and not (int(self.index.min()) >= -1 and int(self.index.max()) < self.size):
+            raise ValueError("gather index out of range")
+
+    @property
+    def n_in(self) -> int:
+        """Elements gathered from."""
+        return self.size
+
+    @property
+    def n_out(self) -> int:
+        """Elements gathered."""
+        return int(self.index.size)
+
+    def apply(self, values: Int64Array) -> Int64Array:
+        """Pick, with zeros at -1."""
+        picked = values[:, self.index]
+        picked[:, self.index < 0] = 0
+        return picked
+
+    def csr(self) -> sp.csr_array:
+        """One 1 in each row, none where the index is -1."""
+        present = self.index >= 0
+        indptr = np.concatenate([[0], np.cumsum(present)])
+        columns = self.index[present]
+        return sp.csr_array(
+            (np.ones(columns.size, dtype=np.int64), columns, indptr), shape=(self.n_out, self.n_in)
+        )
+
+    def row_norm(self) -> int:
+        """One."""
+        return 1
+
+    def absolute(self) -> Gather:
+        """Itself: no negative entry."""
+        return self
+
+
+@dataclass(frozen=True, eq=False)
+class Scale(LinearMap):
+    """y_i = factor_i x_i."""
+
+    factor: Int64Array = field(repr=False)
+
+    def __post_init__(self) -> None:
+        """Check the type."""
+        _check_int64(self.factor, "factor")
+
+    @classmethod
+    def uniform(cls, factor: int, size: int) -> Scale:
+        """The same factor for every element; 1 is the identity."""
+        return cls(np.full(size, factor, dtype=np.int64))
+
+    @property
+    def n_in(self) -> int:
+        """Elements."""
+        return int(self.factor.size)
+
+    @property
+    def n_out(self) -> int:
+        """Elements."""
+        return int(self.factor.size)
+
+    def apply(self, values: Int64Array) -> Int64Array:
+        """Multiply elementwise."""
+        return values * self.factor
+
+    def csr(self) -> sp.csr_array:
+        """A diagonal."""
+        matrix = sp.csr_array(sp.diags_array(self.factor, dtype=np.int64))
+        matrix.eliminate_zeros()
+        return matrix
+
+    def row_norm(self) -> int:
+        """Largest |factor|."""
+        return int(np.abs(self.factor).max(initial=0))
+
+    def absolute(self) -> Scale:
+        """|factor|."""
+        return Scale(np.abs(self.factor))
