@@ -1,0 +1,22 @@
+//! Groth16 over BN254, plain and with one commitment round (MIRAGE).
+//!
+//! `docs/protocol.md` is normative for every byte. A circuit is a [`Layout`] and rows of three sparse matrices;
+//! [`SetupBuilder`] streams them into a key file, [`ProvingKey`] maps that file, [`Session`] proves, [`verify::verify`]
+//! checks. The prover takes time that depends on the witness: do not run it where others can time it finely.
+
+pub mod challenge;
+pub mod encoding;
+pub mod error;
+pub mod field;
+pub mod layout;
+pub mod precompile;
+pub mod proof;
+pub mod random;
+pub mod verify;
+pub mod verifying_key;
+
+pub use error::{Error, Result};
+pub use layout::Layout;
+pub use proof::Proof;
+pub use random::Randomness;
+pub use verifying_key::VerifyingKey;

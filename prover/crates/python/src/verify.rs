@@ -1,0 +1,70 @@
+//! Verification.
+
+use assay_groth16::{
+    Proof, Randomness, VerifyingKey, challenge, proof::model_commitment_from_bytes, verify as core,
+};
+use pyo3::{prelude::*, types::PyBytes};
+
+use crate::{convert::statement, errors::raise};
+
+/// Checks one proof against the normative bytes of a verifying key.
+///
+/// `public` is a sequence of integers or `uint64[n, 4]`. Raises InvalidProof, InvalidInput (a word of r or more, a wrong
+/// number of words, a missing or unexpected model commitment) or InvalidKey.
+#[pyfunction]
+#[pyo3(signature = (vk, public, proof, model_commitment=None))]
+pub(crate) fn verify(
+    py: Python<'_>,
+    vk: &[u8],
+    public: &Bound<'_, PyAny>,
+    proof: &[u8],
+    model_commitment: Option<&[u8]>,
+) -> PyResult<()> {
+    let public = statement(public)?;
+    py.detach(|| {
+        let vk = VerifyingKey::from_bytes(vk)?;
+        let proof = Proof::from_bytes(proof, vk.delta_1.is_some())?;
+        let model = model_commitment.map(model_commitment_from_bytes).transpose()?;
+        core::verify(&vk, &public, &proof, model.as_ref())
+    })
+    .map_err(raise)
+}
+
+/// Checks many `(public, proof)` pairs under one key with one product of pairings; the error names the first bad pair.
+#[pyfunction]
+#[pyo3(signature = (vk, claims, model_commitment=None))]
+pub(crate) fn verify_batch(
+    py: Python<'_>,
+    vk: &[u8],
+    claims: Vec<(Bound<'_, PyAny>, Bound<'_, PyBytes>)>,
+    model_commitment: Option<&[u8]>,
+) -> PyResult<()> {
+    let claims = claims
+        .iter()
+        .map(|(public, proof)| Ok((statement(public)?, proof.as_bytes())))
+        .collect::<PyResult<Vec<_>>>()?;
+    py.detach(|| {
+        let vk = VerifyingKey::from_bytes(vk)?;
+        let model = model_commitment.map(model_commitment_from_bytes).transpose()?;
+        let proofs = claims
+            .iter()
+            .map(|(_, bytes)| Proof::from_bytes(bytes, vk.delta_1.is_some()))
+            .collect::<assay_groth16::Result<Vec<_>>>()?;
+        let pairs: Vec<_> = claims.iter().zip(&proofs).map(|((x, _), p)| (x.as_slice(), p)).collect();
+        core::verify_batch(&vk, &pairs, model.as_ref(), &mut Randomness::system())
+    })
+    .map_err(raise)
+}
+
+/// Raises InvalidKey unless the bytes are a well-formed key under which false statements cannot be proven by a skipped
+/// ceremony phase or a degenerate element.
+#[pyfunction]
+pub(crate) fn check_verifying_key(vk: &[u8]) -> PyResult<()> {
+    VerifyingKey::from_bytes(vk).map(|_| ()).map_err(raise)
+}
+
+/// `keccak256` of the verifying key's bytes, as the challenge and the contracts use it.
+#[pyfunction]
+pub(crate) fn verifying_key_hash<'py>(py: Python<'py>, vk: &[u8]) -> Bound<'py, PyBytes> {
+    PyBytes::new(py, &challenge::keccak256(vk))
+}
