@@ -24,9 +24,7 @@ interface IMarket {
     );
     /// @notice A bid was placed, and leads.
     event BidPlaced(bytes32 indexed jobId, address indexed worker, uint8 round, uint128 price);
-    event JobAwarded(
-        bytes32 indexed jobId, address indexed worker, uint8 round, uint128 price, uint64 acceptDeadline
-    );
+    event JobAwarded(bytes32 indexed jobId, address indexed worker, uint8 round, uint128 price, uint64 acceptDeadline);
     event JobAccepted(bytes32 indexed jobId, address indexed worker, uint128 collateral, uint64 proveDeadline);
     /// @notice Proven and paid. `price` includes `royalty`; what is left of the ceiling, `refund`, went back.
     event JobSettled(
@@ -93,7 +91,7 @@ interface IMarket {
         returns (bytes32 jobId);
 
     /// @notice Bids on an open job inside its window. Registered workers with enough free stake; the price must be
-    /// at most the ceiling, or beat the leading bid by 1 % of it, rounded up and at least 1 wei.
+    /// at most the ceiling, and beat a leading bid by 1 % of it, rounded up and at least 1 wei.
     function placeBid(bytes32 jobId, uint128 price) external;
 
     /// @notice Awards an open job to the leading bid after the window. Anyone.

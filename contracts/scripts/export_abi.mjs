@@ -1,0 +1,68 @@
+#!/usr/bin/env node
+// Writes ABI and bytecode of the deployable contracts to node/src/assay_node/abi/, where Python ships them as package
+// data. `--check` writes nothing and fails if a file would change. The output depends on the sources and the pinned
+// compiler alone: keys are sorted, and the compiler appends no metadata.
+import { execFileSync } from "node:child_process";
+import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
+import { dirname, join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const CONTRACTS = ["Groth16Verifier", "ModelRegistry", "Vault", "WorkerRegistry", "Market"];
+
+const root = resolve(dirname(fileURLToPath(import.meta.url)), "..");
+const OUT = "out/abi";
+const target = resolve(root, "../node/src/assay_node/abi");
+const check = process.argv.includes("--check");
+
+const sorted = (value) => {
+  if (Array.isArray(value)) return value.map(sorted);
+  if (value === null || typeof value !== "object") return value;
+  return Object.fromEntries(
+    Object.keys(value)
+      .sort()
+      .map((key) => [key, sorted(value[key])]),
+  );
+};
+
+const artefact = (name) => {
+  const built = JSON.parse(readFileSync(join(root, OUT, `${name}.sol`, `${name}.json`), "utf8"));
+  for (const code of [built.bytecode, built.deployedBytecode]) {
+    if (Object.keys(code.linkReferences).length !== 0) throw new Error(`${name} needs linking`);
+  }
+  const content = {
+    abi: built.abi,
+    bytecode: built.bytecode.object,
+    contractName: name,
+    deployedBytecode: built.deployedBytecode.object,
+  };
+  return `${JSON.stringify(sorted(content), null, 2)}\n`;
+};
+
+// From scratch and without tests: the compiler's IR pipeline names things by their place among all sources, so the
+// same contract can come out differently in another company.
+execFileSync(join(root, "scripts/forge.sh"), ["build", "--skip", "test", "--force"], {
+  env: { ...process.env, FOUNDRY_OUT: OUT, FOUNDRY_CACHE_PATH: "cache/abi" },
+  stdio: ["ignore", "ignore", "inherit"],
+});
+
+const wanted = new Map(CONTRACTS.map((name) => [`${name}.json`, artefact(name)]));
+const present = existsSync(target) ? readdirSync(target).filter((file) => file.endsWith(".json")) : [];
+const stale = present.filter((file) => !wanted.has(file));
+const changed = [...wanted].filter(([file, text]) => {
+  const path = join(target, file);
+  return !existsSync(path) || readFileSync(path, "utf8") !== text;
+});
+
+if (check) {
+  const problems = [...stale, ...changed.map(([file]) => file)];
+  if (problems.length !== 0) {
+    console.error(`out of date: ${problems.join(", ")}; run contracts/scripts/export_abi.mjs`);
+    process.exit(1);
+  }
+  console.log(`${wanted.size} artefacts are up to date`);
+} else {
+  if (stale.length !== 0) throw new Error(`not ours, remove by hand: ${stale.join(", ")}`);
+  mkdirSync(target, { recursive: true });
+  for (const [file, text] of changed) writeFileSync(join(target, file), text);
+  console.log(`${changed.length} of ${wanted.size} artefacts written`);
+}

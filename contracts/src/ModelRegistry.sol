@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity ^0.8.28;
+
+import {SSTORE2} from "solady/src/utils/SSTORE2.sol";
+import {IGroth16Verifier} from "./interfaces/IGroth16Verifier.sol";
+import {IModelRegistry} from "./interfaces/IModelRegistry.sol";
+import {Bn254} from "./libraries/Bn254.sol";
+import {PRIVATE_WEIGHTS, VerifyingKeyLib} from "./libraries/VerifyingKeyLib.sol";
+import {Model, ModelSettlement, ModelSpec, ModelTerms} from "./types/Model.sol";
+
+/// @title Registered models
+/// @dev Nothing of a registered model changes but its payout address and its retirement, both its owner's. The key is
+/// stored as the code of a data contract (SSTORE2), which limits it to 24,575 bytes: about 370 words of statement.
+contract ModelRegistry is IModelRegistry {
+    /// @notice Highest royalty: half of the price.
+    uint16 public constant MAX_ROYALTY_BPS = 5000;
+
+    uint8 private constant INPUT_PRIVATE = 1;
+    uint8 private constant OUTPUT_ENCRYPTED = 2;
+
+    /// @inheritdoc IModelRegistry
+    IGroth16Verifier public immutable verifier;
+
+    /// @dev Laid out so that posting a job reads one slot and settling one reads three, or five with private weights.
+    struct Record {
+        address owner;
+        uint32 nIn;
+        uint32 nOut;
+        uint16 royaltyBps;
+        bool retired;
+        uint8 flags;
+        address verifyingKey;
+        bool privateWeights;
+        address payout;
+        uint256 commitmentX;
+        uint256 commitmentY;
+        bytes32 vkHash;
+        bytes32 circuitHash;
+        bytes32 quantisationHash;
+        bytes32 metadataHash;
+        bytes32 ceremonyHash;
+        string uri;
+    }
+
+    mapping(bytes32 modelId => Record) private _models;
+
+    constructor(IGroth16Verifier verifier_) {
+        if (address(verifier_) == address(0)) revert ZeroAddress();
+        verifier = verifier_;
+    }
+
+    /// @inheritdoc IModelRegistry
+    function register(ModelSpec calldata spec, bytes calldata vk, bytes calldata modelCommitment)
+        external
+        returns (bytes32 modelId)
+    {
+        if (spec.royaltyBps > MAX_ROYALTY_BPS) revert RoyaltyTooHigh(spec.royaltyBps, MAX_ROYALTY_BPS);
+        if (spec.inputPrivate && spec.nIn != 1) revert PrivateInputNotOneWord(spec.nIn);
+
+        bytes memory key = vk;
+        (uint256 keyFlags, uint256 n) = VerifyingKeyLib.check(key);
+        // Widened first: the sum of two uint32 may not fit one.
+        if (spec.nIn == 0 || spec.nOut == 0 || uint256(1) + spec.nIn + spec.nOut != n) {
+            revert WrongStatementSize(spec.nIn, spec.nOut, n);
+        }
+
+        uint8 flags = (spec.inputPrivate ? INPUT_PRIVATE : 0) | (spec.outputEncrypted ? OUTPUT_ENCRYPTED : 0);
+        bytes32 vkHash = keccak256(key);
+        modelId = keccak256(
+            abi.encode(
+                vkHash,
+                keccak256(modelCommitment),
+                spec.circuitHash,
+                spec.quantisationHash,
+                spec.metadataHash,
+                spec.ceremonyHash,
+                msg.sender,
+                spec.royaltyBps,
+                spec.nIn,
+                spec.nOut,
+                flags
+            )
+        );
+        Record storage model = _models[modelId];
+        if (model.owner != address(0)) revert ModelAlreadyRegistered(modelId);
+
+        bool privateWeights = keyFlags & PRIVATE_WEIGHTS != 0;
+        if (modelCommitment.length != (privateWeights ? 0x40 : 0)) revert BadModelCommitment();
+        if (privateWeights) {
+            (uint256 x, uint256 y) = abi.decode(modelCommitment, (uint256, uint256));
+            // Infinity is not on the curve by this test, and M is hiding, so no honest one is infinity.
+            if (!Bn254.isPoint(x, y)) revert BadModelCommitment();
+            model.commitmentX = x;
+            model.commitmentY = y;
+            model.privateWeights = true;
+        }
+
+        model.owner = msg.sender;
+        model.payout = msg.sender;
+        model.nIn = spec.nIn;
+        model.nOut = spec.nOut;
+        model.royaltyBps = spec.royaltyBps;
+        model.flags = flags;
+        model.vkHash = vkHash;
+        model.circuitHash = spec.circuitHash;
+        model.quantisationHash = spec.quantisationHash;
+        model.metadataHash = spec.metadataHash;
+        model.ceremonyHash = spec.ceremonyHash;
+        model.uri = spec.uri;
+        address pointer = SSTORE2.write(key);
+        model.verifyingKey = pointer;
+
+        emit ModelRegistered(modelId, msg.sender, pointer, vkHash, modelCommitment, spec);
+    }
+
+    /// @inheritdoc IModelRegistry
+    function setPayout(bytes32 modelId, address payout) external {
+        Record storage model = _owned(modelId);
+        if (payout == address(0)) revert ZeroAddress();
+        model.payout = payout;
+        emit PayoutChanged(modelId, payout);
+    }
+
+    /// @inheritdoc IModelRegistry
+    function retire(bytes32 modelId) external {
+        Record storage model = _owned(modelId);
+        if (model.retired) revert ModelAlreadyRetired(modelId);
+        model.retired = true;
+        emit ModelRetired(modelId);
+    }
+
+    /// @inheritdoc IModelRegistry
+    function modelOf(bytes32 modelId) external view returns (Model memory) {
+        Record storage model = _known(modelId);
+        return Model({
+            owner: model.owner,
+            payout: model.payout,
+            retired: model.retired,
+            verifyingKey: model.verifyingKey,
+            vkHash: model.vkHash,
+            modelCommitment: _commitment(model),
+            spec: ModelSpec({
+                circuitHash: model.circuitHash,
+                quantisationHash: model.quantisationHash,
+                metadataHash: model.metadataHash,
+                ceremonyHash: model.ceremonyHash,
+                uri: model.uri,
+                royaltyBps: model.royaltyBps,
+                nIn: model.nIn,
+                nOut: model.nOut,
+                inputPrivate: model.flags & INPUT_PRIVATE != 0,
+                outputEncrypted: model.flags & OUTPUT_ENCRYPTED != 0
+            })
+        });
+    }
+
+    /// @inheritdoc IModelRegistry
+    function termsOf(bytes32 modelId) external view returns (ModelTerms memory) {
+        Record storage model = _known(modelId);
+        return ModelTerms({nIn: model.nIn, nOut: model.nOut, retired: model.retired});
+    }
+
+    /// @inheritdoc IModelRegistry
+    function settlementOf(bytes32 modelId) external view returns (ModelSettlement memory) {
+        Record storage model = _known(modelId);
+        return ModelSettlement({
+            verifyingKey: model.verifyingKey,
+            payout: model.payout,
+            royaltyBps: model.royaltyBps,
+            nOut: model.nOut,
+            modelCommitment: _commitment(model)
+        });
+    }
+
+    /// @inheritdoc IModelRegistry
+    function verifyingKeyOf(bytes32 modelId) external view returns (bytes memory) {
+        return SSTORE2.read(_known(modelId).verifyingKey);
+    }
+
+    function _commitment(Record storage model) private view returns (bytes memory) {
+        return model.privateWeights ? abi.encode(model.commitmentX, model.commitmentY) : bytes("");
+    }
+
+    function _known(bytes32 modelId) private view returns (Record storage model) {
+        model = _models[modelId];
+        if (model.owner == address(0)) revert ModelUnknown(modelId);
+    }
+
+    function _owned(bytes32 modelId) private view returns (Record storage model) {
+        model = _known(modelId);
+        if (model.owner != msg.sender) revert NotModelOwner(modelId, msg.sender);
+    }
+}
