@@ -1,0 +1,1 @@
+"""JSON-RPC methods over a chain, and the envelope around them. No HTTP here."""
