@@ -1,0 +1,185 @@
+"""State of one import: tensors known so far, the operations emitted, and what lowerings need to ask."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import prod
+from typing import Any
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import helper
+
+from assay_prover.errors import ModelError, UnsupportedModel
+from assay_prover.frontend.graph import FloatAffine, FloatOp
+from assay_prover.frontend.maps import Float64Array, FloatGather, FloatMap, Int64Array
+from assay_prover.frontend.registry import supported_operators
+
+Array = NDArray[Any]
+
+
+class Node:
+    """An ONNX node with its attributes as Python values."""
+
+    def __init__(self, proto: onnx.NodeProto, opset: int) -> None:
+        self.proto = proto
+        self.operator: str = proto.op_type
+        self.opset = opset
+        self.inputs: tuple[str, ...] = tuple(proto.input)
+        self.outputs: tuple[str, ...] = tuple(proto.output)
+        self.name: str = proto.name or (self.outputs[0] if self.outputs else proto.op_type)
+        self.attributes: dict[str, Any] = {
+            a.name: helper.get_attribute_value(a)
+            for a in proto.attribute
+            if a.type != onnx.AttributeProto.GRAPH
+        }
+
+    def unsupported(self, reason: str) -> UnsupportedModel:
+        """The error that refuses this node."""
+        return UnsupportedModel(self.name, self.operator, reason)
+
+    def ints(self, name: str, default: Sequence[int]) -> tuple[int, ...]:
+        """An attribute that lists integers."""
+        return tuple(int(v) for v in self.attributes.get(name, default))
+
+    def int(self, name: str, default: int) -> int:
+        """An integer attribute."""
+        return int(self.attributes.get(name, default))
+
+    def float(self, name: str, default: float) -> float:
+        """A real attribute."""
+        return float(self.attributes.get(name, default))
+
+    def text(self, name: str, default: str) -> str:
+        """A string attribute."""
+        value = self.attributes.get(name, default)
+        return value.decode() if isinstance(value, bytes) else str(value)
+
+
+class Context:
+    """Names map either to a constant array or to a tensor that depends on the input.
+
+    A variable's `alias` is the tensor of the graph that holds its values; reshapes make a new shape over the same alias.
+    """
+
+    def __init__(self, input_name: str, input_shape: tuple[int, ...], graph: onnx.GraphProto) -> None:
+        self.constants: dict[str, Array] = {}
+        self.ops: list[FloatOp] = []
+        self.notes: list[str] = []
+        self._consumers: dict[str, list[str]] = {}
+        for proto in graph.node:
+            for name in proto.input:
+                self._consumers.setdefault(name, []).append(proto.op_type)
+        self._shapes: dict[str, tuple[int, ...]] = {input_name: input_shape}
+        self._alias: dict[str, str] = {input_name: input_name}
+
+    def note(self, text: str) -> None:
+        """Record something the user should know about the import."""
+        self.notes.append(text)
+
+    def has(self, node: Node, position: int) -> bool:
+        """Whether an optional input is given."""
+        return position < len(node.inputs) and node.inputs[position] != ""
+
+    def is_constant(self, node: Node, position: int) -> bool:
+        """Whether an input is known at compile time."""
+        return self.has(node, position) and node.inputs[position] in self.constants
+
+    def constant(self, node: Node, position: int, what: str) -> Array:
+        """An input that must be known at compile time.
+
+        Raises:
+            UnsupportedModel: it is computed from the model's input, or absent.
+        """
+        if not self.has(node, position):
+            raise node.unsupported(f"{what} is missing")
+        if node.inputs[position] not in self.constants:
+            raise node.unsupported(f"{what} must be a constant, it is computed from the input")
+        return self.constants[node.inputs[position]]
+
+    def weights(self, node: Node, position: int, what: str) -> Float64Array:
+        """A constant as float64."""
+        return np.asarray(self.constant(node, position, what), dtype=np.float64)
+
+    def integers(self, node: Node, position: int, attribute: str) -> tuple[int, ...] | None:
+        """A list given as an attribute (older opsets) or as a constant input (newer); None when absent."""
+        if attribute in node.attributes:
+            return node.ints(attribute, ())
+        if self.has(node, position):
+            return tuple(int(v) for v in np.ravel(self.constant(node, position, attribute)))
+        return None
+
+    def shape(self, name: str) -> tuple[int, ...]:
+        """Shape of a constant or a variable."""
+        return self.constants[name].shape if name in self.constants else self._shapes[name]
+
+    def variable(self, node: Node, position: int) -> str:
+        """The graph tensor behind an input that depends on the model's input."""
+        if not self.has(node, position):
+            raise node.unsupported(f"input {position} is missing")
+        name = node.inputs[position]
+        if name not in self._alias:
+            raise node.unsupported(f"input {name!r} must depend on the model's input")
+        return self._alias[name]
+
+    def emit(self, node: Node, op: FloatOp) -> None:
+        """Append an operation whose output is the node's first output."""
+        self.ops.append(op)
+        self._shapes[op.output] = op.shape
+        self._alias[op.output] = op.output
+        if op.output != node.outputs[0]:
+            raise ValueError(f"{node.name}: an operation must write the node's output")
+
+    def alias(self, node: Node, position: int, shape: tuple[int, ...]) -> None:
+        """The node's output is an input's values under another shape: nothing is computed."""
+        source = node.inputs[position]
+        if prod(shape) != prod(self._shapes[source]):
+            raise node.unsupported(f"cannot view {self._shapes[source]} as {shape}")
+        self._shapes[node.outputs[0]] = shape
+        self._alias[node.outputs[0]] = self._alias[source]
+
+    def affine(
+        self,
+        node: Node,
+        shape: tuple[int, ...],
+        terms: Sequence[tuple[str, FloatMap]],
+        bias: Float64Array | None = None,
+    ) -> None:
+        """Emit y = sum map(x) + bias as the node's output; `bias` broadcasts to `shape`."""
+        full = np.zeros(shape) if bias is None else np.broadcast_to(np.asarray(bias, dtype=np.float64), shape)
+        names, maps = zip(*terms, strict=True)
+        self.emit(node, FloatAffine(names, node.outputs[0], shape, maps, full.ravel().copy(), node.name))
+
+    def gather(self, node: Node, position: int, index: Int64Array) -> None:
+        """Emit a selection of an input's elements; `index` has the output's shape, -1 gives zero."""
+        size = prod(self.shape(node.inputs[position]))
+        shape = tuple(int(d) for d in index.shape)
+        if size == index.size and bool((index.ravel() == np.arange(size)).all()):
+            self.alias(node, position, shape)
+            return
+        self.affine(node, shape, [(self.variable(node, position), FloatGather(index.ravel().copy(), size))])
+
+    def places(self, node: Node, position: int) -> Int64Array:
+        """Flat element numbers of an input in its own shape: index arithmetic by numpy's own functions."""
+        shape = self.shape(node.inputs[position])
+        return np.arange(prod(shape), dtype=np.int64).reshape(shape)
+
+    def output(self, name: str) -> tuple[str, tuple[int, ...]]:
+        """Tensor and shape behind the model's output.
+
+        Raises:
+            ModelError: the output does not depend on the input.
+        """
+        if name not in self._alias:
+            raise ModelError(f"output {name!r} does not depend on the input")
+        return self._alias[name], self._shapes[name]
+
+    def followers(self, node: Node) -> list[str]:
+        """Operators that read the node's outputs; none means that it ends the network."""
+        return [operator for name in node.outputs for operator in self._consumers.get(name, [])]
+
+
+def refuse(node: Node) -> UnsupportedModel:
+    """The error for an operator that no lowering knows."""
+    return UnsupportedModel(node.name, node.operator, "operator is not supported", supported_operators())

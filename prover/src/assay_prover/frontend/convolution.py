@@ -1,0 +1,51 @@
+"""Conv of any spatial rank, with groups, dilations, strides, pads and auto_pad."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from assay_prover.frontend.context import Context, Node
+from assay_prover.frontend.maps import FloatConv
+from assay_prover.frontend.registry import lowers
+
+
+def spatial_attributes(
+    node: Node, spatial: Sequence[int], kernel: Sequence[int]
+) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]:
+    """(strides, pads, dilations) with ONNX's defaults; auto_pad is resolved into pads."""
+    rank = len(spatial)
+    strides = node.ints("strides", [1] * rank)
+    dilations = node.ints("dilations", [1] * rank)
+    mode = node.text("auto_pad", "NOTSET")
+    if mode in ("NOTSET", ""):
+        pads = node.ints("pads", [0] * (2 * rank))
+    elif mode == "VALID":
+        pads = (0,) * (2 * rank)
+    elif mode in ("SAME_UPPER", "SAME_LOWER"):
+        begins, ends = [], []
+        for size, stride, dilation, taps in zip(spatial, strides, dilations, kernel, strict=True):
+            total = max(0, (-(-size // stride) - 1) * stride + dilation * (taps - 1) + 1 - size)
+            small, large = total // 2, total - total // 2
+            begins.append(small if mode == "SAME_UPPER" else large)
+            ends.append(large if mode == "SAME_UPPER" else small)
+        pads = (*begins, *ends)
+    else:
+        raise node.unsupported(f"auto_pad {mode!r} is unknown")
+    if min(pads, default=0) < 0:
+        raise node.unsupported("negative pads")
+    return strides, pads, dilations
+
+
+@lowers("Conv")
+def conv(context: Context, node: Node) -> None:
+    """Constant kernel; the input's batch is 1."""
+    weight = context.weights(node, 1, "the kernel")
+    batch, *in_shape = context.shape(node.inputs[0])
+    if batch != 1:
+        raise node.unsupported("the batch must be 1")
+    strides, pads, dilations = spatial_attributes(node, in_shape[1:], weight.shape[2:])
+    linear = FloatConv(weight, strides, pads, dilations, node.int("group", 1), tuple(in_shape))
+    bias = None
+    if context.has(node, 2):
+        bias = context.weights(node, 2, "the bias").reshape(1, -1, *[1] * (len(in_shape) - 1))
+    context.affine(node, (1, *linear.out_shape), [(context.variable(node, 0), linear)], bias)

@@ -1,0 +1,198 @@
+"""The float graph: what a network computes over the reals, in the few forms that the quantiser knows.
+
+Everything linear is an `Affine` (a constant matrix in the most compact form that fits), so that convolution, pooling, batch
+normalisation, slices and residual additions are one thing to the passes. Shapes keep ONNX's leading batch axis, which is 1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from math import prod
+
+import numpy as np
+
+from assay_prover.frontend.maps import Float64Array, FloatMap, Int64Array
+
+
+def _rows(values: Float64Array) -> Float64Array:
+    return values.reshape(values.shape[0], -1)
+
+
+@dataclass(frozen=True, eq=False)
+class FloatAffine:
+    """y = sum_k maps_k(x_k) + bias; `bias` is flat, `[prod(shape)]`."""
+
+    inputs: tuple[str, ...]
+    output: str
+    shape: tuple[int, ...]
+    maps: tuple[FloatMap, ...] = field(repr=False)
+    bias: Float64Array = field(repr=False)
+    label: str
+
+    def evaluate(self, *values: Float64Array) -> Float64Array:
+        """Float64, `[batch, *shape]`."""
+        total = self.bias + sum(m.apply(_rows(v)) for m, v in zip(self.maps, values, strict=True))
+        return np.asarray(total).reshape(-1, *self.shape)
+
+
+@dataclass(frozen=True, eq=False)
+class FloatClip:
+    """y = min(max(x, lo), hi); Relu is lo = 0."""
+
+    input: str
+    output: str
+    shape: tuple[int, ...]
+    lo: float | None
+    hi: float | None
+    label: str
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """The one input."""
+        return (self.input,)
+
+    def evaluate(self, value: Float64Array) -> Float64Array:
+        """Clip."""
+        return np.asarray(np.clip(value, self.lo, self.hi))
+
+
+@dataclass(frozen=True, eq=False)
+class FloatReduceMax:
+    """y_i = max_j x[index[i, j]] over the flattened input."""
+
+    input: str
+    output: str
+    shape: tuple[int, ...]
+    index: Int64Array = field(repr=False)
+    label: str
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """The one input."""
+        return (self.input,)
+
+    def evaluate(self, value: Float64Array) -> Float64Array:
+        """Gather, then the maximum."""
+        return np.asarray(_rows(value)[:, self.index].max(axis=2)).reshape(-1, *self.shape)
+
+
+@dataclass(frozen=True, eq=False)
+class FloatArgMax:
+    """y_i = lowest j maximising x[index[i, j]]; only at the end of a network."""
+
+    input: str
+    output: str
+    shape: tuple[int, ...]
+    index: Int64Array = field(repr=False)
+    label: str
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """The one input."""
+        return (self.input,)
+
+    def evaluate(self, value: Float64Array) -> Float64Array:
+        """First maximum."""
+        return _rows(value)[:, self.index].argmax(axis=2).astype(np.float64).reshape(-1, *self.shape)
+
+
+@dataclass(frozen=True, eq=False)
+class FloatMultiply:
+    """y = a * b elementwise, both computed by the network, equal shapes."""
+
+    a: str
+    b: str
+    output: str
+    shape: tuple[int, ...]
+    label: str
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """Both factors."""
+        return (self.a, self.b)
+
+    def evaluate(self, a: Float64Array, b: Float64Array) -> Float64Array:
+        """Elementwise."""
+        return a * b
+
+
+@dataclass(frozen=True, eq=False)
+class FloatMatMul:
+    """y = a @ b, both computed by the network."""
+
+    a: str
+    b: str
+    output: str
+    shape: tuple[int, ...]
+    label: str
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """Both factors."""
+        return (self.a, self.b)
+
+    def evaluate(self, a: Float64Array, b: Float64Array) -> Float64Array:
+        """numpy's matmul under a leading batch axis."""
+        rank = max(a.ndim, b.ndim)
+        left, right = (v.reshape(v.shape[0], *[1] * (rank - v.ndim), *v.shape[1:]) for v in (a, b))
+        return np.asarray(left @ right)
+
+
+FloatOp = FloatAffine | FloatClip | FloatReduceMax | FloatArgMax | FloatMultiply | FloatMatMul
+
+
+def with_inputs(op: FloatOp, rename: Callable[[str], str]) -> FloatOp:
+    """The same operation reading other tensors."""
+    match op:
+        case FloatAffine():
+            return replace(op, inputs=tuple(rename(name) for name in op.inputs))
+        case FloatMultiply() | FloatMatMul():
+            return replace(op, a=rename(op.a), b=rename(op.b))
+        case _:
+            return replace(op, input=rename(op.input))
+
+
+@dataclass(frozen=True, eq=False)
+class FloatGraph:
+    """Operations in execution order from one input to one output.
+
+    `notes` says what the import changed or dropped; `labels` names are those of ONNX nodes.
+    """
+
+    input: str
+    input_shape: tuple[int, ...]
+    ops: tuple[FloatOp, ...]
+    output: str
+    notes: tuple[str, ...] = ()
+
+    @property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """Shape of every tensor."""
+        return {self.input: self.input_shape} | {op.output: op.shape for op in self.ops}
+
+    @property
+    def output_shape(self) -> tuple[int, ...]:
+        """Shape of the output."""
+        return self.shapes[self.output]
+
+    @property
+    def input_size(self) -> int:
+        """Elements of one sample."""
+        return prod(self.input_shape)
+
+    def consumers(self) -> dict[str, list[FloatOp]]:
+        """Who reads each tensor; a tensor read twice by one operation lists it twice."""
+        found: dict[str, list[FloatOp]] = {name: [] for name in self.shapes}
+        for op in self.ops:
+            for name in op.inputs:
+                found[name].append(op)
+        return found
+
+    def run(self, x: Float64Array, keep: Iterable[str] | None = None) -> dict[str, Float64Array]:
+        """Evaluate a batch `[batch, *input_shape]` in float64; `keep` limits what is returned (default all)."""
+        wanted = None if keep is None else set(keep)
+        known = {self.input: np.asarray(x, dtype=np.float64)}
+        for op in self.ops:
+            known[op.output] = op.evaluate(*(known[name] for name in op.inputs))
+        return known if wanted is None else {name: known[name] for name in wanted}

@@ -1,0 +1,97 @@
+"""ONNX to the float graph: fold what is constant, lower the rest node by node."""
+
+from __future__ import annotations
+
+import numpy as np
+import onnx
+from onnx import helper, numpy_helper
+from onnx.reference import ReferenceEvaluator
+
+from assay_prover.errors import ModelError
+from assay_prover.frontend.context import Array, Context, Node, refuse
+from assay_prover.frontend.graph import FloatAffine, FloatGraph
+from assay_prover.frontend.load import load_model
+from assay_prover.frontend.maps import FloatGather
+from assay_prover.frontend.registry import lowering
+
+RANDOM = frozenset(
+    {"RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike", "Bernoulli", "Multinomial"}
+)
+
+
+def import_model(data: bytes) -> FloatGraph:
+    """Lower a serialised ONNX model.
+
+    Raises:
+        ModelError: see `load_model`; UnsupportedModel names the node and operator that cannot be lowered.
+    """
+    model = load_model(data)
+    graph = model.graph
+    (value,) = graph.input
+    shape = tuple(int(d.dim_value) for d in value.type.tensor_type.shape.dim)
+    context = Context(value.name, shape, graph)
+    for tensor in graph.initializer:
+        context.constants[tensor.name] = numpy_helper.to_array(tensor)
+    if graph.sparse_initializer:
+        raise ModelError("sparse initialisers are not supported; save the weights as dense tensors")
+    opsets = {entry.domain: entry.version for entry in model.opset_import}
+    for proto in graph.node:
+        node = Node(proto, opsets.get(proto.domain, opsets.get("", 0)))
+        if proto.domain not in ("", "ai.onnx"):
+            raise refuse(node)
+        if not _fold(context, node, model):
+            lower = lowering(node.operator)
+            if lower is None:
+                raise refuse(node)
+            lower(context, node)
+    return _finish(context, value.name, shape, graph.output[0].name)
+
+
+def _fold(context: Context, node: Node, model: onnx.ModelProto) -> bool:
+    """Compute a node whose inputs are all constants with onnx's reference implementation; True if done."""
+    if node.operator == "Shape" and node.inputs[0] not in context.constants:
+        dims = np.array(context.shape(node.inputs[0]), dtype=np.int64)
+        start, end = node.int("start", 0), node.attributes.get("end")
+        context.constants[node.outputs[0]] = dims[start : None if end is None else int(end)]
+        return True
+    used = [name for name in node.inputs if name]
+    if any(name not in context.constants for name in used):
+        return False
+    if node.operator in RANDOM:
+        raise node.unsupported("a random operator has no fixed meaning in a proof")
+    graph = helper.make_graph(
+        [node.proto],
+        "constant",
+        [],
+        [helper.make_empty_tensor_value_info(name) for name in node.outputs if name],
+        [numpy_helper.from_array(np.asarray(context.constants[name]), name) for name in dict.fromkeys(used)],
+    )
+    folded = helper.make_model(graph, opset_imports=model.opset_import, ir_version=model.ir_version)
+    try:
+        results = ReferenceEvaluator(folded).run(None, {})
+    except (RuntimeError, ValueError, TypeError, NotImplementedError, IndexError, KeyError) as error:
+        raise node.unsupported(f"cannot be folded: {error}") from error
+    for name, result in zip((n for n in node.outputs if n), results, strict=True):
+        context.constants[name] = _finite(node, np.asarray(result))
+    return True
+
+
+def _finite(node: Node, array: Array) -> Array:
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
+        raise node.unsupported("folds to NaN or infinity")
+    return array
+
+
+def _finish(context: Context, input_name: str, shape: tuple[int, ...], output: str) -> FloatGraph:
+    tensor, output_shape = context.output(output)
+    shapes = {op.output: op.shape for op in context.ops}
+    if shapes.get(tensor) != output_shape:
+        # a reshape at the very end, or an output that is the input itself, still needs a tensor of that shape
+        size = int(np.prod(output_shape))
+        identity = FloatGather(np.arange(size, dtype=np.int64), size)
+        name = output if output not in shapes and output != input_name else f"{output}/view"
+        context.ops.append(FloatAffine((tensor,), name, output_shape, (identity,), np.zeros(size), output))
+        tensor = name
+    if not context.ops:
+        raise ModelError("the model computes nothing")
+    return FloatGraph(input_name, shape, tuple(context.ops), tensor, tuple(context.notes))

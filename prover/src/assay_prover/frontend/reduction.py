@@ -1,0 +1,48 @@
+"""ReduceSum, ReduceMean (affine) and ReduceMax."""
+
+from __future__ import annotations
+
+from math import prod
+
+import numpy as np
+import scipy.sparse as sp
+
+from assay_prover.frontend.context import Context, Node
+from assay_prover.frontend.graph import FloatReduceMax
+from assay_prover.frontend.maps import FloatSparse, Int64Array
+from assay_prover.frontend.registry import lowers
+
+
+def _groups(context: Context, node: Node) -> tuple[Int64Array, tuple[int, ...]]:
+    """Members of each output element, `[out, k]`, and the output's shape."""
+    shape = context.shape(node.inputs[0])
+    axes = context.integers(node, 1, "axes")
+    if not axes:
+        axes = () if node.int("noop_with_empty_axes", 0) else tuple(range(len(shape)))
+    if any(not -len(shape) <= axis < len(shape) for axis in axes):
+        raise node.unsupported(f"axes {axes} do not fit the shape {shape}")
+    reduced = {axis % len(shape) for axis in axes}
+    kept = [axis for axis in range(len(shape)) if axis not in reduced]
+    places = context.places(node, 0).transpose(*kept, *sorted(reduced))
+    index = np.ascontiguousarray(places.reshape(prod(shape[axis] for axis in kept), -1))
+    if node.int("keepdims", 1):
+        return index, tuple(1 if axis in reduced else n for axis, n in enumerate(shape))
+    return index, tuple(shape[axis] for axis in kept)
+
+
+@lowers("ReduceSum", "ReduceMean")
+def reduce_sum(context: Context, node: Node) -> None:
+    """One coefficient for all, so that no rounding is needed."""
+    index, shape = _groups(context, node)
+    weight = 1.0 if node.operator == "ReduceSum" else 1.0 / index.shape[1]
+    rows = np.repeat(np.arange(index.shape[0]), index.shape[1])
+    size = prod(context.shape(node.inputs[0]))
+    matrix = sp.csr_array((np.full(index.size, weight), (rows, index.ravel())), shape=(index.shape[0], size))
+    context.affine(node, shape, [(context.variable(node, 0), FloatSparse(matrix))])
+
+
+@lowers("ReduceMax")
+def reduce_max(context: Context, node: Node) -> None:
+    """Maximum over axes."""
+    index, shape = _groups(context, node)
+    context.emit(node, FloatReduceMax(context.variable(node, 0), node.outputs[0], shape, index, node.name))

@@ -1,0 +1,76 @@
+"""Operators that only view the same elements under another shape: they cost nothing and emit nothing."""
+
+from __future__ import annotations
+
+from math import prod
+
+import numpy as np
+
+from assay_prover.frontend.context import Context, Node
+from assay_prover.frontend.registry import lowers
+
+
+@lowers("Identity", "Dropout")
+def identity(context: Context, node: Node) -> None:
+    """Dropout is the identity at inference."""
+    if len(node.outputs) > 1 and node.outputs[1]:
+        raise node.unsupported("the mask output")
+    if context.is_constant(node, 2) and bool(np.ravel(context.constants[node.inputs[2]])[0]):
+        raise node.unsupported("training mode")
+    context.alias(node, 0, context.shape(node.inputs[0]))
+
+
+@lowers("Cast")
+def cast(context: Context, node: Node) -> None:
+    """Between floating types only; anything else would round."""
+    if node.int("to", 1) not in (1, 10, 11, 16):
+        raise node.unsupported("a cast of computed values to a type that is not floating")
+    context.alias(node, 0, context.shape(node.inputs[0]))
+
+
+@lowers("Flatten")
+def flatten(context: Context, node: Node) -> None:
+    """To a matrix, split at `axis`."""
+    shape = context.shape(node.inputs[0])
+    axis = node.int("axis", 1)
+    axis = axis + len(shape) if axis < 0 else axis
+    context.alias(node, 0, (prod(shape[:axis]), prod(shape[axis:])))
+
+
+@lowers("Reshape")
+def reshape(context: Context, node: Node) -> None:
+    """0 keeps an axis (unless allowzero), -1 takes what is left."""
+    shape = context.shape(node.inputs[0])
+    wanted = context.integers(node, 1, "shape")
+    if wanted is None:
+        raise node.unsupported("the shape is missing")
+    if not node.int("allowzero", 0):
+        wanted = tuple(shape[axis] if n == 0 and axis < len(shape) else n for axis, n in enumerate(wanted))
+    rest = prod(n for n in wanted if n != -1)
+    if -1 in wanted:
+        if rest == 0 or prod(shape) % rest:
+            raise node.unsupported(f"cannot reshape {shape} to {wanted}")
+        wanted = tuple(prod(shape) // rest if n == -1 else n for n in wanted)
+    context.alias(node, 0, wanted)
+
+
+@lowers("Squeeze")
+def squeeze(context: Context, node: Node) -> None:
+    """Drop axes of length 1."""
+    shape = context.shape(node.inputs[0])
+    axes = context.integers(node, 1, "axes")
+    drop = {a % len(shape) for a in axes} if axes is not None else {a for a, n in enumerate(shape) if n == 1}
+    if any(shape[axis] != 1 for axis in drop):
+        raise node.unsupported(f"axes {sorted(drop)} of {shape} are not all 1")
+    context.alias(node, 0, tuple(n for axis, n in enumerate(shape) if axis not in drop))
+
+
+@lowers("Unsqueeze")
+def unsqueeze(context: Context, node: Node) -> None:
+    """Insert axes of length 1."""
+    shape = context.shape(node.inputs[0])
+    axes = context.integers(node, 1, "axes") or ()
+    rank = len(shape) + len(axes)
+    places = {axis % rank for axis in axes}
+    rest = iter(shape)
+    context.alias(node, 0, tuple(1 if axis in places else next(rest) for axis in range(rank)))

@@ -1,0 +1,114 @@
+"""Operators that move elements: transpose, slice, pad, gather, concatenate, expand.
+
+All linear: none costs a constraint.
+"""
+
+from __future__ import annotations
+
+from math import prod
+
+import numpy as np
+
+from assay_prover.frontend.context import Context, Node
+from assay_prover.frontend.maps import FloatGather, FloatMap
+from assay_prover.frontend.registry import lowers
+
+
+@lowers("Transpose")
+def transpose(context: Context, node: Node) -> None:
+    """Permute axes; reversed by default."""
+    places = context.places(node, 0)
+    context.gather(node, 0, places.transpose(node.ints("perm", tuple(range(places.ndim))[::-1])))
+
+
+@lowers("Slice")
+def slice_(context: Context, node: Node) -> None:
+    """numpy's slicing, with negative steps; attributes before opset 10, inputs since."""
+    places = context.places(node, 0)
+    starts = context.integers(node, 1, "starts") or ()
+    ends = context.integers(node, 2, "ends") or ()
+    axes = context.integers(node, 3, "axes") or tuple(range(len(starts)))
+    steps = context.integers(node, 4, "steps") or (1,) * len(starts)
+    selection = [slice(None)] * places.ndim
+    for start, end, axis, step in zip(starts, ends, axes, steps, strict=True):
+        # with a negative step ONNX writes "through the first element" as an end below -length
+        through = None if step < 0 and end < -places.shape[axis] else end
+        selection[axis] = slice(start, through, step)
+    picked = places[tuple(selection)]
+    if not picked.size:
+        raise node.unsupported("the slice is empty")
+    context.gather(node, 0, picked)
+
+
+@lowers("Pad")
+def pad(context: Context, node: Node) -> None:
+    """constant (any value), edge, reflect and wrap."""
+    mode = node.text("mode", "constant")
+    places = context.places(node, 0)
+    pads = context.integers(node, 1, "pads") or ()
+    axes = context.integers(node, 3, "axes") or tuple(range(places.ndim))
+    widths = [(0, 0)] * places.ndim
+    for k, axis in enumerate(axes):
+        widths[axis] = (pads[k], pads[k + len(axes)])
+    if any(w < 0 for pair in widths for w in pair):
+        raise node.unsupported("negative pads")
+    if mode != "constant":
+        match mode:
+            case "edge" | "reflect" | "wrap":
+                context.gather(node, 0, np.pad(places, widths, mode=mode))
+            case _:
+                raise node.unsupported(f"mode {mode!r}")
+        return
+    index = np.pad(places, widths, constant_values=-1)
+    value = node.float("value", 0.0)
+    if context.has(node, 2):
+        value = float(np.ravel(context.constant(node, 2, "the padding value"))[0])
+    if value == 0.0:
+        context.gather(node, 0, index)
+    else:
+        linear = FloatGather(index.ravel(), places.size)
+        bias = np.where(index < 0, value, 0.0)
+        context.affine(node, index.shape, [(context.variable(node, 0), linear)], bias)
+
+
+@lowers("Gather")
+def gather(context: Context, node: Node) -> None:
+    """Constant indices."""
+    places = context.places(node, 0)
+    axis = node.int("axis", 0)
+    index = np.asarray(context.constant(node, 1, "the indices"), dtype=np.int64)
+    length = places.shape[axis]
+    if index.size and not (-length <= int(index.min()) and int(index.max()) < length):
+        raise node.unsupported("an index is out of range")
+    context.gather(node, 0, np.take(places, index % length, axis=axis))
+
+
+@lowers("Expand")
+def expand(context: Context, node: Node) -> None:
+    """Broadcast to a constant shape."""
+    places = context.places(node, 0)
+    wanted = context.integers(node, 1, "shape") or ()
+    context.gather(node, 0, np.broadcast_to(places, np.broadcast_shapes(places.shape, wanted)))
+
+
+@lowers("Concat")
+def concat(context: Context, node: Node) -> None:
+    """Variables and constants side by side."""
+    parts = [context.shape(name) for name in node.inputs]
+    axis = node.int("axis", 0) % len(parts[0])
+    shape = tuple(sum(p[axis] for p in parts) if a == axis else n for a, n in enumerate(parts[0]))
+    bias = np.zeros(shape)
+    terms: list[tuple[str, FloatMap]] = []
+    start = 0
+    for position, name in enumerate(node.inputs):
+        window = [slice(None)] * len(shape)
+        window[axis] = slice(start, start + parts[position][axis])
+        start += parts[position][axis]
+        if context.is_constant(node, position):
+            bias[tuple(window)] = context.weights(node, position, "part")
+            continue
+        index = np.full(shape, -1, dtype=np.int64)
+        index[tuple(window)] = context.places(node, position)
+        size = prod(context.shape(name))
+        terms.append((context.variable(node, position), FloatGather(index.ravel(), size)))
+    context.affine(node, shape, terms, bias)
