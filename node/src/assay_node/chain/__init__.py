@@ -1,0 +1,161 @@
+"""The chain as typed Python: contracts, transactions that happen once, events, fees, keys.
+
+async with Rpc(url) as node, await Outbox.open(node, account, path) as outbox:
+    chain = await Chain.connect(node, Deployment.load(file))
+    job = await chain.market.job_of(job_id)
+    receipt = await outbox.send(f"bid/{job_id.hex()}", chain.market.place_bid(job_id, price))
+    events = chain.decode(receipt.logs)
+"""
+
+from .artifacts import Artifact, artifact, interface
+from .chain import Chain
+from .contracts import Market, ModelRegistry, Vault, Verifier, WorkerRegistry
+from .database import Database
+from .deploy import Deployed, create_address, deploy_all
+from .deployment import Address, Deployment
+from .errors import (
+    ChainError,
+    ContractReverted,
+    DeploymentError,
+    FeesTooHigh,
+    InsufficientFunds,
+    KeyFileError,
+    NodeUnavailable,
+    RpcError,
+    SenderBusy,
+    TransactionFailed,
+    TransactionLost,
+    TransactionPending,
+    WrongChain,
+)
+from .events import (
+    BidPlaced,
+    CallbackFailed,
+    ChainEvent,
+    JobAccepted,
+    JobAwarded,
+    JobCancelled,
+    JobEvent,
+    JobExpired,
+    JobLapsed,
+    JobRefunded,
+    JobReopened,
+    JobSettled,
+    JobSubmitted,
+    ModelRegistered,
+    Origin,
+    WorkerRegistered,
+    WorkerUpdated,
+    decode_event,
+)
+from .fees import FeePolicy, Fees
+from .finality import FinalityPolicy, finality_of
+from .follower import Batch, Follower
+from .interface import Interface
+from .keys import (
+    create_account,
+    create_encryption_key,
+    keystore_address,
+    load_account,
+    load_encryption_key,
+    read_password,
+)
+from .outbox import Outbox, OutboxConfig
+from .outbox_store import Attempt, Intent, IntentStatus
+from .reverts import decode_revert
+from .rpc import Header, Log, Node, Receipt, Rpc
+from .types import (
+    ZERO_ADDRESS,
+    ZERO_WORD,
+    Bid,
+    Call,
+    Job,
+    JobRequest,
+    JobState,
+    Model,
+    ModelSpec,
+    WorkerRecord,
+)
+
+__all__ = [
+    "ZERO_ADDRESS",
+    "ZERO_WORD",
+    "Address",
+    "Artifact",
+    "Attempt",
+    "Batch",
+    "Bid",
+    "BidPlaced",
+    "Call",
+    "CallbackFailed",
+    "Chain",
+    "ChainError",
+    "ChainEvent",
+    "ContractReverted",
+    "Database",
+    "Deployed",
+    "Deployment",
+    "DeploymentError",
+    "FeePolicy",
+    "Fees",
+    "FeesTooHigh",
+    "FinalityPolicy",
+    "Follower",
+    "Header",
+    "InsufficientFunds",
+    "Intent",
+    "IntentStatus",
+    "Interface",
+    "Job",
+    "JobAccepted",
+    "JobAwarded",
+    "JobCancelled",
+    "JobEvent",
+    "JobExpired",
+    "JobLapsed",
+    "JobRefunded",
+    "JobReopened",
+    "JobRequest",
+    "JobSettled",
+    "JobState",
+    "JobSubmitted",
+    "KeyFileError",
+    "Log",
+    "Market",
+    "Model",
+    "ModelRegistered",
+    "ModelRegistry",
+    "ModelSpec",
+    "Node",
+    "NodeUnavailable",
+    "Origin",
+    "Outbox",
+    "OutboxConfig",
+    "Receipt",
+    "Rpc",
+    "RpcError",
+    "SenderBusy",
+    "TransactionFailed",
+    "TransactionLost",
+    "TransactionPending",
+    "Vault",
+    "Verifier",
+    "WorkerRecord",
+    "WorkerRegistered",
+    "WorkerRegistry",
+    "WorkerUpdated",
+    "WrongChain",
+    "artifact",
+    "create_account",
+    "create_address",
+    "create_encryption_key",
+    "decode_event",
+    "decode_revert",
+    "deploy_all",
+    "finality_of",
+    "interface",
+    "keystore_address",
+    "load_account",
+    "load_encryption_key",
+    "read_password",
+]

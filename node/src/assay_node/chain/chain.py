@@ -1,0 +1,137 @@
+"""A deployment on a node: the contracts, their events, the time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Self
+
+from .contracts import Market, ModelRegistry, Vault, Verifier, WorkerRegistry
+from .database import Database
+from .deployment import Deployment
+from .errors import WrongChain
+from .events import ChainEvent, decode_event
+from .finality import FinalityPolicy, finality_of
+from .follower import SCHEMA, Follower
+from .interface import Interface
+from .rpc import Header, Log, Node, Rpc
+
+
+class Chain:
+    """The contracts of one deployment, reached through one node. Made by `Chain.connect`."""
+
+    def __init__(self, node: Node, deployment: Deployment, *, finality: FinalityPolicy | None = None) -> None:
+        self.node = node
+        self.deployment = deployment
+        self.finality = finality or finality_of(deployment.chain_id)
+        self.market = Market(node, deployment.market)
+        self.models = ModelRegistry(node, deployment.models)
+        self.vault = Vault(node, deployment.vault)
+        self.workers = WorkerRegistry(node, deployment.workers)
+        self.verifier = Verifier(node, deployment.verifier)
+
+    @classmethod
+    async def connect(
+        cls, node: Node | str, deployment: Deployment, *, finality: FinalityPolicy | None = None
+    ) -> Self:
+        """Connects, and checks that the node is on the deployment's chain and has its contracts.
+
+        Args:
+            node: a node, or the URL of one.
+            deployment: where the contracts are.
+            finality: depths; by default those of the chain.
+
+        Raises:
+            NodeUnavailable: no node answers.
+            WrongChain: another chain, or no contracts at the addresses.
+        """
+        opened = Rpc(node) if isinstance(node, str) else node
+        chain = cls(opened, deployment, finality=finality)
+        try:
+            await chain.check()
+        except BaseException:
+            if isinstance(node, str):
+                await chain.close()
+            raise
+        return chain
+
+    async def check(self) -> None:
+        """Raises `WrongChain` unless the node is on the deployment's chain and has its contracts."""
+        chain_id = await self.node.chain_id()
+        if chain_id != self.deployment.chain_id:
+            raise WrongChain(
+                f"the node is on chain {chain_id}, the deployment on chain {self.deployment.chain_id}",
+                "Use a node of that chain, or another deployment file",
+            )
+        for contract in (self.verifier, self.models, self.vault, self.workers, self.market):
+            if not await self.node.code(contract.address):
+                raise WrongChain(
+                    f"chain {chain_id} has no {contract.NAME} at {contract.address}",
+                    "Deploy again, or use the deployment file of this chain",
+                )
+
+    async def __aenter__(self) -> Self:
+        """Connected already."""
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        """Closes the connection."""
+        await self.close()
+
+    async def close(self) -> None:
+        """Closes the connection, if there is one to close."""
+        if isinstance(self.node, Rpc):
+            await self.node.close()
+
+    @property
+    def interfaces(self) -> Mapping[str, Interface]:
+        """Interfaces by address, of the contracts whose events matter."""
+        return {contract.address: contract.interface for contract in (self.market, self.models, self.workers)}
+
+    async def latest(self) -> Header:
+        """The newest block's header."""
+        header = await self.node.header("latest")
+        if header is None:
+            raise WrongChain("the node has no newest block", "Use another node")
+        return header
+
+    def follower(self, database: Database, name: str = "events", *, start: int | None = None) -> Follower:
+        """A cursor over all events of the deployment, from `start` or the deployment's block."""
+        database.execute(SCHEMA)
+        return Follower(
+            self.node,
+            database,
+            name,
+            self.interfaces,
+            start=self.deployment.block if start is None else start,
+            confirmations=self.finality.confirmations,
+        )
+
+    async def events(self, first: int | None = None, last: int | None = None) -> list[ChainEvent]:
+        """All events in blocks first..last, by default since the deployment."""
+        database = Database(":memory:", (SCHEMA,))
+        try:
+            follower = Follower(
+                self.node,
+                database,
+                "scan",
+                self.interfaces,
+                start=self.deployment.block if first is None else first,
+            )
+            found: list[ChainEvent] = []
+            stop = await self.node.block_number() if last is None else last
+            while follower.position < stop:
+                batch = await follower.poll()
+                if batch is None:
+                    break
+                if batch.rewound_to is not None:
+                    found = [event for event in found if event.origin.block_number <= batch.rewound_to]
+                found.extend(event for event in batch.events if event.origin.block_number <= stop)
+                follower.commit(batch)
+            return found
+        finally:
+            database.close()
+
+    def decode(self, logs: Iterable[Log]) -> list[ChainEvent]:
+        """The events among some logs, a receipt's for instance."""
+        events = (decode_event(self.interfaces, log) for log in logs)
+        return [event for event in events if event is not None]

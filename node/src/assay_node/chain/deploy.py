@@ -1,0 +1,88 @@
+"""Deploys the contracts.
+
+They point to each other in a circle (the vault knows its operators, they know the vault), so addresses are
+computed before they exist: CREATE's address is keccak256(rlp([sender, nonce])), and the constructors check
+each other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import rlp
+from eth_utils.address import to_checksum_address
+from eth_utils.crypto import keccak
+
+from .artifacts import artifact
+from .deployment import Deployment
+from .errors import DeploymentError
+from .outbox import Outbox
+from .types import Call
+
+
+@dataclass(frozen=True, slots=True)
+class Deployed:
+    """What deploying cost, beside where things are."""
+
+    deployment: Deployment
+    gas: dict[str, int]
+    cost: int
+    """Wei paid for gas."""
+
+
+def create_address(sender: str, nonce: int) -> str:
+    """The address of the contract that `sender` creates with its transaction `nonce`."""
+    encoded: bytes = rlp.encode([bytes.fromhex(sender[2:]), nonce])
+    return to_checksum_address(keccak(encoded)[12:])
+
+
+async def deploy_all(outbox: Outbox, *, progress: Callable[[str], None] | None = None) -> Deployed:
+    """Deploys Groth16Verifier, ModelRegistry, Vault, WorkerRegistry and Market, in this order.
+
+    Args:
+        outbox: the deployer's. It must have nothing pending, and nobody else may use its key meanwhile: the
+            constructors would notice and revert.
+        progress: told the name of each contract before it is created.
+
+    Raises:
+        DeploymentError: something is pending, or a contract is not where it was computed to be.
+        InsufficientFunds, ContractReverted, NodeUnavailable: as of any transaction.
+    """
+    nonce = await outbox.next_nonce()
+    if nonce != await outbox.node.nonce(outbox.account.address):
+        raise DeploymentError("the deployer has pending transactions", "Wait until they are mined")
+    names = ("Groth16Verifier", "ModelRegistry", "Vault", "WorkerRegistry", "Market")
+    at = {name: create_address(outbox.account.address, nonce + index) for index, name in enumerate(names)}
+    arguments: dict[str, tuple[object, ...]] = {
+        "Groth16Verifier": (),
+        "ModelRegistry": (at["Groth16Verifier"],),
+        "Vault": ([at["WorkerRegistry"], at["Market"]],),
+        "WorkerRegistry": (at["Vault"], at["Market"]),
+        "Market": (at["Groth16Verifier"], at["ModelRegistry"], at["Vault"], at["WorkerRegistry"]),
+    }
+    gas: dict[str, int] = {}
+    cost, block = 0, 0
+    for name in names:
+        if progress is not None:
+            progress(name)
+        compiled = artifact(name)
+        data = compiled.creation_code + compiled.interface.encode_constructor(*arguments[name])
+        receipt = await outbox.send(f"deploy/{nonce}/{name}", Call(None, data, description=f"deploy {name}"))
+        if to_checksum_address(receipt.contract_address or "0x" + "00" * 20) != at[name]:
+            raise DeploymentError(
+                f"{name} is not at the computed address", "Let nobody else use this key, and deploy again"
+            )
+        gas[name] = receipt.gas_used
+        cost += receipt.gas_used * receipt.effective_gas_price
+        block = block or receipt.block_number
+    deployment = Deployment(
+        chain_id=outbox.chain_id,
+        block=block,
+        verifier=at["Groth16Verifier"],
+        models=at["ModelRegistry"],
+        vault=at["Vault"],
+        workers=at["WorkerRegistry"],
+        market=at["Market"],
+    )
+    return Deployed(deployment, gas, cost)

@@ -1,0 +1,200 @@
+"""Follows the contracts' events block by block, through re-orgs, crashes and stingy nodes.
+
+Only `eth_getLogs` over bounded ranges, never a filter kept by the server: a filter is lost when the server
+restarts or its load balancer picks another machine, and then events are missed without a word. The cursor is
+a block's number *and hash*; where the hash is no longer the chain's, the cursor goes back to the newest
+position that still is and says so. Delivery is at least once: a batch is committed by its reader, after the
+reader has stored what it made of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import structlog
+
+from .database import Database
+from .errors import ChainError, NodeUnavailable, RpcError
+from .events import ChainEvent, decode_event
+from .interface import Interface
+from .rpc import Header, Log, Node
+
+_log = structlog.get_logger(__name__)
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS cursor_positions (
+    name TEXT NOT NULL,
+    number INTEGER NOT NULL,
+    hash BLOB NOT NULL,
+    PRIMARY KEY (name, number)
+)
+"""
+POSITIONS_KEPT = 512
+"""Positions a rewind can go back to one by one; a deeper re-org starts over from the deployment's block."""
+PATIENCE_WITH_LAG = 5
+"""Polls a node may be behind the cursor before that is taken for a re-org to a shorter chain."""
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What happened since the last committed batch.
+
+    Attributes:
+        rewound_to: if not None, blocks above this one are gone: forget what they said. There are no events
+            then.
+        events: events in chain order.
+        number: the cursor after this batch.
+        hash: that block's hash; empty only after a rewind to before the first block.
+    """
+
+    rewound_to: int | None
+    events: tuple[ChainEvent, ...]
+    number: int
+    hash: bytes
+
+
+class Follower:
+    """A cursor over some contracts' logs.
+
+    Args:
+        node: where to read.
+        database: where the cursor lives; `SCHEMA` must be among its migrations. Share the reader's, so that
+            the cursor and what was made of the events are on one disk.
+        name: of the cursor; several may share a database.
+        contracts: interface by address.
+        start: first block of interest.
+        confirmations: blocks that must follow before one is read.
+        max_range: most blocks asked for at once; halved when a node refuses, and slowly raised again.
+    """
+
+    def __init__(
+        self,
+        node: Node,
+        database: Database,
+        name: str,
+        contracts: Mapping[str, Interface],
+        *,
+        start: int,
+        confirmations: int = 0,
+        max_range: int = 2_000,
+    ) -> None:
+        self._node = node
+        self._database = database
+        self._name = name
+        self._contracts = contracts
+        self._start = start
+        self._confirmations = confirmations
+        self._max_range = max_range
+        self._range = max_range
+        self._behind = 0
+
+    @property
+    def position(self) -> int:
+        """The last block read, as committed."""
+        position = self._position()
+        return self._start - 1 if position is None else position[0]
+
+    async def poll(self) -> Batch | None:
+        """The next batch, or None if there is nothing new. Nothing is remembered until `commit`.
+
+        Raises:
+            NodeUnavailable, RpcError: the node does not answer even for a single block.
+        """
+        position = self._position()
+        head = await self._node.block_number() - self._confirmations
+        if position is not None:
+            if head < position[0]:
+                # A node behind its siblings looks like a chain cut short. The first mends itself.
+                self._behind += 1
+                return await self._rewind() if self._behind > PATIENCE_WITH_LAG else None
+            self._behind = 0
+            if not await self._is_canonical(*position):
+                return await self._rewind()
+        first = self.position + 1
+        if first > head:
+            return None
+        found = await self._logs(first, head)
+        if found is None:
+            return None
+        end, logs = found
+        # The logs are of one chain if both its ends are still there; else this round says nothing, the next
+        # will.
+        if not await self._is_canonical(end.number, end.hash):
+            return None
+        if position is not None and not await self._is_canonical(*position):
+            return None
+        events = [event for log in logs if (event := decode_event(self._contracts, log)) is not None]
+        return Batch(None, tuple(events), end.number, end.hash)
+
+    def commit(self, batch: Batch) -> None:
+        """Moves the cursor; to be called once the batch's consequences are stored."""
+        with self._database.transaction():
+            if batch.rewound_to is not None:
+                self._database.execute(
+                    "DELETE FROM cursor_positions WHERE name = ? AND number > ?", self._name, batch.rewound_to
+                )
+            if batch.hash:
+                self._database.execute(
+                    "INSERT OR REPLACE INTO cursor_positions VALUES (?, ?, ?)",
+                    self._name,
+                    batch.number,
+                    batch.hash,
+                )
+            self._database.execute(
+                "DELETE FROM cursor_positions WHERE name = ? AND number NOT IN"
+                " (SELECT number FROM cursor_positions WHERE name = ? ORDER BY number DESC LIMIT ?)",
+                self._name,
+                self._name,
+                POSITIONS_KEPT,
+            )
+
+    def _position(self) -> tuple[int, bytes] | None:
+        row = self._database.row(
+            "SELECT number, hash FROM cursor_positions WHERE name = ? ORDER BY number DESC LIMIT 1",
+            self._name,
+        )
+        return None if row is None else (row["number"], row["hash"])
+
+    async def _is_canonical(self, number: int, block_hash: bytes) -> bool:
+        header = await self._node.header(number)
+        return header is not None and header.hash == block_hash
+
+    async def _rewind(self) -> Batch:
+        self._behind = 0
+        rows = self._database.rows(
+            "SELECT number, hash FROM cursor_positions WHERE name = ? ORDER BY number DESC", self._name
+        )
+        for row in rows:
+            if await self._is_canonical(row["number"], row["hash"]):
+                _log.warning("chain.reorganised", cursor=self._name, back_to=row["number"])
+                return Batch(row["number"], (), row["number"], row["hash"])
+        _log.warning("chain.reorganised", cursor=self._name, back_to=self._start - 1)
+        return Batch(self._start - 1, (), self._start - 1, b"")
+
+    async def _logs(self, first: int, head: int) -> tuple[Header, list[Log]] | None:
+        """Logs from `first` on, over as many blocks as the node allows, and the last of those blocks.
+
+        The block's header is read before the logs: if it is still canonical after them, they are of its
+        chain. None if the node does not have the block (yet, or any more).
+        """
+        while True:
+            last = min(head, first + self._range - 1)
+            end = await self._node.header(last)
+            if end is None:
+                return None
+            try:
+                logs = await self._node.logs(first, last, list(self._contracts))
+            except (RpcError, NodeUnavailable) as error:
+                if last == first:
+                    raise
+                # "query returned more than 10000 results", "block range too large", a time-out: providers
+                # have no common code for it, so every refusal of a longer range is answered with a shorter
+                # one.
+                self._range = max(1, (last - first + 1) // 2)
+                _log.info("chain.range_halved", blocks=self._range, reason=str(error))
+                continue
+            if any(not first <= log.block_number <= last for log in logs):
+                raise ChainError("the node gave logs outside the range it was asked for", "Use another node")
+            self._range = min(self._max_range, self._range + max(1, self._range // 4))
+            return end, logs

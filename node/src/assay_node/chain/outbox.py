@@ -1,0 +1,493 @@
+"""Transactions that happen once, through crashes, lost answers, full pools and re-orgs.
+
+The rule everything follows from: what is about to be sent is on disk before a node sees it. An intent gets
+    its nonce
+and its first signed transaction in one commit, a replacement is committed before it is broadcast, and nothing
+is ever concluded from an answer that did not come. Whether a transaction was mined is read from its receipt,
+whether a nonce is used from the chain; a node's error message only ever delays.
+
+* **Once.** An intent's key is unique, and all its transactions share one nonce, so at most one of them is
+  mined.
+* **Stuck.** After `resubmit_after` seconds a transaction is signed anew at higher fees (EIP-1559 pools ask
+  for +10 % on both); at the fee cap the same bytes are broadcast again, which also heals a pool that forgot
+  them.
+* **Re-org.** A mined intent whose receipt is gone is pending again, and broadcast again. Only `final_after`
+  blocks make it done.
+* **Gap.** A nonce that a foreign transaction was to use and never did would block all later ones; it is
+  filled with an empty transaction. A foreign transaction that did use our nonce makes the intent lost, and
+  the caller decides anew.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import structlog
+from eth_account.signers.local import LocalAccount
+
+from .contracts import interfaces
+from .errors import (
+    ChainError,
+    FeesTooHigh,
+    InsufficientFunds,
+    NodeUnavailable,
+    RpcError,
+    TransactionFailed,
+    TransactionLost,
+    TransactionPending,
+)
+from .fees import FeePolicy, Fees
+from .finality import FinalityPolicy, finality_of
+from .outbox_store import ACTIVE, UNSUCCESSFUL, Attempt, Intent, IntentStatus, OutboxStore
+from .reverts import as_revert
+from .rpc import Node, Receipt
+from .sender_lock import SenderLock
+from .types import Call
+
+_log = structlog.get_logger(__name__)
+
+GAS_MARGIN_PERCENT = 25
+"""Added to an estimate: state may change before the transaction is mined (a cold slot, a longer array)."""
+EMPTY_GAS = 21_000
+MISSES_BEFORE_LOST = 3
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxConfig:
+    """How patient the outbox is; seconds."""
+
+    resubmit_after: float = 45.0
+    poll: float = 0.5
+    wait_timeout: float = 600.0
+
+
+class Outbox:
+    """The one sender of an account. Open it with `Outbox.open`, and close it."""
+
+    def __init__(
+        self,
+        node: Node,
+        account: LocalAccount,
+        store: OutboxStore,
+        lock: SenderLock | None,
+        chain_id: int,
+        fees: FeePolicy,
+        finality: FinalityPolicy,
+        config: OutboxConfig,
+        clock: Callable[[], float],
+    ) -> None:
+        self.node = node
+        self.account = account
+        self.chain_id = chain_id
+        self._store = store
+        self._lock = lock
+        self._fees = fees
+        self._finality = finality
+        self._config = config
+        self._clock = clock
+        self._turn = asyncio.Lock()
+        self._gap_seen: dict[int, float] = {}
+
+    @classmethod
+    async def open(
+        cls,
+        node: Node,
+        account: LocalAccount,
+        path: Path | str,
+        *,
+        lock_dir: Path | None = None,
+        fees: FeePolicy | None = None,
+        finality: FinalityPolicy | None = None,
+        config: OutboxConfig | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> Self:
+        """Opens an account's outbox.
+
+        Args:
+            node: where to send.
+            account: the sender.
+            path: SQLite file, or ":memory:" for an outbox that need not survive.
+            lock_dir: folder of the sender lock; by default that of `path`. Processes that could use the same
+                key must share it.
+            fees: what gas may cost.
+            finality: depths; by default those of the chain.
+            config: patience.
+            clock: seconds since the epoch.
+
+        Raises:
+            SenderBusy: another process has this key's lock.
+            ChainError: the outbox belongs to another chain or sender.
+        """
+        chain_id = await node.chain_id()
+        genesis = await node.header(0)
+        if genesis is None:
+            raise ChainError("the node has no block 0", "Use a node that serves headers from the start")
+        folder = lock_dir or (Path(path).parent if str(path) != ":memory:" else None)
+        lock = SenderLock(folder, chain_id, account.address) if folder is not None else None
+        try:
+            store = _open_store(path, (chain_id, genesis.hash, account.address))
+        except BaseException:
+            if lock is not None:
+                lock.release()
+            raise
+        return cls(
+            node,
+            account,
+            store,
+            lock,
+            chain_id,
+            fees or FeePolicy(),
+            finality or finality_of(chain_id),
+            config or OutboxConfig(),
+            clock,
+        )
+
+    async def __aenter__(self) -> Self:
+        """The outbox is open already."""
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        """Closes it."""
+        self.close()
+
+    def close(self) -> None:
+        """Closes the file and lets go of the key.
+
+        What is pending stays so until the outbox is opened again.
+        """
+        self._store.close()
+        if self._lock is not None:
+            self._lock.release()
+
+    def intent(self, key: str) -> Intent | None:
+        """The newest intent of a key, as the outbox knows it."""
+        return self._store.latest(key)
+
+    def pending(self) -> list[Intent]:
+        """Intents not settled for good, by nonce."""
+        return self._store.active()
+
+    async def next_nonce(self) -> int:
+        """The nonce the next intent will have."""
+        used = [intent.nonce + 1 for intent in self._store.active()]
+        return max([await self.node.nonce(self.account.address, "pending"), *used])
+
+    async def submit(self, key: str, call: Call, *, again: bool = False) -> Intent:
+        """Makes sure that `call` is on its way, once.
+
+        Args:
+            key: names the intent. A second call with the same key returns the first one's intent and sends
+                nothing.
+            call: what to do.
+            again: if the key's intent came to nothing (failed, lost, cancelled), make a new one.
+
+        Raises:
+            ContractReverted: it would revert now; nothing was signed.
+            InsufficientFunds, FeesTooHigh, NodeUnavailable: nothing was signed.
+        """
+        async with self._turn:
+            known = self._store.latest(key)
+            if known is not None and not (again and known.status in UNSUCCESSFUL):
+                return known
+            gas = call.gas or await self._estimate(call)
+            fees = await self._fees.quote(self.node)
+            await self._check_funds(call, gas, fees)
+            nonce = await self.next_nonce()
+            attempt = self._sign(call, gas, nonce, fees)
+            generation = 0 if known is None else known.generation + 1
+            intent = self._store.add(key, generation, call, gas, nonce, attempt, self._clock())
+            _log.info(
+                "transaction.signed",
+                intent=key,
+                what=call.description,
+                nonce=nonce,
+                tx="0x" + attempt.tx_hash.hex(),
+            )
+            await self._broadcast(intent, attempt)
+            return intent
+
+    async def send(self, key: str, call: Call, *, timeout: float | None = None) -> Receipt:
+        """`submit`, then `wait`."""
+        await self.submit(key, call)
+        return await self.wait(key, timeout=timeout)
+
+    async def wait(self, key: str, *, timeout: float | None = None) -> Receipt:
+        """The receipt of a key's newest intent once it is in a block and succeeded.
+
+        Raises:
+            TransactionFailed: it was mined and reverted.
+            TransactionLost: its nonce was used by another transaction, or it was cancelled.
+            TransactionPending: not mined in time; it may still be.
+            KeyError: there is no such intent.
+        """
+        limit = self._clock() + (self._config.wait_timeout if timeout is None else timeout)
+        while True:
+            intent = self._store.latest(key)
+            if intent is None:
+                raise KeyError(key)
+            what = intent.call.description or key
+            if intent.tx_hash is not None and intent.status is not IntentStatus.PENDING:
+                receipt = await self.node.receipt(intent.tx_hash)
+                if receipt is not None:
+                    if intent.cancelling and self._is_empty(intent, receipt.tx_hash):
+                        raise TransactionLost(f"the transaction to {what} was cancelled")
+                    if not receipt.succeeded:
+                        raise TransactionFailed(
+                            f"the transaction to {what} was mined and reverted: {await self._reason(intent)}"
+                        )
+                    return receipt
+            if intent.status is IntentStatus.LOST:
+                raise TransactionLost(
+                    f"the transaction to {what} was displaced by another with its nonce",
+                    "Let no other program use this key, then try again",
+                )
+            if self._clock() > limit:
+                note = f" (the node says: {intent.note})" if intent.note else ""
+                raise TransactionPending(
+                    f"the transaction to {what} is not mined yet{note}", "It may still be; look again later"
+                )
+            await self.step()
+            after = self._store.latest(key)
+            if after is not None and after.status is IntentStatus.PENDING:
+                await asyncio.sleep(self._config.poll)
+
+    async def cancel(self, key: str) -> None:
+        """Gives an intent up: an empty transaction takes its nonce, unless the original is mined first."""
+        async with self._turn:
+            intent = self._store.latest(key)
+            if intent is None or intent.status is not IntentStatus.PENDING or intent.cancelling:
+                return
+            newest = self._store.attempts(intent)[0]
+            market = await self._fees.quote(self.node)
+            fees = self._fees.replacement(newest.fees, market)
+            if fees is None:
+                raise FeesTooHigh(f"cancelling {key} needs fees above the cap", "Raise the cap")
+            await self._replace(intent, self._sign_empty(intent.nonce, fees, empty_gas=EMPTY_GAS))
+
+    async def step(self) -> None:
+        """One round over everything not settled for good: look, settle, rebroadcast, replace, fill gaps.
+
+        A node that cannot be reached raises `NodeUnavailable`; nothing is lost, and the next round goes on.
+        """
+        async with self._turn:
+            active = self._store.active()
+            if not active:
+                return
+            head = await self.node.block_number()
+            used = await self.node.nonce(self.account.address)
+            for intent in active:
+                await self._look(intent, head, used)
+            await self._fill_gap(used)
+
+    async def _look(self, intent: Intent, head: int, used: int) -> None:
+        attempts = self._store.attempts(intent)
+        for attempt in attempts:
+            receipt = await self.node.receipt(attempt.tx_hash)
+            if receipt is not None:
+                self._settle(intent, attempt, receipt, head)
+                return
+        if intent.status is IntentStatus.MINED:
+            _log.warning("transaction.reorganised", intent=intent.key, nonce=intent.nonce)
+            self._store.set_pending(intent, 0)
+        if used > intent.nonce:
+            await self._miss(intent, head)
+            return
+        if intent.misses:
+            self._store.set_pending(intent, 0)
+        newest = attempts[0]
+        reorganised = intent.status is IntentStatus.MINED
+        if newest.sent is None or reorganised or self._clock() - newest.sent < 0:
+            await self._broadcast(intent, newest)
+        elif self._clock() - newest.sent >= self._config.resubmit_after:
+            await self._push(intent, newest)
+
+    def _settle(self, intent: Intent, attempt: Attempt, receipt: Receipt, head: int) -> None:
+        status = IntentStatus.MINED
+        if head - receipt.block_number >= self._finality.final_after:
+            if attempt.empty and intent.cancelling:
+                status = IntentStatus.CANCELLED
+            else:
+                status = IntentStatus.DONE if receipt.succeeded else IntentStatus.FAILED
+        if (intent.status, intent.block_hash) == (status, receipt.block_hash):
+            return
+        if intent.status is IntentStatus.PENDING:
+            _log.info(
+                "transaction.mined",
+                intent=intent.key,
+                nonce=intent.nonce,
+                block=receipt.block_number,
+                gas=receipt.gas_used,
+                succeeded=receipt.succeeded,
+            )
+        self._store.set_mined(
+            intent, status, receipt.tx_hash, receipt.block_number, receipt.block_hash, receipt.succeeded
+        )
+
+    async def _miss(self, intent: Intent, head: int) -> None:
+        """The nonce is used, none of ours is mined: a foreign one is, or the node lags."""
+        misses = intent.misses + 1
+        self._store.set_pending(intent, misses)
+        if misses < MISSES_BEFORE_LOST:
+            return
+        deep = max(0, head - self._finality.final_after)
+        if await self.node.nonce(self.account.address, hex(deep)) > intent.nonce:
+            _log.error("transaction.lost", intent=intent.key, nonce=intent.nonce)
+            self._store.set_lost(intent)
+
+    async def _push(self, intent: Intent, newest: Attempt) -> None:
+        """Replaces a stuck transaction at higher fees, or broadcasts it again where the cap allows none."""
+        try:
+            market = await self._fees.quote(self.node)
+        except FeesTooHigh as error:
+            self._store.note(intent, str(error))
+            market = newest.fees
+        fees = self._fees.replacement(newest.fees, market)
+        if fees is None:
+            await self._broadcast(intent, newest)
+        elif newest.empty:
+            await self._replace(intent, self._sign_empty(intent.nonce, fees, empty_gas=EMPTY_GAS))
+        else:
+            await self._replace(intent, self._sign(intent.call, intent.gas, intent.nonce, fees))
+
+    async def _replace(self, intent: Intent, attempt: Attempt) -> None:
+        self._store.add_attempt(intent, attempt)
+        _log.info(
+            "transaction.replaced",
+            intent=intent.key,
+            nonce=intent.nonce,
+            max_fee=attempt.fees.max_fee,
+            tip=attempt.fees.tip,
+            empty=attempt.empty,
+        )
+        await self._broadcast(intent, attempt)
+
+    async def _broadcast(self, intent: Intent, attempt: Attempt) -> None:
+        """Hands a transaction to the node.
+
+        No answer concludes anything: receipts and nonces do, in `step`.
+        """
+        note = ""
+        try:
+            await self.node.send_raw(attempt.raw)
+        except NodeUnavailable as error:
+            self._store.note(intent, str(error))
+            return
+        except RpcError as error:
+            if "already" not in error.message.lower():  # "already known", "already imported"
+                note = error.message
+                _log.warning("transaction.refused", intent=intent.key, nonce=intent.nonce, reason=note)
+        # Refused or not, the clock of `resubmit_after` starts: a refusal is pressed no harder than silence.
+        self._store.mark_sent(attempt, self._clock())
+        if note != intent.note:
+            self._store.note(intent, note)
+
+    async def _fill_gap(self, used: int) -> None:
+        """Fills nonces below our lowest that neither chain nor pool has had for a while."""
+        active = self._store.active()
+        if not active or active[0].nonce <= used:
+            self._gap_seen.clear()
+            return
+        pooled = await self.node.nonce(self.account.address, "pending")
+        for nonce in range(max(used, pooled), active[0].nonce):
+            since = self._gap_seen.setdefault(nonce, self._clock())
+            if self._clock() - since < self._config.resubmit_after:
+                continue
+            fees = await self._fees.quote(self.node)
+            attempt = self._sign_empty(nonce, fees, empty_gas=EMPTY_GAS)
+            call = Call(self.account.address, b"", 0, f"fill the unused nonce {nonce}", EMPTY_GAS)
+            key = f"gap/{nonce}"
+            known = self._store.latest(key)
+            generation = 0 if known is None else known.generation + 1
+            intent = self._store.add(key, generation, call, EMPTY_GAS, nonce, attempt, self._clock())
+            _log.warning("transaction.gap", nonce=nonce)
+            await self._broadcast(intent, attempt)
+
+    async def _estimate(self, call: Call) -> int:
+        try:
+            gas = await self.node.estimate_gas(self.account.address, call.to, call.data, call.value)
+        except RpcError as error:
+            if "insufficient funds" in error.message.lower():
+                raise await self._unfunded(call) from error
+            revert = as_revert(error, interfaces())
+            if revert is not None and call.description:
+                revert.what = f"cannot {call.description}: {revert.what}"
+            raise (revert or error) from error
+        return gas + gas * GAS_MARGIN_PERCENT // 100
+
+    async def _check_funds(self, call: Call, gas: int, fees: Fees) -> None:
+        promised = sum(
+            intent.call.value + intent.gas * self._store.attempts(intent)[0].fees.max_fee
+            for intent in self._store.active()
+            if intent.status is IntentStatus.PENDING
+        )
+        if await self.node.balance(self.account.address) < promised + call.value + gas * fees.max_fee:
+            raise await self._unfunded(call, promised + gas * fees.max_fee)
+
+    async def _unfunded(self, call: Call, gas_cost: int = 0) -> InsufficientFunds:
+        balance = await self.node.balance(self.account.address)
+        what = f"cannot {call.description}: " if call.description else ""
+        needed = f"{call.value + gas_cost} wei" if gas_cost else f"{call.value} wei and gas"
+        return InsufficientFunds(
+            f"{what}account {self.account.address} has {balance} wei and needs {needed}", "Send it some"
+        )
+
+    async def _reason(self, intent: Intent) -> str:
+        """Why a mined transaction reverted, by running it again on the block before; best effort."""
+        if intent.call.to is None or intent.block_number is None:
+            return "no reason is known"
+        try:
+            await self.node.call(
+                intent.call.to,
+                intent.call.data,
+                sender=self.account.address,
+                block=hex(intent.block_number - 1),
+            )
+        except RpcError as error:
+            revert = as_revert(error, interfaces())
+            return str(revert or error)
+        return "it would have succeeded a block earlier"
+
+    def _is_empty(self, intent: Intent, tx_hash: bytes) -> bool:
+        return any(attempt.empty for attempt in self._store.attempts(intent) if attempt.tx_hash == tx_hash)
+
+    def _sign_empty(self, nonce: int, fees: Fees, *, empty_gas: int) -> Attempt:
+        attempt = self._sign(Call(self.account.address, b""), empty_gas, nonce, fees)
+        return Attempt(attempt.tx_hash, attempt.raw, attempt.fees, True, None)
+
+    def _sign(self, call: Call, gas: int, nonce: int, fees: Fees) -> Attempt:
+        transaction: dict[str, Any] = {
+            "type": 2,
+            "chainId": self.chain_id,
+            "nonce": nonce,
+            "gas": gas,
+            "maxFeePerGas": fees.max_fee,
+            "maxPriorityFeePerGas": fees.tip,
+            "value": call.value,
+            "data": call.data,
+        }
+        if call.to is not None:
+            transaction["to"] = call.to
+        signed = self.account.sign_transaction(transaction)
+        return Attempt(bytes(signed.hash), bytes(signed.raw_transaction), fees, False, None)
+
+
+def _open_store(path: Path | str, identity: tuple[int, bytes, str]) -> OutboxStore:
+    store = OutboxStore(path)
+    known = store.identity()
+    if known is None:
+        store.set_identity(*identity)
+    elif known != identity:
+        store.close()
+        what = "another account" if known[2] != identity[2] else "another chain, or one started anew"
+        raise ChainError(f"the outbox {path} belongs to {what}", "Use a folder for each account and chain")
+    return store
+
+
+def is_active(intent: Intent | None) -> bool:
+    """Whether an intent may still take effect or be undone."""
+    return intent is not None and intent.status in ACTIVE

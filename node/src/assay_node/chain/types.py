@@ -1,0 +1,186 @@
+"""The contracts' structs and enums as Python values, field for field.
+
+Amounts are wei, windows and deadlines seconds, addresses EIP-55 text, hashes and ids 32 bytes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import Any
+
+ZERO_ADDRESS = "0x" + "00" * 20
+ZERO_WORD = bytes(32)
+
+
+class JobState(IntEnum):
+    """Where a job stands; the last four are final."""
+
+    NONE = 0
+    OPEN = 1
+    AWARDED = 2
+    ACCEPTED = 3
+    SETTLED = 4
+    EXPIRED = 5
+    REFUNDED = 6
+    CANCELLED = 7
+
+    @property
+    def final(self) -> bool:
+        """Whether nothing can happen to the job any more."""
+        return self >= JobState.SETTLED
+
+
+@dataclass(frozen=True, slots=True)
+class JobRequest:
+    """What a requester asks for; see contracts/src/types/Job.sol."""
+
+    model_id: bytes
+    max_price: int
+    min_stake: int = 0
+    collateral: int = 0
+    bid_window: int = 60
+    accept_window: int = 300
+    prove_window: int = 3600
+    input_ref: bytes = ZERO_WORD
+    input_uri: str = ""
+    callback: str = ZERO_ADDRESS
+    callback_gas: int = 0
+
+    def abi(self) -> tuple[Any, ...]:
+        """The struct as the ABI encoder takes it."""
+        return (
+            self.model_id,
+            self.max_price,
+            self.min_stake,
+            self.collateral,
+            self.bid_window,
+            self.accept_window,
+            self.prove_window,
+            self.input_ref,
+            self.input_uri,
+            self.callback,
+            self.callback_gas,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A job as the market stores it. `worker` and `price` are the leading bid's while the job is open."""
+
+    model_id: bytes
+    input_hash: bytes
+    requester: str
+    state: JobState
+    round: int
+    callback_gas: int
+    bid_window: int
+    worker: str
+    accept_window: int
+    prove_window: int
+    callback: str
+    deadline: int
+    max_price: int
+    price: int
+    min_stake: int
+    collateral: int
+
+    @classmethod
+    def from_abi(cls, fields: dict[str, Any]) -> Job:
+        """From a decoded struct."""
+        return cls(**{**fields, "state": JobState(fields["state"])})
+
+
+@dataclass(frozen=True, slots=True)
+class Bid:
+    """A worker's bid in a job's current round."""
+
+    price: int
+    standing: bool
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerRecord:
+    """A worker as registered."""
+
+    registered: bool
+    encryption_key: bytes
+    stake: int
+    locked: int
+    completed: int
+    missed: int
+    failed: int
+    endpoint: str
+
+    @property
+    def free_stake(self) -> int:
+        """Stake that is not collateral of an accepted job, in wei."""
+        return self.stake - self.locked
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSpec:
+    """What a publisher says of a model; see contracts/src/types/Model.sol."""
+
+    circuit_hash: bytes
+    quantisation_hash: bytes
+    metadata_hash: bytes
+    n_in: int
+    n_out: int
+    input_private: bool
+    output_encrypted: bool
+    ceremony_hash: bytes = ZERO_WORD
+    uri: str = ""
+    royalty_bps: int = 0
+
+    def abi(self) -> tuple[Any, ...]:
+        """The struct as the ABI encoder takes it."""
+        return (
+            self.circuit_hash,
+            self.quantisation_hash,
+            self.metadata_hash,
+            self.ceremony_hash,
+            self.uri,
+            self.royalty_bps,
+            self.n_in,
+            self.n_out,
+            self.input_private,
+            self.output_encrypted,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A registered model."""
+
+    owner: str
+    payout: str
+    retired: bool
+    verifying_key: str
+    vk_hash: bytes
+    model_commitment: bytes
+    spec: ModelSpec
+
+    @classmethod
+    def from_abi(cls, fields: dict[str, Any]) -> Model:
+        """From a decoded struct."""
+        return cls(**{**fields, "spec": ModelSpec(**fields["spec"])})
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A transaction someone may send: nothing is sent until an outbox takes it.
+
+    Attributes:
+        to: the contract, or None to create one.
+        data: calldata or creation code.
+        value: wei sent along.
+        description: what it does, for logs and error messages.
+        gas: gas limit, or None to estimate (which also tells beforehand whether it would revert).
+    """
+
+    to: str | None
+    data: bytes
+    value: int = 0
+    description: str = ""
+    gas: int | None = field(default=None)
