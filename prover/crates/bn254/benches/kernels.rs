@@ -1,0 +1,131 @@
+//! Core-microseconds a point of every kernel, beside arkworks, in one run.
+//!
+//! `cargo bench -p assay-bn254 -- [msm_g1|msm_g2|ntt|fixed] [log2 size ...]`; `ASSAY_BENCH_THREADS` sets the pool (1).
+
+use std::time::Instant;
+
+use ark_bn254::{Fr, G1Affine, G1Projective, G2Affine, G2Projective};
+use ark_ec::{CurveGroup, VariableBaseMSM};
+use ark_ff::{PrimeField, UniformRand};
+use ark_std::rand::{RngCore, SeedableRng, rngs::StdRng};
+use assay_bn254::msm::{msm_g1_with, msm_g2_with};
+use assay_bn254::{Kernel, Scalars};
+
+/// Median of five runs, in seconds.
+fn time<T>(mut work: impl FnMut() -> T) -> f64 {
+    let mut runs: Vec<f64> = (0..5)
+        .map(|_| {
+            let start = Instant::now();
+            std::hint::black_box(work());
+            start.elapsed().as_secs_f64()
+        })
+        .collect();
+    runs.sort_by(f64::total_cmp);
+    runs[2]
+}
+
+fn points<G: CurveGroup>(count: usize, rng: &mut StdRng) -> Vec<G::Affine> {
+    let step = G::rand(rng);
+    let mut point = G::rand(rng);
+    let all: Vec<G> = (0..count)
+        .map(|_| {
+            point += step;
+            point
+        })
+        .collect();
+    G::normalize_batch(&all)
+}
+
+fn report(case: &str, scalars: &str, log: u32, seconds: f64, baseline: f64, who: &str) {
+    let threads = rayon::current_num_threads() as f64;
+    let each = seconds * threads * 1e6 / f64::from(1u32 << log);
+    println!(
+        "{case:8} 2^{log:<2} {scalars:7} {who:9} {:9.2} ms {each:8.4} core-us/point {:6.2}x arkworks",
+        seconds * 1e3,
+        baseline / seconds
+    );
+}
+
+fn bench_msm<G: VariableBaseMSM<ScalarField = Fr>>(
+    case: &str,
+    logs: &[u32],
+    points: impl Fn(usize, &mut StdRng) -> Vec<G::MulBase>,
+    ours: impl Fn(Kernel, &[G::MulBase], &[Scalars<'_>]) -> G,
+) {
+    let rng = &mut StdRng::seed_from_u64(7);
+    for &log in logs {
+        let n = 1 << log;
+        let bases = points(n, rng);
+        let random: Vec<Fr> = (0..n).map(|_| Fr::rand(rng)).collect();
+        let random_words: Vec<[u64; 4]> = random.iter().map(|x| x.into_bigint().0).collect();
+        let bytes: Vec<i64> = (0..n).map(|_| i64::from(rng.next_u32() as i8)).collect();
+        let bytes_field: Vec<Fr> = bytes
+            .iter()
+            .map(|&x| assay_bn254::scalars::small_to_field(x))
+            .collect();
+        let split = n - n / 8;
+        let mixed = [
+            Scalars::Small(&bytes[..split]),
+            Scalars::Full(&random_words[split..]),
+        ];
+        let mixed_field: Vec<Fr> = [&bytes_field[..split], &random[split..]].concat();
+        for (name, segments, field) in [
+            ("random", vec![Scalars::Full(&random_words)], &random),
+            ("8-bit", vec![Scalars::Small(&bytes)], &bytes_field),
+            ("mixed", mixed.to_vec(), &mixed_field),
+        ] {
+            let baseline = time(|| G::msm(&bases, field).expect("equal lengths"));
+            report(case, name, log, baseline, baseline, "arkworks");
+            for kernel in Kernel::all() {
+                let seconds = time(|| ours(kernel, &bases, &segments));
+                report(case, name, log, seconds, baseline, kernel.name());
+            }
+        }
+    }
+}
+
+fn main() {
+    if cfg!(debug_assertions) {
+        eprintln!("a debug build measures nothing: run `cargo bench`");
+        std::process::exit(1);
+    }
+    let arguments: Vec<String> = std::env::args()
+        .skip(1)
+        .filter(|a| !a.starts_with("--"))
+        .collect();
+    let mut logs: Vec<u32> = arguments.iter().filter_map(|a| a.parse().ok()).collect();
+    if logs.is_empty() {
+        logs = vec![14, 16, 18, 20];
+    }
+    let wants = |name: &str| {
+        let names: Vec<_> = arguments
+            .iter()
+            .filter(|a| a.parse::<u32>().is_err())
+            .collect();
+        names.is_empty() || names.iter().any(|a| *a == name)
+    };
+    let threads = std::env::var("ASSAY_BENCH_THREADS").map_or(1, |v| v.parse().expect("a number"));
+    let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(threads)
+        .build()
+        .expect("a thread pool");
+    println!("{threads} thread(s)");
+    pool.install(|| {
+        if wants("msm_g1") {
+            bench_msm::<G1Projective>(
+                "msm_g1",
+                &logs,
+                points::<G1Projective>,
+                |k, b: &[G1Affine], s| msm_g1_with(k, b, s),
+            );
+        }
+        if wants("msm_g2") {
+            bench_msm::<G2Projective>(
+                "msm_g2",
+                &logs,
+                points::<G2Projective>,
+                |k, b: &[G2Affine], s| msm_g2_with(k, b, s),
+            );
+        }
+    });
+}

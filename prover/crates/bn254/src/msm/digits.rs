@@ -1,0 +1,293 @@
+//! Scalars cut into signed digits, the window width chosen for their number and their sizes.
+//!
+//! A digit of `c` bits lies in [-2^(c-1), 2^(c-1)). Adding the constant with 2^(c-1) at every window makes the digits plain
+//! bit fields of the sum, so no carry runs from window to window.
+
+use ark_bn254::Fr;
+use ark_ec::short_weierstrass::Affine;
+use ark_ff::{BigInteger, PrimeField};
+use rayon::prelude::*;
+
+use crate::curve::Curve;
+use crate::scalars::Scalars;
+
+/// Points whose digits are cut and stored together; one window's digits of a block are 8 KiB.
+pub(crate) const BLOCK: usize = 4096;
+
+/// Widest digit: it must fit an `i16`, and 2^15 buckets of 64 bytes are already twice a megabyte of L2.
+const MAX_WIDTH: u32 = 16;
+
+/// Additions that reducing one bucket costs.
+const REDUCTION_PER_BUCKET: f64 = 2.3;
+
+/// Cost of looking at a zero digit, in additions.
+const SCAN: f64 = 0.05;
+
+/// Digits of consecutive points.
+#[derive(Debug)]
+pub(crate) struct Block {
+    /// Index of the first point among the bases.
+    pub start: usize,
+    /// Number of points.
+    pub len: usize,
+    /// Window-major digits: `digits[window * len + point]`.
+    digits: Vec<i16>,
+    /// Number of non-zero digits of each window.
+    pub nonzero: Vec<u32>,
+}
+
+impl Block {
+    /// Digits of one window.
+    pub fn row(&self, window: usize) -> &[i16] {
+        &self.digits[window * self.len..][..self.len]
+    }
+}
+
+/// Digits of all scalars of one kind.
+#[derive(Debug)]
+pub(crate) struct Digits {
+    /// Bits a digit.
+    pub width: u32,
+    /// Digits a scalar.
+    pub windows: usize,
+    /// The points, in order.
+    pub blocks: Vec<Block>,
+}
+
+/// Histogram of signed bit lengths: at `k`, the scalars that need `k` bits in two's complement, zeros at 0.
+type Lengths = [usize; 256];
+
+fn signed_length(value: i64) -> usize {
+    if value == 0 {
+        return 0;
+    }
+    (65 - (value ^ (value >> 63)).leading_zeros()) as usize
+}
+
+/// Number of windows that hold every scalar of at most `length` signed bits.
+fn windows_for(length: usize, width: u32) -> usize {
+    let width = width as usize;
+    if length <= width {
+        1
+    } else {
+        // With several digits the largest sum is a little below 2^(c W - 1), hence the spare bit.
+        (length + 1).div_ceil(width)
+    }
+}
+
+/// The cheapest width for scalars of these lengths.
+fn choose_width(lengths: &Lengths) -> (u32, usize) {
+    let longest = lengths.iter().rposition(|&n| n > 0).unwrap_or(0);
+    let count: usize = lengths.iter().sum();
+    (2..=MAX_WIDTH)
+        .map(|width| {
+            let windows = windows_for(longest, width);
+            let buckets = windows as f64 * f64::from(1u32 << (width - 1));
+            let additions: usize = lengths
+                .iter()
+                .enumerate()
+                .map(|(length, n)| n * length.div_ceil(width as usize))
+                .sum();
+            let cost =
+                additions as f64 + buckets * REDUCTION_PER_BUCKET + SCAN * (windows * count) as f64;
+            (cost, width, windows)
+        })
+        .min_by(|a, b| a.0.total_cmp(&b.0))
+        .map(|(_, width, windows)| (width, windows))
+        .expect("at least one width")
+}
+
+/// Four words holding 2^(c-1) at each of the windows.
+fn bias(width: u32, windows: usize) -> [u64; 5] {
+    let mut words = [0u64; 5];
+    for window in 0..windows as u32 {
+        let bit = window * width + width - 1;
+        words[(bit / 64) as usize] |= 1 << (bit % 64);
+    }
+    words
+}
+
+/// Digits of the small segments of `scalars`, or `None` if there is none.
+pub(crate) fn small_digits<C: Curve>(
+    bases: &[Affine<C>],
+    scalars: &[Scalars<'_>],
+) -> Option<Digits> {
+    let segments = pieces(scalars, |s| match *s {
+        Scalars::Small(values) => Some(values),
+        Scalars::Full(_) => None,
+    });
+    if segments.is_empty() {
+        return None;
+    }
+    let lengths = segments
+        .par_iter()
+        .map(|(_, values)| {
+            let mut lengths = [0; 256];
+            for &value in *values {
+                lengths[signed_length(value)] += 1;
+            }
+            lengths
+        })
+        .reduce(|| [0; 256], add_lengths);
+    let (width, windows) = choose_width(&lengths);
+    let bias = bias(width, windows);
+    let bias = i128::from(bias[0]) | i128::from(bias[1]) << 64;
+    let blocks = segments
+        .par_iter()
+        .map(|&(start, values)| {
+            cut_block(start, &bases[start..], values, width, windows, |&value| {
+                let words = (i128::from(value) + bias).cast_unsigned();
+                [words as u64, (words >> 64) as u64, 0, 0, 0]
+            })
+        })
+        .collect();
+    Some(Digits {
+        width,
+        windows,
+        blocks,
+    })
+}
+
+/// Digits of the full-width segments of `scalars`, or `None` if there is none. A scalar above r/2 is taken as the negative
+/// of r less itself, so that small negative values have few digits.
+///
+/// # Panics
+/// When a scalar is not below r.
+pub(crate) fn full_digits<C: Curve>(
+    bases: &[Affine<C>],
+    scalars: &[Scalars<'_>],
+) -> Option<Digits> {
+    let segments = pieces(scalars, |s| match *s {
+        Scalars::Full(values) => Some(values),
+        Scalars::Small(_) => None,
+    });
+    if segments.is_empty() {
+        return None;
+    }
+    let lengths = segments
+        .par_iter()
+        .map(|(_, values)| {
+            let mut lengths = [0; 256];
+            for value in *values {
+                let (magnitude, _) = balance(value);
+                let bits = (0..4)
+                    .rev()
+                    .find(|&k| magnitude[k] != 0)
+                    .map_or(0, |k| 64 * k + 64 - magnitude[k].leading_zeros() as usize);
+                lengths[if bits == 0 { 0 } else { bits + 1 }] += 1;
+            }
+            lengths
+        })
+        .reduce(|| [0; 256], add_lengths);
+    let (width, windows) = choose_width(&lengths);
+    let bias = bias(width, windows);
+    let blocks = segments
+        .par_iter()
+        .map(|&(start, values)| {
+            cut_block(start, &bases[start..], values, width, windows, |value| {
+                let (magnitude, negative) = balance(value);
+                let mut words = [0u64; 5];
+                let mut carry = 0i128;
+                for k in 0..5 {
+                    let word = i128::from(magnitude.get(k).copied().unwrap_or(0));
+                    carry += i128::from(bias[k]) + if negative { -word } else { word };
+                    words[k] = carry as u64;
+                    carry >>= 64;
+                }
+                words
+            })
+        })
+        .collect();
+    Some(Digits {
+        width,
+        windows,
+        blocks,
+    })
+}
+
+/// The segments that `select` takes, cut into blocks with the index of their first point.
+fn pieces<'a, T>(
+    scalars: &[Scalars<'a>],
+    select: impl Fn(&Scalars<'a>) -> Option<&'a [T]>,
+) -> Vec<(usize, &'a [T])> {
+    let mut out = Vec::new();
+    let mut start = 0;
+    for segment in scalars {
+        if let Some(values) = select(segment) {
+            out.extend(
+                values
+                    .chunks(BLOCK)
+                    .enumerate()
+                    .map(|(k, chunk)| (start + k * BLOCK, chunk)),
+            );
+        }
+        start += segment.len();
+    }
+    out
+}
+
+fn add_lengths(mut a: Lengths, b: Lengths) -> Lengths {
+    for (x, y) in a.iter_mut().zip(b) {
+        *x += y;
+    }
+    a
+}
+
+/// The smaller of `value` and r less `value`, and whether it is the latter.
+fn balance(value: &[u64; 4]) -> ([u64; 4], bool) {
+    let mut negated = Fr::MODULUS;
+    let borrow = negated.sub_with_borrow(&ark_ff::BigInt(*value));
+    assert!(
+        !borrow && !negated.is_zero(),
+        "a scalar of a multi-scalar multiplication must be below r"
+    );
+    // The value is above r/2 < 2^253 exactly when its negative is the smaller.
+    if negated.0.iter().rev().lt(value.iter().rev()) {
+        (negated.0, true)
+    } else {
+        (*value, false)
+    }
+}
+
+/// Digits of one block from each scalar's biased words. Points at infinity get zero digits.
+fn cut_block<C: Curve, T>(
+    start: usize,
+    bases: &[Affine<C>],
+    values: &[T],
+    width: u32,
+    windows: usize,
+    biased: impl Fn(&T) -> [u64; 5],
+) -> Block {
+    let len = values.len();
+    let mut digits = vec![0i16; windows * len];
+    let (mask, half) = ((1u64 << width) - 1, 1i32 << (width - 1));
+    for (point, (value, base)) in values.iter().zip(bases).enumerate() {
+        if base.infinity {
+            continue;
+        }
+        let words = biased(value);
+        for window in 0..windows {
+            let bit = window as u32 * width;
+            let (word, offset) = ((bit / 64) as usize, bit % 64);
+            let mut field = words[word] >> offset;
+            if offset + width > 64 {
+                field |= words[word + 1] << (64 - offset);
+            }
+            digits[window * len + point] = ((field & mask) as i32 - half) as i16;
+        }
+    }
+    let nonzero = (0..windows)
+        .map(|w| {
+            digits[w * len..][..len]
+                .iter()
+                .map(|&d| u32::from(d != 0))
+                .sum()
+        })
+        .collect();
+    Block {
+        start,
+        len,
+        digits,
+        nonzero,
+    }
+}

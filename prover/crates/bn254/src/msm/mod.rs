@@ -1,0 +1,71 @@
+//! Multi-scalar multiplication: signed windows, batch-affine buckets that stay in L2, bases read in order.
+//!
+//! Scalars are cut into digits once ([`digits`]); each window's digits send the bases to buckets, whose additions share
+//! inversions ([`accumulate`]); buckets are summed in batches ([`reduce`]). Windows of all multiplications asked for
+//! together are tasks of one queue ([`schedule`]). Time depends on the scalars.
+
+mod accumulate;
+mod digits;
+mod reduce;
+mod schedule;
+
+use ark_bn254::{G1Affine, G1Projective, G2Affine, G2Projective};
+
+use crate::kernel::Kernel;
+use crate::scalars::Scalars;
+use schedule::Job;
+
+/// `sum scalars_i * bases_i`; the segments' total length equals `bases.len()`.
+///
+/// # Panics
+/// When the lengths differ, when there are 2^31 bases or more, or when a full-width scalar is not below r.
+#[must_use]
+pub fn msm_g1(bases: &[G1Affine], scalars: &[Scalars<'_>]) -> G1Projective {
+    msm_g1_with(Kernel::active(), bases, scalars)
+}
+
+/// [`msm_g1`] on a chosen code path.
+#[must_use]
+pub fn msm_g1_with(kernel: Kernel, bases: &[G1Affine], scalars: &[Scalars<'_>]) -> G1Projective {
+    schedule::run(kernel, &[Job { bases, scalars }])[0]
+}
+
+/// `sum scalars_i * bases_i` in G2; the segments' total length equals `bases.len()`.
+///
+/// # Panics
+/// As [`msm_g1`].
+#[must_use]
+pub fn msm_g2(bases: &[G2Affine], scalars: &[Scalars<'_>]) -> G2Projective {
+    msm_g2_with(Kernel::active(), bases, scalars)
+}
+
+/// [`msm_g2`] on a chosen code path.
+#[must_use]
+pub fn msm_g2_with(kernel: Kernel, bases: &[G2Affine], scalars: &[Scalars<'_>]) -> G2Projective {
+    schedule::run(kernel, &[Job { bases, scalars }])[0]
+}
+
+/// One multi-scalar multiplication of a batch: bases and the segments that multiply them.
+#[derive(Clone, Copy, Debug)]
+pub struct MsmG1<'a> {
+    /// The points.
+    pub bases: &'a [G1Affine],
+    /// The scalars, as many as points.
+    pub scalars: &'a [Scalars<'a>],
+}
+
+/// Several multi-scalar multiplications whose windows share one task queue, so that no core idles between them.
+///
+/// # Panics
+/// As [`msm_g1`].
+#[must_use]
+pub fn msm_g1_many(jobs: &[MsmG1<'_>]) -> Vec<G1Projective> {
+    let jobs: Vec<_> = jobs
+        .iter()
+        .map(|job| Job {
+            bases: job.bases,
+            scalars: job.scalars,
+        })
+        .collect();
+    schedule::run(Kernel::active(), &jobs)
+}
