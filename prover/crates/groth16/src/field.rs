@@ -105,7 +105,12 @@ fn zip_with<T: Copy + Sync>(
     combine: impl Fn(Fr, T) -> Result<Fr> + Sync,
 ) -> Result<Vec<Limbs>> {
     if left.len() != right.len() {
-        bail!(InvalidInput, "{} values against {}", left.len(), right.len());
+        bail!(
+            InvalidInput,
+            "{} values against {}",
+            left.len(),
+            right.len()
+        );
     }
     left.par_iter()
         .zip(right)

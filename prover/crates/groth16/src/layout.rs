@@ -29,10 +29,16 @@ impl Layout {
     /// `InvalidInput` when committed wires come without a commitment round or indices exceed 32 bits.
     pub fn new(n_public: u32, committed: bool, n_model: u32, n_w1: u32, n_w2: u32) -> Result<Self> {
         if n_public > MAX_PUBLIC {
-            bail!(InvalidInput, "{n_public} public inputs; at most {MAX_PUBLIC}");
+            bail!(
+                InvalidInput,
+                "{n_public} public inputs; at most {MAX_PUBLIC}"
+            );
         }
         if !committed && n_w1 != 0 {
-            bail!(InvalidInput, "{n_w1} committed wires in a layout without a commitment round");
+            bail!(
+                InvalidInput,
+                "{n_w1} committed wires in a layout without a commitment round"
+            );
         }
         let total = [1, n_public, u32::from(committed), n_model, n_w1, n_w2]
             .iter()

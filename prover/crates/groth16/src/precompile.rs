@@ -48,9 +48,7 @@ pub fn ecmul(data: &[u8]) -> Result<[u8; G1_BYTES]> {
         *limb = u64::from_be_bytes(chunk.try_into().expect("eight bytes"));
     }
     use ark_ec::AffineRepr;
-    Ok(g1_bytes(
-        &base.mul_bigint(BigInt::<4>(limbs)).into_affine(),
-    ))
+    Ok(g1_bytes(&base.mul_bigint(BigInt::<4>(limbs)).into_affine()))
 }
 
 /// Precompile 8: the word 1 if the product of the pairings is one, the word 0 otherwise.
@@ -59,7 +57,11 @@ pub fn ecmul(data: &[u8]) -> Result<[u8; G1_BYTES]> {
 /// `InvalidInput` where the precompile fails.
 pub fn ecpairing(data: &[u8]) -> Result<[u8; WORD]> {
     if !data.len().is_multiple_of(PAIR) {
-        bail!(InvalidInput, "pairing input of {} bytes; a multiple of {PAIR} is needed", data.len());
+        bail!(
+            InvalidInput,
+            "pairing input of {} bytes; a multiple of {PAIR} is needed",
+            data.len()
+        );
     }
     let mut g1 = Vec::with_capacity(data.len() / PAIR);
     let mut g2 = Vec::with_capacity(data.len() / PAIR);

@@ -41,15 +41,24 @@ impl Proof {
     pub fn from_bytes(bytes: &[u8], committed: bool) -> Result<Self> {
         let expected = 2 * G1_BYTES + G2_BYTES + if committed { G1_BYTES } else { 0 };
         if bytes.len() != expected {
-            bail!(InvalidProof, "{} bytes where this key's proofs have {expected}", bytes.len());
+            bail!(
+                InvalidProof,
+                "{} bytes where this key's proofs have {expected}",
+                bytes.len()
+            );
         }
-        let named = |name: &'static str| move |why: Malformed| Error::InvalidProof(format!("{name}: {why}"));
+        let named = |name: &'static str| {
+            move |why: Malformed| Error::InvalidProof(format!("{name}: {why}"))
+        };
         let mut reader = Reader::new(bytes);
         Ok(Self {
             a: reader.g1().map_err(named("A"))?,
             b: reader.g2().map_err(named("B"))?,
             c: reader.g1().map_err(named("C"))?,
-            d: committed.then(|| reader.g1()).transpose().map_err(named("D"))?,
+            d: committed
+                .then(|| reader.g1())
+                .transpose()
+                .map_err(named("D"))?,
         })
     }
 }
@@ -60,7 +69,11 @@ impl Proof {
 /// `InvalidInput` unless it is 64 bytes of a point on the curve.
 pub fn model_commitment_from_bytes(bytes: &[u8]) -> Result<G1Affine> {
     let Ok(bytes) = bytes.try_into() else {
-        bail!(InvalidInput, "a model commitment has {G1_BYTES} bytes, not {}", bytes.len());
+        bail!(
+            InvalidInput,
+            "a model commitment has {G1_BYTES} bytes, not {}",
+            bytes.len()
+        );
     };
     g1_from_bytes(bytes).map_err(|why| Error::InvalidInput(format!("model commitment: {why}")))
 }

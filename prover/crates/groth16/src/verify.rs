@@ -22,7 +22,8 @@ pub fn statement_from_words(words: &[[u8; WORD]]) -> Result<Vec<Fr>> {
         .iter()
         .enumerate()
         .map(|(i, word)| {
-            fr_from_word(word).map_err(|why| Error::InvalidInput(format!("public input {i}: {why}")))
+            fr_from_word(word)
+                .map_err(|why| Error::InvalidInput(format!("public input {i}: {why}")))
         })
         .collect()
 }
@@ -42,10 +43,19 @@ impl<'a> Claim<'a> {
         model: Option<&G1Affine>,
     ) -> Result<Self> {
         if public.len() != vk.n_public() {
-            bail!(InvalidInput, "{} public inputs; the key has {}", public.len(), vk.n_public());
+            bail!(
+                InvalidInput,
+                "{} public inputs; the key has {}",
+                public.len(),
+                vk.n_public()
+            );
         }
         if model.is_some() != vk.delta_m.is_some() {
-            let needs = if vk.delta_m.is_some() { "needs a" } else { "takes no" };
+            let needs = if vk.delta_m.is_some() {
+                "needs a"
+            } else {
+                "takes no"
+            };
             bail!(InvalidInput, "this key {needs} model commitment");
         }
         if proof.d.is_some() != vk.delta_1.is_some() {

@@ -55,8 +55,8 @@ impl VerifyingKey {
         let mut header = [0u8; WORD];
         header[..4].copy_from_slice(MAGIC);
         header[4] = VERSION;
-        header[5] = self.delta_1.map_or(0, |_| COMMITTED)
-            | self.delta_m.map_or(0, |_| PRIVATE_WEIGHTS);
+        header[5] =
+            self.delta_1.map_or(0, |_| COMMITTED) | self.delta_m.map_or(0, |_| PRIVATE_WEIGHTS);
         let n = u32::try_from(self.n_public()).expect("at most MAX_PUBLIC");
         header[8..12].copy_from_slice(&n.to_be_bytes());
         let mut out = header.to_vec();
@@ -90,13 +90,21 @@ impl VerifyingKey {
     /// whatever [`VerifyingKey::check`] refuses.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
         let Some(header) = bytes.first_chunk::<WORD>() else {
-            bail!(InvalidKey, "a verifying key of {} bytes has no header", bytes.len());
+            bail!(
+                InvalidKey,
+                "a verifying key of {} bytes has no header",
+                bytes.len()
+            );
         };
         if &header[..4] != MAGIC {
             bail!(InvalidKey, "not a verifying key");
         }
         if header[4] != VERSION {
-            bail!(InvalidKey, "verifying key of version {}; this build reads {VERSION}", header[4]);
+            bail!(
+                InvalidKey,
+                "verifying key of version {}; this build reads {VERSION}",
+                header[4]
+            );
         }
         let flags = header[5];
         let rest = header[6..8].iter().chain(&header[12..]);
@@ -113,7 +121,11 @@ impl VerifyingKey {
         let g2_len = 3 + usize::from(committed) + usize::from(private);
         let expected = WORD + G1_BYTES + g2_len * G2_BYTES + ic_len * G1_BYTES;
         if bytes.len() != expected {
-            bail!(InvalidKey, "{} bytes where the header says {expected}", bytes.len());
+            bail!(
+                InvalidKey,
+                "{} bytes where the header says {expected}",
+                bytes.len()
+            );
         }
         let named = |name: &str| {
             let name = name.to_owned();
@@ -125,8 +137,14 @@ impl VerifyingKey {
             beta: reader.g2().map_err(named("beta"))?,
             gamma: reader.g2().map_err(named("gamma"))?,
             delta: reader.g2().map_err(named("delta"))?,
-            delta_1: committed.then(|| reader.g2()).transpose().map_err(named("delta_1"))?,
-            delta_m: private.then(|| reader.g2()).transpose().map_err(named("delta_m"))?,
+            delta_1: committed
+                .then(|| reader.g2())
+                .transpose()
+                .map_err(named("delta_1"))?,
+            delta_m: private
+                .then(|| reader.g2())
+                .transpose()
+                .map_err(named("delta_m"))?,
             ic: (0..ic_len)
                 .map(|i| reader.g1().map_err(named(&format!("IC[{i}]"))))
                 .collect::<Result<_>>()?,
@@ -147,18 +165,22 @@ impl VerifyingKey {
         if self.beta.is_zero() {
             bail!(InvalidKey, "beta is infinity");
         }
-        let named: Vec<(&str, G2Affine)> = [("gamma", Some(self.gamma)), ("delta", Some(self.delta))]
-            .into_iter()
-            .chain([("delta_1", self.delta_1), ("delta_m", self.delta_m)])
-            .filter_map(|(name, point)| point.map(|p| (name, p)))
-            .collect();
+        let named: Vec<(&str, G2Affine)> =
+            [("gamma", Some(self.gamma)), ("delta", Some(self.delta))]
+                .into_iter()
+                .chain([("delta_1", self.delta_1), ("delta_m", self.delta_m)])
+                .filter_map(|(name, point)| point.map(|p| (name, p)))
+                .collect();
         let same_up_to_sign = |a: &G2Affine, b: &G2Affine| a == b || *a == -*b;
         for (i, (name, point)) in named.iter().enumerate() {
             if point.is_zero() {
                 bail!(InvalidKey, "{name} is infinity");
             }
             if i > 0 && same_up_to_sign(point, &G2Affine::generator()) {
-                bail!(InvalidKey, "{name} is the generator: a ceremony phase was skipped");
+                bail!(
+                    InvalidKey,
+                    "{name} is the generator: a ceremony phase was skipped"
+                );
             }
             if let Some((other, _)) = named[..i].iter().find(|(_, o)| same_up_to_sign(o, point)) {
                 bail!(InvalidKey, "{name} equals {other} up to sign");

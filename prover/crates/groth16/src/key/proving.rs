@@ -1,0 +1,377 @@
+//! A proving key mapped from its file.
+
+use std::{fs::File, path::Path, sync::OnceLock};
+
+use ark_bn254::{G1Affine, G2Affine};
+use assay_bn254::ntt::Domain;
+use memmap2::Mmap;
+use rayon::prelude::*;
+
+use super::format::{ALIGNMENT, G1_SIZE, G2_SIZE, HEADER, Header, Origin, Section, get_g1, get_g2};
+use crate::{
+    error::{Error, Result, bail},
+    layout::Layout,
+    verifying_key::VerifyingKey,
+};
+
+/// Group elements that the prover needs once a proof.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Constants {
+    pub alpha: G1Affine,
+    pub beta: G1Affine,
+    pub delta: G1Affine,
+    pub delta_1: G1Affine,
+    pub delta_m: G1Affine,
+    pub beta_2: G2Affine,
+    pub delta_2: G2Affine,
+}
+
+pub(crate) const CONSTANTS_SIZE: usize = 5 * G1_SIZE + 2 * G2_SIZE;
+
+/// Points of some wires of a group: all of them, or those that `index` lists in ascending order.
+#[derive(Clone, Copy, Debug)]
+pub struct Query<'a, P> {
+    /// Positions within the group; `None` when no wire is skipped.
+    pub index: Option<&'a [u32]>,
+    /// One point for each kept wire, none of them infinity.
+    pub points: &'a [P],
+}
+
+/// A proving key. The file's pages are shared between processes and loaded on first use.
+#[derive(Debug)]
+pub struct ProvingKey {
+    map: Mmap,
+    header: Header,
+    vk: VerifyingKey,
+    vk_bytes: Vec<u8>,
+    vk_hash: [u8; 32],
+    domain: Domain,
+    pub(crate) constants: Constants,
+    indices: [Vec<u32>; 5],
+    g1: [OnceLock<Vec<G1Affine>>; 6],
+    b2: OnceLock<Vec<G2Affine>>,
+}
+
+const G1_SECTIONS: [Section; 6] = [
+    Section::A,
+    Section::B1,
+    Section::K,
+    Section::D,
+    Section::M,
+    Section::H,
+];
+const INDEX_SECTIONS: [Section; 5] = [
+    Section::IndexA,
+    Section::IndexB,
+    Section::IndexK,
+    Section::IndexD,
+    Section::IndexM,
+];
+
+impl ProvingKey {
+    /// Maps a key. `verify` hashes the whole file (about a third of a second for a gigabyte); without it only the header is
+    /// checked. The hash guards against damage, not malice: take keys from those you trust, or from a ceremony.
+    ///
+    /// # Errors
+    /// `InvalidKey` for a foreign, stale, truncated, oversized or damaged file; `Io`.
+    pub fn open(path: &Path, verify: bool) -> Result<Self> {
+        let file = File::open(path).map_err(Error::io(path))?;
+        if file.metadata().map_err(Error::io(path))?.len() < HEADER as u64 {
+            bail!(
+                InvalidKey,
+                "{}: not a proving key: too short",
+                path.display()
+            );
+        }
+        // SAFETY: the mapping is read-only. Another process that truncates the file while it is mapped ends this one with
+        // SIGBUS; setup never does (it writes elsewhere and renames).
+        let map = unsafe { Mmap::map(&file) }.map_err(Error::io(path))?;
+        Self::from_map(map, verify).map_err(|error| match error {
+            Error::InvalidKey(why) | Error::InvalidInput(why) => {
+                Error::InvalidKey(format!("{}: {why}", path.display()))
+            }
+            other => other,
+        })
+    }
+
+    fn from_map(map: Mmap, verify: bool) -> Result<Self> {
+        let header = Header::from_bytes(&map)?;
+        let expected = header.file_len();
+        if map.len() as u64 != expected {
+            let how = if (map.len() as u64) < expected {
+                "truncated"
+            } else {
+                "oversized"
+            };
+            bail!(
+                InvalidKey,
+                "{how}: {} bytes, the header says {expected}",
+                map.len()
+            );
+        }
+        if verify {
+            let mut hasher = blake3::Hasher::new();
+            hasher.update_rayon(&map[HEADER..]);
+            if hasher.finalize().as_bytes() != &header.body_hash {
+                bail!(InvalidKey, "damaged: its contents do not match its hash");
+            }
+        }
+        let sections = Sections {
+            map: &map,
+            header: &header,
+        };
+        sections.check()?;
+        let vk_bytes = sections.bytes(Section::VerifyingKey).to_vec();
+        let vk = VerifyingKey::from_bytes(&vk_bytes)?;
+        if !vk.matches(&header.layout) {
+            bail!(
+                InvalidKey,
+                "the verifying key inside belongs to another layout"
+            );
+        }
+        let rows = usize::try_from(header.n_constraints)
+            .ok()
+            .and_then(|n| n.checked_add(header.layout.n_ic()));
+        let domain = match rows.and_then(Domain::new) {
+            Some(domain) if domain.size() as u64 == header.domain_size => domain,
+            _ => bail!(
+                InvalidKey,
+                "a domain of {} rows does not fit",
+                header.domain_size
+            ),
+        };
+        let c = sections.bytes(Section::Constants);
+        let g1 = |i: usize| get_g1(&c[i * G1_SIZE..(i + 1) * G1_SIZE]);
+        let (_, g2) = c.split_at(5 * G1_SIZE);
+        let constants = Constants {
+            alpha: g1(0),
+            beta: g1(1),
+            delta: g1(2),
+            delta_1: g1(3),
+            delta_m: g1(4),
+            beta_2: get_g2(&g2[..G2_SIZE]),
+            delta_2: get_g2(&g2[G2_SIZE..]),
+        };
+        let indices = INDEX_SECTIONS.map(|s| sections.index(s));
+        Ok(Self {
+            vk_hash: vk.hash(),
+            vk,
+            vk_bytes,
+            domain,
+            constants,
+            indices,
+            g1: Default::default(),
+            b2: OnceLock::new(),
+            header,
+            map,
+        })
+    }
+
+    /// The verifying key.
+    #[must_use]
+    pub fn vk(&self) -> &VerifyingKey {
+        &self.vk
+    }
+
+    /// The verifying key's normative bytes.
+    #[must_use]
+    pub fn vk_bytes(&self) -> &[u8] {
+        &self.vk_bytes
+    }
+
+    /// `vkHash`.
+    #[must_use]
+    pub fn vk_hash(&self) -> &[u8; 32] {
+        &self.vk_hash
+    }
+
+    /// The circuit's wires.
+    #[must_use]
+    pub fn layout(&self) -> &Layout {
+        &self.header.layout
+    }
+
+    /// Rows of the circuit, without the input rows.
+    #[must_use]
+    pub fn n_constraints(&self) -> usize {
+        usize::try_from(self.header.n_constraints).expect("checked when opened")
+    }
+
+    /// Rows of the domain.
+    #[must_use]
+    pub fn domain(&self) -> &Domain {
+        &self.domain
+    }
+
+    /// Size of the file.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.map.len()
+    }
+
+    /// Who knew the secrets.
+    #[must_use]
+    pub fn origin(&self) -> Origin {
+        self.header.origin
+    }
+
+    fn g1(&self, section: Section) -> &[G1Affine] {
+        let slot = G1_SECTIONS
+            .iter()
+            .position(|s| *s == section)
+            .expect("a G1 section");
+        self.g1[slot].get_or_init(|| {
+            let sections = Sections {
+                map: &self.map,
+                header: &self.header,
+            };
+            sections
+                .bytes(section)
+                .par_chunks_exact(G1_SIZE)
+                .map(get_g1)
+                .collect()
+        })
+    }
+
+    fn query(&self, index: Section, points: Section) -> Query<'_, G1Affine> {
+        Query {
+            index: self.index(index),
+            points: self.g1(points),
+        }
+    }
+
+    fn index(&self, section: Section) -> Option<&[u32]> {
+        let slot = INDEX_SECTIONS
+            .iter()
+            .position(|s| *s == section)
+            .expect("an index");
+        let index = &self.indices[slot];
+        (!index.is_empty()).then_some(index.as_slice())
+    }
+
+    /// `[u_i]_1` of all wires.
+    pub(crate) fn query_a(&self) -> Query<'_, G1Affine> {
+        self.query(Section::IndexA, Section::A)
+    }
+
+    /// `[v_i]_1` of all wires.
+    pub(crate) fn query_b1(&self) -> Query<'_, G1Affine> {
+        self.query(Section::IndexB, Section::B1)
+    }
+
+    /// `[v_i]_2` of all wires.
+    pub(crate) fn query_b2(&self) -> Query<'_, G2Affine> {
+        let points = self.b2.get_or_init(|| {
+            let sections = Sections {
+                map: &self.map,
+                header: &self.header,
+            };
+            sections
+                .bytes(Section::B2)
+                .par_chunks_exact(G2_SIZE)
+                .map(get_g2)
+                .collect()
+        });
+        Query {
+            index: self.index(Section::IndexB),
+            points,
+        }
+    }
+
+    /// `[w_i Z / (2 delta)]_1` of all wires, plus `[K_i / delta]_1` for those of `w2`.
+    pub(crate) fn query_k(&self) -> Query<'_, G1Affine> {
+        self.query(Section::IndexK, Section::K)
+    }
+
+    /// `[K_i / delta_1]_1` of `w1`.
+    pub(crate) fn query_d(&self) -> Query<'_, G1Affine> {
+        self.query(Section::IndexD, Section::D)
+    }
+
+    /// `[K_i / delta_m]_1` of the model wires.
+    pub(crate) fn query_m(&self) -> Query<'_, G1Affine> {
+        self.query(Section::IndexM, Section::M)
+    }
+
+    /// `[-L_j Z / (2 delta)]_1` with the odd coset's Lagrange basis.
+    pub(crate) fn query_h(&self) -> &[G1Affine] {
+        self.g1(Section::H)
+    }
+}
+
+struct Sections<'a> {
+    map: &'a Mmap,
+    header: &'a Header,
+}
+
+impl<'a> Sections<'a> {
+    /// Every section lies inside the file, aligned, after the one before, and holds as many items as the layout says.
+    fn check(&self) -> Result<()> {
+        let mut end = HEADER as u64;
+        for (offset, length) in self.header.sections {
+            if offset != end.next_multiple_of(ALIGNMENT as u64) || length > self.map.len() as u64 {
+                bail!(InvalidKey, "the header's table of sections is inconsistent");
+            }
+            end = offset + length;
+        }
+        let l = &self.header.layout;
+        self.check_query(Section::IndexA, &[(Section::A, G1_SIZE)], l.n_wires())?;
+        self.check_query(
+            Section::IndexB,
+            &[(Section::B1, G1_SIZE), (Section::B2, G2_SIZE)],
+            l.n_wires(),
+        )?;
+        self.check_query(Section::IndexK, &[(Section::K, G1_SIZE)], l.n_wires())?;
+        self.check_query(Section::IndexD, &[(Section::D, G1_SIZE)], l.n_w1 as usize)?;
+        self.check_query(
+            Section::IndexM,
+            &[(Section::M, G1_SIZE)],
+            l.n_model as usize,
+        )?;
+        let h = self.bytes(Section::H).len() as u64;
+        let constants = self.bytes(Section::Constants).len();
+        if Some(h) != self.header.domain_size.checked_mul(G1_SIZE as u64)
+            || constants != CONSTANTS_SIZE
+        {
+            bail!(InvalidKey, "a section has the wrong size");
+        }
+        Ok(())
+    }
+
+    fn check_query(&self, index: Section, points: &[(Section, usize)], wires: usize) -> Result<()> {
+        let list = self.index(index);
+        if !list.is_sorted_by(|a, b| a < b) || list.last().is_some_and(|&i| i as usize >= wires) {
+            bail!(
+                InvalidKey,
+                "a query's list of wires is out of order or out of range"
+            );
+        }
+        for &(section, size) in points {
+            let bytes = self.bytes(section).len();
+            let count = bytes / size;
+            // An empty list stands for "all wires", and for "none" where there are no points either.
+            let fits = if list.is_empty() {
+                count == wires || count == 0
+            } else {
+                count == list.len()
+            };
+            if bytes % size != 0 || !fits {
+                bail!(InvalidKey, "a query has the wrong number of points");
+            }
+        }
+        Ok(())
+    }
+
+    fn bytes(&self, section: Section) -> &'a [u8] {
+        let (offset, length) = self.header.sections[section as usize];
+        let at = |v: u64| usize::try_from(v).expect("inside the mapping");
+        &self.map[at(offset)..at(offset + length)]
+    }
+
+    fn index(&self, section: Section) -> Vec<u32> {
+        self.bytes(section)
+            .chunks_exact(4)
+            .map(|c| u32::from_le_bytes(c.try_into().expect("four bytes")))
+            .collect()
+    }
+}

@@ -1,0 +1,235 @@
+//! The prover: commitments first, then one quotient and five multi-scalar multiplications.
+
+use ark_bn254::{Fr, G1Affine, G1Projective};
+use ark_ec::CurveGroup;
+use ark_ff::Zero;
+use assay_bn254::{
+    Scalars,
+    msm::{MsmG1, msm_g1, msm_g1_many, msm_g2},
+};
+use zeroize::Zeroizing;
+
+use crate::{
+    challenge::challenge,
+    error::{Result, bail},
+    field::{Limbs, limbs},
+    gather::gather,
+    key::{ProvingKey, Query},
+    matrix::check_segments,
+    progress::{Progress, report},
+    proof::Proof,
+    quotient::odd_coset_products,
+    random::Randomness,
+};
+
+/// A model's published commitment and the secret that opens it.
+#[derive(Clone, Debug)]
+pub struct ModelCommitment {
+    /// `M`, public.
+    pub commitment: G1Affine,
+    /// `mu`, kept by the model's owner: with it and guesses of the weights, `M` can be tested.
+    pub opening: Zeroizing<Fr>,
+}
+
+/// A proof in the making: everything that the challenge depends on is fixed.
+#[allow(missing_debug_implementations)] // holds kappa
+pub struct Session {
+    public: Vec<Fr>,
+    challenge: Option<Fr>,
+    commitment: Option<G1Affine>,
+    kappa: Zeroizing<Fr>,
+    model: Option<ModelCommitment>,
+}
+
+impl Session {
+    /// The challenge, in committed mode.
+    #[must_use]
+    pub fn challenge(&self) -> Option<Fr> {
+        self.challenge
+    }
+
+    /// `D`, in committed mode.
+    #[must_use]
+    pub fn commitment(&self) -> Option<&G1Affine> {
+        self.commitment.as_ref()
+    }
+}
+
+/// Wire values and row evaluations that complete a proof.
+#[derive(Clone, Copy, Debug)]
+pub struct Assignment<'a> {
+    /// Model wires, the same as committed; empty without private weights.
+    pub model: &'a [Scalars<'a>],
+    /// Committed wires, the same as given to [`ProvingKey::commit`]; empty in plain mode.
+    pub w1: &'a [Scalars<'a>],
+    /// The other wires.
+    pub w2: &'a [Scalars<'a>],
+    /// `<A_j, z>` of each constraint.
+    pub a: &'a [Scalars<'a>],
+    /// `<B_j, z>` of each constraint.
+    pub b: &'a [Scalars<'a>],
+}
+
+fn msm_query(query: Query<'_, G1Affine>, scalars: &[Scalars<'_>]) -> G1Projective {
+    let gathered = gather(scalars, query.index, query.points.len());
+    msm_g1(query.points, &gathered.view())
+}
+
+impl ProvingKey {
+    /// Commits to a model's private weights: `M`, once for each model.
+    ///
+    /// # Errors
+    /// `InvalidInput` if the key has no model wires, `InvalidWitness` for a wrong number or values out of range.
+    pub fn commit_model(
+        &self,
+        wires: &[Scalars<'_>],
+        randomness: &mut Randomness,
+    ) -> Result<ModelCommitment> {
+        if !self.layout().private_weights() {
+            bail!(InvalidInput, "this key has no private weights to commit to");
+        }
+        check_segments(wires, self.layout().n_model as usize, "model")?;
+        let opening = Zeroizing::new(randomness.scalar());
+        let sum = msm_query(self.query_m(), wires) + self.constants.delta * *opening;
+        Ok(ModelCommitment {
+            commitment: sum.into_affine(),
+            opening,
+        })
+    }
+
+    /// Fixes the statement, the model and the committed wires, and derives the challenge. In plain mode `w1` is empty and
+    /// nothing is computed.
+    ///
+    /// # Errors
+    /// `InvalidInput` for a wrong number of public inputs or a model where none belongs (or none where one does),
+    /// `InvalidWitness` for a wrong number of wires or values out of range.
+    pub fn commit(
+        &self,
+        public: Vec<Fr>,
+        w1: &[Scalars<'_>],
+        model: Option<ModelCommitment>,
+        randomness: &mut Randomness,
+    ) -> Result<Session> {
+        let layout = self.layout();
+        if public.len() != layout.n_public as usize {
+            bail!(
+                InvalidInput,
+                "{} public inputs; the key has {}",
+                public.len(),
+                layout.n_public
+            );
+        }
+        if model.is_some() != layout.private_weights() {
+            let needs = if layout.private_weights() {
+                "needs a"
+            } else {
+                "takes no"
+            };
+            bail!(InvalidInput, "this key {needs} model commitment");
+        }
+        check_segments(w1, layout.n_w1 as usize, "w1")?;
+        let mut session = Session {
+            public,
+            challenge: None,
+            commitment: None,
+            kappa: Zeroizing::new(Fr::zero()),
+            model,
+        };
+        if layout.committed {
+            *session.kappa = randomness.scalar();
+            let sum = msm_query(self.query_d(), w1) + self.constants.delta * *session.kappa;
+            let d = sum.into_affine();
+            let m = session.model.as_ref().map(|m| &m.commitment);
+            session.challenge = Some(challenge(self.vk_hash(), &session.public, m, &d));
+            session.commitment = Some(d);
+        }
+        Ok(session)
+    }
+
+    /// Completes a proof. The values are not checked against the circuit: a false witness gives a proof that fails.
+    ///
+    /// # Errors
+    /// `InvalidWitness` for wrong numbers of values or values out of range; `Cancelled`.
+    pub fn finish(
+        &self,
+        session: Session,
+        assignment: &Assignment<'_>,
+        randomness: &mut Randomness,
+        progress: Progress<'_>,
+    ) -> Result<Proof> {
+        let layout = self.layout();
+        check_segments(assignment.model, layout.n_model as usize, "model")?;
+        check_segments(assignment.w1, layout.n_w1 as usize, "w1")?;
+        check_segments(assignment.w2, layout.n_w2 as usize, "w2")?;
+        check_segments(assignment.a, self.n_constraints(), "a")?;
+        check_segments(assignment.b, self.n_constraints(), "b")?;
+
+        // z = (1, x, c | m | w1 | w2)
+        let inputs: Vec<Fr> = session
+            .public
+            .iter()
+            .copied()
+            .chain(session.challenge)
+            .collect();
+        let input_limbs: Vec<Limbs> = inputs.iter().copied().map(limbs).collect();
+        let mut z = vec![Scalars::Small(&[1]), Scalars::Full(&input_limbs)];
+        z.extend(
+            [assignment.model, assignment.w1, assignment.w2]
+                .into_iter()
+                .flatten(),
+        );
+
+        report(progress, "quotient", 0, 1)?;
+        let products = odd_coset_products(self.domain(), assignment.a, assignment.b, &inputs);
+
+        report(progress, "G1", 0, 1)?;
+        let query = |q: Query<'_, G1Affine>| gather(&z, q.index, q.points.len());
+        let (a, b, k) = (self.query_a(), self.query_b1(), self.query_k());
+        let (a_z, b_z, k_z) = (query(a), query(b), query(k));
+        let h_z = [Scalars::Full(&products)];
+        let sums = msm_g1_many(&[
+            MsmG1 {
+                bases: a.points,
+                scalars: &a_z.view(),
+            },
+            MsmG1 {
+                bases: b.points,
+                scalars: &b_z.view(),
+            },
+            MsmG1 {
+                bases: k.points,
+                scalars: &k_z.view(),
+            },
+            MsmG1 {
+                bases: self.query_h(),
+                scalars: &h_z,
+            },
+        ]);
+        let [sum_a, sum_b, sum_k, sum_h] = sums[..] else {
+            unreachable!("one sum a job")
+        };
+        report(progress, "G2", 0, 1)?;
+        let sum_b2 = msm_g2(self.query_b2().points, &b_z.view());
+
+        let key = &self.constants;
+        let r = Zeroizing::new(randomness.scalar());
+        let s = Zeroizing::new(randomness.scalar());
+        let a = sum_a + key.alpha + key.delta * *r;
+        let b = sum_b2 + key.beta_2 + key.delta_2 * *s;
+        let b_1 = sum_b + key.beta + key.delta * *s;
+        let mut c = sum_k + sum_h + a * *s + b_1 * *r - key.delta * *Zeroizing::new(*r * *s);
+        if session.commitment.is_some() {
+            c -= key.delta_1 * *session.kappa;
+        }
+        if let Some(model) = &session.model {
+            c -= key.delta_m * *model.opening;
+        }
+        report(progress, "done", 1, 1)?;
+        Ok(Proof {
+            a: a.into_affine(),
+            b: b.into_affine(),
+            c: c.into_affine(),
+            d: session.commitment,
+        })
+    }
+}
