@@ -1,0 +1,62 @@
+"""The requester's side of the market.
+
+async with Rpc(url) as node:
+    chain = await Chain.connect(node, Deployment.load(file))
+    async with await Outbox.open(node, account, outbox_file) as outbox:
+        with JobStore(jobs_file) as store:
+            requester = Requester(chain, outbox, store, StoreKey(bytes(account.key)))
+            posted = await requester.submit(bundle, model_id, x, JobTerms(max_price=10**16))
+            async for job in requester.follow(posted.job_id):
+                print(job.state.name)
+            print((await requester.result(posted.job_id, bundle)).label)
+"""
+
+from .delivery import Recipient, deliver
+from .errors import (
+    ClientError,
+    DeliveryError,
+    DeliveryRefused,
+    EvidenceMismatch,
+    JobEnded,
+    JobNotFound,
+    JobNotReady,
+    StoreError,
+)
+from .evidence import JobEvidence, job_id_of, model_id_of, request_hash
+from .history import gather_evidence, job_events, submissions_by
+from .proof_file import ProofFile
+from .publish import PublishedModel, publish_model, spec_of
+from .requester import JobTerms, PostedJob, Requester, Result
+from .store import JobRecord, JobSecrets, JobStore, StoreKey
+
+__all__ = [
+    "ClientError",
+    "DeliveryError",
+    "DeliveryRefused",
+    "EvidenceMismatch",
+    "JobEnded",
+    "JobEvidence",
+    "JobNotFound",
+    "JobNotReady",
+    "JobRecord",
+    "JobSecrets",
+    "JobStore",
+    "JobTerms",
+    "PostedJob",
+    "ProofFile",
+    "PublishedModel",
+    "Recipient",
+    "Requester",
+    "Result",
+    "StoreError",
+    "StoreKey",
+    "deliver",
+    "gather_evidence",
+    "job_events",
+    "job_id_of",
+    "model_id_of",
+    "publish_model",
+    "request_hash",
+    "spec_of",
+    "submissions_by",
+]

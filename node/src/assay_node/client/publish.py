@@ -1,0 +1,74 @@
+"""Registering a model: its verifying key becomes data on chain, under an id that is the hash of what it
+means.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from eth_utils.crypto import keccak
+
+from assay_prover import Bundle
+
+from ..chain import ZERO_ADDRESS, Chain, Model, ModelRegistered, ModelSpec, Outbox, Receipt
+from .errors import ClientError, EvidenceMismatch
+from .evidence import model_id_of
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedModel:
+    """A registered model; ``receipt`` is None if it was registered before."""
+
+    model_id: bytes
+    receipt: Receipt | None
+
+
+def spec_of(bundle: Bundle, *, royalty_bps: int = 0, uri: str = "") -> ModelSpec:
+    """What a publisher says of a bundle's model."""
+    manifest = bundle.manifest
+    return ModelSpec(
+        circuit_hash=bundle.circuit_hash,
+        quantisation_hash=bundle.quantisation_hash,
+        metadata_hash=bundle.metadata_hash,
+        n_in=manifest.input.words,
+        n_out=manifest.output.words,
+        input_private=manifest.input.visibility == "private",
+        output_encrypted=manifest.output.visibility == "encrypted",
+        royalty_bps=royalty_bps,
+        uri=uri,
+    )
+
+
+async def publish_model(
+    chain: Chain, outbox: Outbox, bundle: Bundle, *, royalty_bps: int = 0, uri: str = ""
+) -> PublishedModel:
+    """Register a bundle's model for the outbox's account, once: a second call finds the first one's.
+
+    Args:
+        chain: the registry's deployment.
+        outbox: the publisher's, who becomes owner and first payout address.
+        bundle: with keys.
+        royalty_bps: share of each price, in hundredths of a percent, 0 .. 5000.
+        uri: where the bundle can be fetched; not part of the id.
+
+    Raises:
+        ClientError: the bundle has no keys.
+        ContractReverted: the registry refuses the key.
+    """
+    if not bundle.has_keys:
+        raise ClientError(f"the bundle {bundle.path} has no keys", f"Run: assay model setup {bundle.path}")
+    spec = spec_of(bundle, royalty_bps=royalty_bps, uri=uri)
+    key = bundle.verifying_key
+    owner = str(outbox.account.address)
+    model_id = model_id_of(Model(owner, owner, False, ZERO_ADDRESS, keccak(key), b"", spec), key)
+    if await chain.models.is_registered(model_id):
+        return PublishedModel(model_id, None)
+    receipt = await outbox.send(f"register/{model_id.hex()}", chain.models.register(spec, key))
+    registered = next(event for event in chain.decode(receipt.logs) if isinstance(event, ModelRegistered))
+    if registered.model_id != model_id:
+        raise EvidenceMismatch(
+            f"the registry gave the id 0x{registered.model_id.hex()}, "
+            f"its content hashes to 0x{model_id.hex()}",
+            "The node or the deployment file is wrong",
+        )
+    return PublishedModel(model_id, receipt)
