@@ -6,20 +6,20 @@ use assay_groth16::{encoding, field::Limbs, verify::statement_from_words};
 use numpy::{IntoPyArray, PyArray1, PyArray2, PyArrayMethods, PyReadonlyArray1, PyReadonlyArray2};
 use pyo3::{prelude::*, types::PyBytes};
 
-use crate::errors::{InvalidInput, raise};
+use crate::errors::{invalid_input, raise};
 
 /// A non-negative integer below 2^256 as a big-endian word.
 pub(crate) fn word(value: &Bound<'_, PyAny>) -> PyResult<[u8; 32]> {
     let bytes = value
         .call_method1("__index__", ())
         .and_then(|v| v.call_method1("to_bytes", (32, "big")))
-        .map_err(|_| InvalidInput::new_err("expected integers in [0, 2^256)"))?;
+        .map_err(|_| invalid_input("expected integers in [0, 2^256)"))?;
     Ok(bytes.cast::<PyBytes>()?.as_bytes().try_into()?)
 }
 
 /// An integer in [0, r).
 pub(crate) fn scalar(value: &Bound<'_, PyAny>) -> PyResult<Fr> {
-    encoding::fr_from_word(&word(value)?).map_err(|why| InvalidInput::new_err(why.to_string()))
+    encoding::fr_from_word(&word(value)?).map_err(|why| invalid_input(why.to_string()))
 }
 
 /// A scalar as a Python integer.
@@ -37,8 +37,9 @@ pub(crate) fn statement(value: &Bound<'_, PyAny>) -> PyResult<Vec<Fr>> {
             .iter()
             .enumerate()
             .map(|(i, &l)| {
-                assay_groth16::field::element(l)
-                    .ok_or_else(|| InvalidInput::new_err(format!("public input {i}: a word is not below r")))
+                assay_groth16::field::element(l).ok_or_else(|| {
+                    invalid_input(format!("public input {i}: a word is not below r"))
+                })
             })
             .collect();
     }
@@ -53,11 +54,11 @@ pub(crate) fn statement(value: &Bound<'_, PyAny>) -> PyResult<Vec<Fr>> {
 pub(crate) fn limbs<'a>(array: &'a PyReadonlyArray2<'_, u64>, name: &str) -> PyResult<&'a [Limbs]> {
     use numpy::PyUntypedArrayMethods;
     if array.shape()[1] != 4 {
-        return Err(InvalidInput::new_err(format!("{name}: limbs have shape (n, 4)")));
+        return Err(invalid_input(format!("{name}: limbs have shape (n, 4)")));
     }
     let flat = array
         .as_slice()
-        .map_err(|_| InvalidInput::new_err(format!("{name}: the array is not C-contiguous")))?;
+        .map_err(|_| invalid_input(format!("{name}: the array is not C-contiguous")))?;
     Ok(flat.as_chunks::<4>().0)
 }
 
@@ -68,7 +69,7 @@ pub(crate) fn items<'a, T: numpy::Element>(
 ) -> PyResult<&'a [T]> {
     array
         .as_slice()
-        .map_err(|_| InvalidInput::new_err(format!("{name}: the array is not contiguous")))
+        .map_err(|_| invalid_input(format!("{name}: the array is not contiguous")))
 }
 
 /// One borrowed segment of a scalar vector, or the coefficients of a matrix.
@@ -86,7 +87,7 @@ impl<'py> Segment<'py> {
         if let Ok(array) = value.cast::<PyArray2<u64>>() {
             return Ok(Self::Full(array.readonly()));
         }
-        Err(InvalidInput::new_err(format!(
+        Err(invalid_input(format!(
             "{name}: expected an int64[n] or uint64[n, 4] array, not {}",
             describe(value)
         )))
@@ -133,7 +134,10 @@ impl<'py> Vector<'py> {
 }
 
 /// Limbs as an `n x 4` array, without a copy.
-pub(crate) fn limb_array<'py>(py: Python<'py>, values: Vec<Limbs>) -> PyResult<Bound<'py, PyArray2<u64>>> {
+pub(crate) fn limb_array<'py>(
+    py: Python<'py>,
+    values: Vec<Limbs>,
+) -> PyResult<Bound<'py, PyArray2<u64>>> {
     let n = values.len();
     values.into_flattened().into_pyarray(py).reshape([n, 4])
 }

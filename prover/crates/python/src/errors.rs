@@ -1,27 +1,99 @@
-//! One error enum of the core, one exception tree.
+//! One error enum of the core, one exception tree under `assay_prover.errors.AssayProverError`.
 
 use assay_groth16::Error;
 use pyo3::{
-    create_exception,
-    exceptions::{PyException, PyOSError},
+    exceptions::PyOSError,
     prelude::*,
+    sync::PyOnceLock,
+    types::{PyModule, PyType},
 };
 
-create_exception!(assay_prover.groth16, ProverError, PyException, "Base of every error of the prover core.");
-create_exception!(assay_prover.groth16, InvalidProof, ProverError, "The proof does not prove the statement.");
-create_exception!(assay_prover.groth16, InvalidKey, ProverError, "A key is malformed, damaged, stale or unsafe.");
-create_exception!(assay_prover.groth16, InvalidWitness, ProverError, "Wire values are out of range or do not fit the circuit.");
-create_exception!(assay_prover.groth16, InvalidInput, ProverError, "A statement, matrix, file or argument is malformed.");
-create_exception!(assay_prover.groth16, Cancelled, ProverError, "The progress callback asked to stop.");
+/// A leaf of the tree.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Kind {
+    InvalidProof,
+    InvalidKey,
+    InvalidWitness,
+    InvalidInput,
+    Cancelled,
+}
 
-/// The core's error as a Python exception.
+const LEAVES: [(&std::ffi::CStr, &std::ffi::CStr); 5] = [
+    (
+        c"assay_prover.groth16.InvalidProof",
+        c"The proof does not prove the statement, or is no proof's encoding.",
+    ),
+    (
+        c"assay_prover.groth16.InvalidKey",
+        c"A key is malformed, damaged, stale or unsafe.",
+    ),
+    (
+        c"assay_prover.groth16.InvalidWitness",
+        c"Wire values are out of range, too few or too many.",
+    ),
+    (
+        c"assay_prover.groth16.InvalidInput",
+        c"A statement, matrix, file or argument is malformed.",
+    ),
+    (
+        c"assay_prover.groth16.Cancelled",
+        c"The progress callback asked to stop.",
+    ),
+];
+
+struct Tree {
+    base: Py<PyType>,
+    leaves: [Py<PyType>; 5],
+}
+
+fn tree(py: Python<'_>) -> PyResult<&'static Tree> {
+    static TREE: PyOnceLock<Tree> = PyOnceLock::new();
+    TREE.get_or_try_init(py, || {
+        let root = py
+            .import("assay_prover.errors")?
+            .getattr("AssayProverError")?
+            .cast_into::<PyType>()?;
+        let base = PyErr::new_type(
+            py,
+            c"assay_prover.groth16.ProverError",
+            Some(c"Base of every error of the prover core."),
+            Some(&root),
+            None,
+        )?;
+        let parent = base.bind(py);
+        let mut leaves = Vec::with_capacity(LEAVES.len());
+        for (name, doc) in LEAVES {
+            leaves.push(PyErr::new_type(py, name, Some(doc), Some(parent), None)?);
+        }
+        let leaves = leaves
+            .try_into()
+            .unwrap_or_else(|_| unreachable!("one class a leaf"));
+        Ok(Tree { base, leaves })
+    })
+}
+
+/// An exception of the tree.
+pub(crate) fn exception(kind: Kind, why: impl Into<String>) -> PyErr {
+    let why = why.into();
+    Python::attach(|py| match tree(py) {
+        Ok(tree) => PyErr::from_type(tree.leaves[kind as usize].bind(py).clone(), why),
+        Err(error) => error,
+    })
+}
+
+/// An argument that cannot be used.
+pub(crate) fn invalid_input(why: impl Into<String>) -> PyErr {
+    exception(Kind::InvalidInput, why)
+}
+
+/// The core's error as a Python exception; files that cannot be read are OSError.
 pub(crate) fn raise(error: Error) -> PyErr {
     match error {
-        Error::InvalidProof(why) => InvalidProof::new_err(why),
-        Error::InvalidKey(why) => InvalidKey::new_err(why),
-        Error::InvalidWitness(why) => InvalidWitness::new_err(why),
-        Error::InvalidInput(why) => InvalidInput::new_err(why),
-        Error::Cancelled => Cancelled::new_err("cancelled"),
+        Error::InvalidProof(why) => exception(Kind::InvalidProof, why),
+        Error::InvalidKey(why) => exception(Kind::InvalidKey, why),
+        Error::InvalidWitness(why) => exception(Kind::InvalidWitness, why),
+        Error::InvalidInput(why) => exception(Kind::InvalidInput, why),
+        Error::Cancelled => exception(Kind::Cancelled, "cancelled"),
         Error::Io { path, source } => match source.raw_os_error() {
             Some(code) => PyOSError::new_err((code, strip_code(&source), path)),
             None => PyOSError::new_err(format!("{path}: {source}")),
@@ -37,10 +109,10 @@ fn strip_code(source: &std::io::Error) -> String {
 
 pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     let py = module.py();
-    module.add("ProverError", py.get_type::<ProverError>())?;
-    module.add("InvalidProof", py.get_type::<InvalidProof>())?;
-    module.add("InvalidKey", py.get_type::<InvalidKey>())?;
-    module.add("InvalidWitness", py.get_type::<InvalidWitness>())?;
-    module.add("InvalidInput", py.get_type::<InvalidInput>())?;
-    module.add("Cancelled", py.get_type::<Cancelled>())
+    let tree = tree(py)?;
+    for class in std::iter::once(&tree.base).chain(&tree.leaves) {
+        let class = class.bind(py);
+        module.add(class.name()?, class)?;
+    }
+    Ok(())
 }

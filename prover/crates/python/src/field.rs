@@ -19,7 +19,9 @@ pub(crate) fn field_inverse_differences<'py>(
     values: PyReadonlyArray1<'py, i64>,
 ) -> PyResult<Array<'py>> {
     let (c, values) = (scalar(c)?, items(&values, "values")?);
-    let out = py.detach(|| field::inverse_differences(c, values)).map_err(raise)?;
+    let out = py
+        .detach(|| field::inverse_differences(c, values))
+        .map_err(raise)?;
     limb_array(py, out)
 }
 
@@ -54,7 +56,9 @@ pub(crate) fn field_mul_small<'py>(
     values: PyReadonlyArray1<'py, i64>,
 ) -> PyResult<Array<'py>> {
     let (elements, values) = (limbs(&elements, "elements")?, items(&values, "values")?);
-    let out = py.detach(|| field::mul_small(elements, values)).map_err(raise)?;
+    let out = py
+        .detach(|| field::mul_small(elements, values))
+        .map_err(raise)?;
     limb_array(py, out)
 }
 
@@ -74,9 +78,21 @@ macro_rules! binary {
     };
 }
 
-binary!(field_add, field::add, "`f_i + g_i`. Raises InvalidWitness for limbs of r or more.");
-binary!(field_sub, field::sub, "`f_i - g_i`. Raises InvalidWitness for limbs of r or more.");
-binary!(field_mul, field::mul, "`f_i * g_i`. Raises InvalidWitness for limbs of r or more.");
+binary!(
+    field_add,
+    field::add,
+    "`f_i + g_i`. Raises InvalidWitness for limbs of r or more."
+);
+binary!(
+    field_sub,
+    field::sub,
+    "`f_i - g_i`. Raises InvalidWitness for limbs of r or more."
+);
+binary!(
+    field_mul,
+    field::mul,
+    "`f_i * g_i`. Raises InvalidWitness for limbs of r or more."
+);
 
 /// `c * f_i`. Raises InvalidWitness for limbs of r or more.
 #[pyfunction]

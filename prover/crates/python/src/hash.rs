@@ -6,16 +6,19 @@ use pyo3::{prelude::*, types::PyBytes};
 
 use crate::{
     convert::{integer, limb_array, statement},
-    errors::InvalidInput,
+    errors::invalid_input,
 };
 
 fn unsupported() -> PyErr {
-    InvalidInput::new_err("Poseidon takes 1 to 16 inputs")
+    invalid_input("Poseidon takes 1 to 16 inputs")
 }
 
 /// Circomlib's Poseidon of 1 to 16 integers in [0, r).
 #[pyfunction]
-pub(crate) fn poseidon<'py>(py: Python<'py>, inputs: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+pub(crate) fn poseidon<'py>(
+    py: Python<'py>,
+    inputs: &Bound<'py, PyAny>,
+) -> PyResult<Bound<'py, PyAny>> {
     let inputs = statement(inputs)?;
     integer(py, assay_poseidon::hash(&inputs).ok_or_else(unsupported)?)
 }

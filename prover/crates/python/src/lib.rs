@@ -1,10 +1,13 @@
 //! `assay_prover._native`: glue between Python and the core. Every array is borrowed, every computation releases the GIL.
 
+mod circuit;
 mod convert;
 mod errors;
 mod evm;
 mod field;
 mod hash;
+mod keys;
+mod run;
 mod verify;
 
 use pyo3::prelude::*;
@@ -19,15 +22,29 @@ fn build_profile() -> &'static str {
     }
 }
 
+/// The code path in use: "portable" or "ifma" (AVX-512, 8 lanes). ASSAY_KERNEL forces one.
+#[pyfunction]
+fn kernel() -> &'static str {
+    assay_bn254::Kernel::active().name()
+}
+
 #[pymodule]
 fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
     errors::register(module)?;
+    module.add_class::<circuit::PyLayout>()?;
+    module.add_class::<keys::PySetupBuilder>()?;
+    module.add_class::<keys::PyProvingKey>()?;
+    module.add_class::<keys::PySession>()?;
+    module.add_class::<keys::PyModelCommitment>()?;
     macro_rules! functions {
         ($($function:path),+ $(,)?) => { $(module.add_function(wrap_pyfunction!($function, module)?)?;)+ };
     }
     functions![
         build_profile,
+        kernel,
+        circuit::check_r1cs,
+        circuit::eval_rows,
         evm::evm_ecadd,
         evm::evm_ecmul,
         evm::evm_ecpairing,

@@ -24,7 +24,9 @@ pub(crate) fn verify(
     py.detach(|| {
         let vk = VerifyingKey::from_bytes(vk)?;
         let proof = Proof::from_bytes(proof, vk.delta_1.is_some())?;
-        let model = model_commitment.map(model_commitment_from_bytes).transpose()?;
+        let model = model_commitment
+            .map(model_commitment_from_bytes)
+            .transpose()?;
         core::verify(&vk, &public, &proof, model.as_ref())
     })
     .map_err(raise)
@@ -45,12 +47,18 @@ pub(crate) fn verify_batch(
         .collect::<PyResult<Vec<_>>>()?;
     py.detach(|| {
         let vk = VerifyingKey::from_bytes(vk)?;
-        let model = model_commitment.map(model_commitment_from_bytes).transpose()?;
+        let model = model_commitment
+            .map(model_commitment_from_bytes)
+            .transpose()?;
         let proofs = claims
             .iter()
             .map(|(_, bytes)| Proof::from_bytes(bytes, vk.delta_1.is_some()))
             .collect::<assay_groth16::Result<Vec<_>>>()?;
-        let pairs: Vec<_> = claims.iter().zip(&proofs).map(|((x, _), p)| (x.as_slice(), p)).collect();
+        let pairs: Vec<_> = claims
+            .iter()
+            .zip(&proofs)
+            .map(|((x, _), p)| (x.as_slice(), p))
+            .collect();
         core::verify_batch(&vk, &pairs, model.as_ref(), &mut Randomness::system())
     })
     .map_err(raise)
