@@ -1,0 +1,34 @@
+"""Circuits: linear tensors, builder, planner, witness, checker. See docs/circuits.md."""
+
+from assay_prover.circuit.circuit import Circuit
+from assay_prover.circuit.cost import CostReport
+from assay_prover.circuit.layout import FIELD_ORDER, WireLayout
+from assay_prover.circuit.lower import compile_graph
+from assay_prover.circuit.plan import Plan
+from assay_prover.circuit.statement import (
+    StatementSpec,
+    commit,
+    decrypt,
+    encrypt,
+    pack_range,
+    range_bits,
+    unpack_range,
+)
+from assay_prover.circuit.witness import Witness
+
+__all__ = [
+    "FIELD_ORDER",
+    "Circuit",
+    "CostReport",
+    "Plan",
+    "StatementSpec",
+    "WireLayout",
+    "Witness",
+    "commit",
+    "compile_graph",
+    "decrypt",
+    "encrypt",
+    "pack_range",
+    "range_bits",
+    "unpack_range",
+]

@@ -1,0 +1,160 @@
+"""The circuit under construction: wires by region, constraints in order, tables, and whose cost it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Protocol
+
+from assay_prover.circuit.field import FieldTensor, FieldWires
+from assay_prover.circuit.layout import Region, WireLayout
+from assay_prover.circuit.linear import LinearTensor, Wires
+from assay_prover.circuit.lookup import DerivedWires, LookupTable
+from assay_prover.circuit.plan import Demand, Tile
+from assay_prover.circuit.rows import (
+    FieldProductRows,
+    LookupRows,
+    ProductRows,
+    RowGroup,
+    SumRow,
+    TableRows,
+)
+
+if TYPE_CHECKING:
+    from assay_prover.circuit.frame import FieldArray, Frame
+    from assay_prover.reference.tensor import Int64Array
+
+
+class Tiling(Protocol):
+    """How range checks are cut into limbs."""
+
+    def tiles(self, bits: int, exact: bool) -> tuple[Tile, ...]:
+        """Limbs, lowest first."""
+
+
+class Builder:
+    """Collects wires and constraints; `finish` closes the tables and fixes the layout.
+
+    A builder made with `tiling=None` only measures: range checks are written down in `demand` and emit
+    nothing.
+    """
+
+    def __init__(self, tiling: Tiling | None) -> None:
+        self.tiling = tiling
+        self.demand = Demand()
+        self.groups: list[RowGroup] = []
+        self.public: list[FieldWires] = []
+        self.committed: list[Wires] = []
+        self.free: list[DerivedWires | FieldWires] = []
+        self.tables: dict[str, LookupTable] = {}
+        self.layout: WireLayout | None = None
+        self.layer = "statement"
+        self.gadget = "statement"
+        self._sizes = {Region.PUBLIC: 0, Region.COMMITTED: 0, Region.FREE: 0}
+
+    @contextmanager
+    def scope(self, gadget: str, layer: str | None = None) -> Iterator[None]:
+        """Attribute what is added inside to a gadget, and to a layer if one is given."""
+        before = self.gadget, self.layer
+        self.gadget, self.layer = gadget, layer if layer is not None else self.layer
+        try:
+            yield
+        finally:
+            self.gadget, self.layer = before
+
+    def _reserve(self, region: Region, size: int) -> int:
+        if self.layout is not None:
+            raise RuntimeError("the circuit is finished")
+        offset = self._sizes[region]
+        self._sizes[region] += size
+        return offset
+
+    @property
+    def n_public(self) -> int:
+        """Public wires so far."""
+        return self._sizes[Region.PUBLIC]
+
+    def integers(self, size: int, values: Callable[[Frame], Int64Array]) -> Wires:
+        """Wires of w1 that hold small integers."""
+        wires = Wires(Region.COMMITTED, self._reserve(Region.COMMITTED, size), size, values)
+        self.committed.append(wires)
+        self.demand.small_wires += size
+        return wires
+
+    def public_wires(self, size: int, values: Callable[[Frame], list[int]]) -> FieldWires:
+        """The next wires of the statement."""
+        wires = FieldWires(Region.PUBLIC, self._reserve(Region.PUBLIC, size), size, values)
+        self.public.append(wires)
+        return wires
+
+    def field_wires(self, size: int, values: Callable[[Frame], list[int]]) -> FieldWires:
+        """Wires of w2 that hold full-width values."""
+        wires = FieldWires(Region.FREE, self._reserve(Region.FREE, size), size, values)
+        self.free.append(wires)
+        self.demand.full_wires += size
+        return wires
+
+    def _derived(self, size: int, values: Callable[[Frame, int], FieldArray]) -> DerivedWires:
+        wires = DerivedWires(self._reserve(Region.FREE, size), size, values)
+        self.free.append(wires)
+        self.demand.full_wires += size
+        return wires
+
+    def _push(self, group: RowGroup) -> None:
+        if group.n_rows:
+            self.groups.append(group)
+            self.demand.rows += group.n_rows
+
+    def constrain(self, a: LinearTensor, b: LinearTensor, c: LinearTensor | None = None) -> None:
+        """a * b = c elementwise; c absent means zero."""
+        self._push(ProductRows(self.layer, self.gadget, a, b, c))
+
+    def constrain_field(self, a: FieldTensor, b: FieldTensor, c: FieldTensor) -> None:
+        """a * b = c elementwise, modulo r."""
+        self._push(FieldProductRows(self.layer, self.gadget, a, b, c))
+
+    def push(self, group: RowGroup) -> None:
+        """Append a gadget's own kind of rows."""
+        self._push(group)
+
+    def table(self, name: str, make: Callable[[], LookupTable]) -> LookupTable:
+        """The table of that name, made on first use."""
+        if name not in self.tables:
+            self.tables[name] = make()
+        return self.tables[name]
+
+    def lookup(self, table: LookupTable, values: LinearTensor) -> None:
+        """Require every value to be an entry of the table; see `assay_prover.gadgets.logup` for the argument.
+
+        Raises:
+            UncommittedLookupError: the values refer to wires fixed after the challenge.
+        """
+        inverses = self._derived(
+            values.size, lambda frame, challenge: table.inverses(frame, challenge, values)
+        )
+        table.register(values, inverses)
+        self._push(LookupRows(self.layer, self.gadget, table, values, inverses))
+
+    def finish(self) -> WireLayout:
+        """Add each table's rows and fix where every wire stands."""
+        for table in self.tables.values():
+            with self.scope("logup", f"table {table.name}"):
+                multiplicities = self.integers(table.size, _counter(table))
+                quotients = self._derived(table.size, table.quotients)
+                self._push(TableRows(table, quotients, multiplicities))
+                self._push(SumRow(table, quotients))
+        committed = self.demand.needs_challenge = bool(self.tables)
+        small, free = self._sizes[Region.COMMITTED], self._sizes[Region.FREE]
+        self.layout = WireLayout(
+            n_public=self.n_public,
+            committed=committed,
+            n_model=0,
+            n_w1=small if committed else 0,
+            n_w2=free if committed else small + free,
+            n_small=small,
+        )
+        return self.layout
+
+
+def _counter(table: LookupTable) -> Callable[[Frame], Int64Array]:
+    return lambda frame: frame.multiplicities(table)

@@ -1,0 +1,96 @@
+"""A finished circuit: what setup streams, what proving evaluates, what a report shows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from hashlib import sha256
+
+import numpy as np
+
+from assay_prover.circuit.builder import Builder
+from assay_prover.circuit.cost import CostReport, measure
+from assay_prover.circuit.frame import Frame
+from assay_prover.circuit.layout import WireLayout
+from assay_prover.circuit.linear import RowCache
+from assay_prover.circuit.plan import Plan
+from assay_prover.circuit.rows import Block, RowGroup
+from assay_prover.circuit.statement import StatementSpec
+from assay_prover.circuit.witness import Witness
+from assay_prover.reference import IntegerGraph
+from assay_prover.reference.tensor import Int64Array
+
+
+class Circuit:
+    """Made by `assay_prover.circuit.compile_graph`.
+
+    Attributes:
+        graph: the integer graph that is proven, after cost-saving rewrites; its outputs are those of the
+        graph given. spec: the statement. plan: the chosen tables; pass it to `compile_graph` to skip
+        planning. layout: where each wire stands.
+    """
+
+    def __init__(self, builder: Builder, graph: IntegerGraph, spec: StatementSpec, plan: Plan) -> None:
+        if builder.layout is None:
+            raise ValueError("the builder is not finished")
+        self.builder = builder
+        self.graph = graph
+        self.spec = spec
+        self.plan = plan
+        self.layout: WireLayout = builder.layout
+        self.groups: list[RowGroup] = builder.groups
+        self._digest: bytes | None = None
+
+    @property
+    def n_constraints(self) -> int:
+        """Constraints, without the input rows that setup appends."""
+        return sum(group.n_rows for group in self.groups)
+
+    def blocks(self) -> Iterator[Block]:
+        """(A, B, C) in row order, one block a row group; expanded when asked for, one layer in memory.
+
+        Each is `(ptr int64[rows + 1], col uint32[nnz], coefficient int64[nnz] or uint64[nnz, 4])`.
+        """
+        cache = RowCache(self.layout)
+        layer = None
+        for group in self.groups:
+            if group.layer != layer:
+                cache.clear()
+                layer = group.layer
+            yield group.matrices(cache)
+
+    def witness(self, ints: Int64Array, salt: int | None = None, binding: int = 0) -> Witness:
+        """Run the integer inference on one sample (batch axis optional) and open its witness.
+
+        Raises:
+            InputError: not integers, wrong shape or out of the declared range.
+            ValueError: a salt missing, superfluous or not below r.
+        """
+        if (salt is not None) != self.spec.needs_salt:
+            raise ValueError(
+                "a private input needs a salt" if salt is None else "a public input takes no salt"
+            )
+        values = np.asarray(ints)
+        sample = values if values.ndim == len(self.graph.input.shape) + 1 else values[None]
+        return Witness(self, Frame(self.graph.run(sample), salt, binding))
+
+    def cost(self) -> CostReport:
+        """Size by layer, gadget and table."""
+        return measure(self)
+
+    def digest(self) -> bytes:
+        """SHA-256 over the layout and every constraint: equal digests are equal constraint systems."""
+        if self._digest is None:
+            h = sha256(b"assay/circuit/v1")
+            layout = self.layout
+            numbers = (layout.n_public, int(layout.committed), layout.n_model, layout.n_w1, layout.n_w2)
+            h.update(np.array([*numbers, self.n_constraints], dtype="<u8").tobytes())
+            for block in self.blocks():
+                for ptr, col, coefficient in block:
+                    h.update(np.array([ptr.size, col.size, coefficient.ndim], dtype="<u8").tobytes())
+                    h.update(ptr.astype("<i8", copy=False).tobytes())
+                    h.update(col.astype("<u4", copy=False).tobytes())
+                    h.update(
+                        np.ascontiguousarray(coefficient).astype(f"<{coefficient.dtype.str[1:]}").tobytes()
+                    )
+            self._digest = h.digest()
+        return self._digest

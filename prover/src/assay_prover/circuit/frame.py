@@ -1,0 +1,82 @@
+"""The values of one witness: inference, wires and, once it is known, what depends on the challenge."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from assay_prover.circuit.layout import FIELD_ORDER
+
+if TYPE_CHECKING:
+    from assay_prover.circuit.field import FieldTensor
+    from assay_prover.circuit.linear import LinearTensor
+    from assay_prover.circuit.lookup import DerivedWires, LookupTable
+    from assay_prover.reference.tensor import Int64Array
+
+FieldArray = NDArray[np.uint64]
+"""Field elements as canonical little-endian limbs, `uint64[n, 4]`."""
+
+
+class Frame:
+    """One inference: every tensor's integers, salt and binding; memoises what gadgets compute from them."""
+
+    def __init__(self, tensors: Mapping[str, Int64Array], salt: int | None, binding: int) -> None:
+        if not 0 <= binding < FIELD_ORDER:
+            raise ValueError("binding is not a canonical field element")
+        if salt is not None and not 0 <= salt < FIELD_ORDER:
+            raise ValueError("salt is not a canonical field element")
+        self._tensors = tensors
+        self.salt = salt
+        self.binding = binding
+        self._values: dict[LinearTensor, Int64Array] = {}
+        self._field_values: dict[FieldTensor, list[int]] = {}
+        self._counts: dict[LookupTable, Int64Array] = {}
+        self._derived: dict[tuple[DerivedWires, int], FieldArray] = {}
+        self._inverses: dict[tuple[LookupTable, int], tuple[FieldArray, FieldArray]] = {}
+
+    def tensor(self, name: str) -> Int64Array:
+        """A tensor of the integer graph, flattened."""
+        return np.asarray(self._tensors[name], dtype=np.int64).reshape(-1)
+
+    def value(self, tensor: LinearTensor) -> Int64Array:
+        """Values of linear combinations, each computed once."""
+        known = self._values.get(tensor)
+        if known is None:
+            known = tensor.compute(self)
+            self._values[tensor] = known
+        return known
+
+    def field_value(self, tensor: FieldTensor) -> list[int]:
+        """Values of combinations with full-width coefficients, each computed once."""
+        known = self._field_values.get(tensor)
+        if known is None:
+            known = tensor.compute(self)
+            self._field_values[tensor] = known
+        return known
+
+    def multiplicities(self, table: LookupTable) -> Int64Array:
+        """How often each entry of the table is looked up, `int64[entries]`."""
+        known = self._counts.get(table)
+        if known is None:
+            known = table.count(self)
+            self._counts[table] = known
+        return known
+
+    def differences(self, table: LookupTable, challenge: int) -> tuple[FieldArray, FieldArray]:
+        """`(c - t_j, 1 / (c - t_j))` for every entry: every lookup's inverse is one of these."""
+        known = self._inverses.get((table, challenge))
+        if known is None:
+            known = table.differences(challenge)
+            self._inverses[(table, challenge)] = known
+        return known
+
+    def derived(self, wires: DerivedWires, challenge: int) -> FieldArray:
+        """Inverses or quotients under a challenge, each computed once."""
+        known = self._derived.get((wires, challenge))
+        if known is None:
+            known = wires.derive(self, challenge)
+            self._derived[(wires, challenge)] = known
+        return known

@@ -1,0 +1,252 @@
+"""Linear tensors: vectors of linear combinations over wires, with the integers they evaluate to.
+
+A `LinearTensor` is a description. Its rows (int64 CSR over wires) are computed only when a key is being
+made; its values come from the integer inference and never touch a row, so proving costs nothing for
+multiply-accumulates.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import scipy.sparse as sp
+
+from assay_prover.circuit.layout import Region, WireLayout
+from assay_prover.reference import LinearMap
+from assay_prover.reference.tensor import Int64Array
+
+if TYPE_CHECKING:
+    from assay_prover.circuit.frame import Frame
+
+COEFFICIENT_LIMIT = 1 << 62
+
+
+class RowCache:
+    """Rows of the tensors of one layer, so that a tensor used by several constraints is expanded once."""
+
+    def __init__(self, layout: WireLayout) -> None:
+        self.layout = layout
+        self._rows: dict[LinearTensor, sp.csr_array] = {}
+
+    def rows(self, tensor: LinearTensor) -> sp.csr_array:
+        """The rows, `[size, n_wires]` int64 CSR, canonical (sorted, no duplicates, no zeros)."""
+        known = self._rows.get(tensor)
+        if known is None:
+            known = tensor.expand(self)
+            self._rows[tensor] = known
+        return known
+
+    def clear(self) -> None:
+        """Forget everything; called between layers to bound memory."""
+        self._rows.clear()
+
+
+class LinearTensor(ABC):
+    """`size` linear combinations over wires, compared by identity; `+`, `-`, `*` build new descriptions."""
+
+    size: int
+    regions: Region
+
+    @abstractmethod
+    def expand(self, cache: RowCache) -> sp.csr_array:
+        """Rows over the final wire indices; use `RowCache.rows`."""
+
+    @abstractmethod
+    def compute(self, frame: Frame) -> Int64Array:
+        """Values `int64[size]` for one witness; use `Frame.value`."""
+
+    def __add__(self, other: LinearTensor | Int64Array | int) -> Combination:
+        """Elementwise sum with a tensor or a constant."""
+        if isinstance(other, LinearTensor):
+            return combine([(1, self), (1, other)])
+        return combine([(1, self)], constant=other)
+
+    def __sub__(self, other: LinearTensor | Int64Array | int) -> Combination:
+        """Elementwise difference with a tensor or a constant."""
+        if isinstance(other, LinearTensor):
+            return combine([(1, self), (-1, other)])
+        return combine([(1, self)], constant=-np.asarray(other, dtype=np.int64))
+
+    def __mul__(self, factor: int) -> Combination:
+        """Every combination times the same constant."""
+        return combine([(factor, self)])
+
+    def __getitem__(self, index: Int64Array) -> Gathered:
+        """The combinations at `index`, repeats allowed."""
+        return Gathered(self, np.asarray(index, dtype=np.int64).ravel())
+
+
+def largest_coefficient(rows: sp.csr_array) -> int:
+    """Largest |coefficient|."""
+    return max(int(rows.data.max()), -int(rows.data.min())) if rows.nnz else 0
+
+
+def _guard(bound: int) -> None:
+    if bound >= COEFFICIENT_LIMIT:
+        raise OverflowError(f"a linear combination's coefficient may reach {bound}: 62 bits is the limit")
+
+
+def _canonical(rows: sp.csr_array) -> sp.csr_array:
+    rows.sum_duplicates()
+    rows.eliminate_zeros()
+    rows.sort_indices()
+    return rows
+
+
+def constant_rows(values: Int64Array, layout: WireLayout) -> sp.csr_array:
+    """The constants as combinations of wire 0."""
+    indptr = np.concatenate([[0], np.cumsum(values != 0)])
+    data = values[values != 0]
+    return sp.csr_array(
+        (data, np.zeros(data.size, dtype=np.int64), indptr), shape=(values.size, layout.n_wires)
+    )
+
+
+class Wires(LinearTensor):
+    """`size` consecutive wires of one region; `values` computes them from the frame."""
+
+    def __init__(self, region: Region, offset: int, size: int, values: Callable[[Frame], Int64Array]) -> None:
+        self.region = region
+        self.regions = region
+        self.offset = offset
+        self.size = size
+        self._values = values
+
+    def expand(self, cache: RowCache) -> sp.csr_array:
+        """One 1 in each row."""
+        columns = np.arange(self.size) + cache.layout.base(self.region) + self.offset
+        return sp.csr_array(
+            (np.ones(self.size, dtype=np.int64), columns, np.arange(self.size + 1)),
+            shape=(self.size, cache.layout.n_wires),
+        )
+
+    def compute(self, frame: Frame) -> Int64Array:
+        """Run the allocation's own rule."""
+        values = np.asarray(self._values(frame), dtype=np.int64)
+        if values.shape != (self.size,):
+            raise ValueError(f"wire values have shape {values.shape}, {self.size} wires were allocated")
+        return values
+
+
+class Constant(LinearTensor):
+    """Constants, as combinations of wire 0."""
+
+    def __init__(self, values: Int64Array) -> None:
+        self.values = np.asarray(values, dtype=np.int64)
+        self.size = int(self.values.size)
+        self.regions = Region.ONE
+
+    def expand(self, cache: RowCache) -> sp.csr_array:
+        """Only wire 0."""
+        return constant_rows(self.values, cache.layout)
+
+    def compute(self, frame: Frame) -> Int64Array:
+        """The constants."""
+        del frame
+        return self.values
+
+
+class Combination(LinearTensor):
+    """Elementwise sum of tensors with one integer coefficient each, plus constants."""
+
+    def __init__(self, terms: Sequence[tuple[int, LinearTensor]], constant: Int64Array) -> None:
+        self.terms = tuple(terms)
+        self.constant = constant
+        self.size = int(constant.size)
+        self.regions = Region.ONE if constant.any() else Region(0)
+        for coefficient, term in self.terms:
+            if term.size != self.size:
+                raise ValueError(f"tensors of {term.size} and {self.size} combinations cannot be added")
+            _guard(abs(coefficient))
+            self.regions |= term.regions
+
+    def expand(self, cache: RowCache) -> sp.csr_array:
+        """Sum of scaled rows; refuses coefficients beyond 62 bits."""
+        total = constant_rows(self.constant, cache.layout)
+        for coefficient, term in self.terms:
+            rows = cache.rows(term)
+            _guard(largest_coefficient(total) + abs(coefficient) * largest_coefficient(rows))
+            total = total + rows * np.int64(coefficient)
+        return _canonical(sp.csr_array(total))
+
+    def compute(self, frame: Frame) -> Int64Array:
+        """Sum of scaled values; partial sums may wrap, the result, by its worst case, fits."""
+        total = self.constant.copy()
+        for coefficient, term in self.terms:
+            value = frame.value(term)
+            if coefficient == 1:
+                total += value
+            elif coefficient == -1:
+                total -= value
+            else:
+                total += value * np.int64(coefficient)
+        return total
+
+
+def combine(terms: Sequence[tuple[int, LinearTensor]], constant: Int64Array | int = 0) -> Combination:
+    """Sum of `coefficient * tensor` plus a constant (one for each element, or one for all); flattens sums."""
+    size = terms[0][1].size
+    offset = np.array(np.broadcast_to(np.asarray(constant, dtype=np.int64), (size,)))
+    flat: dict[LinearTensor, int] = {}
+    for coefficient, term in terms:
+        if isinstance(term, Combination):
+            offset = offset + coefficient * term.constant
+            for inner, part in term.terms:
+                flat[part] = flat.get(part, 0) + coefficient * inner
+        else:
+            flat[term] = flat.get(term, 0) + coefficient
+    return Combination([(k, term) for term, k in flat.items() if k], offset)
+
+
+class Gathered(LinearTensor):
+    """Rows of another tensor picked by index."""
+
+    def __init__(self, source: LinearTensor, index: Int64Array) -> None:
+        if index.size and not 0 <= int(index.min()) <= int(index.max()) < source.size:
+            raise IndexError("gather index outside the tensor")
+        self.source = source
+        self.index = index
+        self.size = int(index.size)
+        self.regions = source.regions
+
+    def expand(self, cache: RowCache) -> sp.csr_array:
+        """The same rows in another order."""
+        return sp.csr_array(cache.rows(self.source)[self.index])
+
+    def compute(self, frame: Frame) -> Int64Array:
+        """The same values in another order."""
+        return frame.value(self.source)[self.index]
+
+
+class Mapped(LinearTensor):
+    """sum_k maps_k(x_k) + bias: an affine layer. `value` gives its integers, known from inference."""
+
+    def __init__(
+        self,
+        parts: Sequence[tuple[LinearMap, LinearTensor]],
+        bias: Int64Array,
+        value: Callable[[Frame], Int64Array],
+    ) -> None:
+        self.parts = tuple(parts)
+        self.bias = bias
+        self.size = int(bias.size)
+        self._value = value
+        self.regions = Region.ONE if bias.any() else Region(0)
+        for _, source in self.parts:
+            self.regions |= source.regions
+
+    def expand(self, cache: RowCache) -> sp.csr_array:
+        """Sparse matrix products; refuses coefficients beyond 62 bits."""
+        total = constant_rows(self.bias, cache.layout)
+        for linear, source in self.parts:
+            rows = cache.rows(source)
+            _guard(largest_coefficient(total) + linear.row_norm() * largest_coefficient(rows))
+            total = total + linear.csr() @ rows
+        return _canonical(sp.csr_array(total))
+
+    def compute(self, frame: Frame) -> Int64Array:
+        """The layer's output in the integer inference."""
+        return self._value(frame)

@@ -1,0 +1,167 @@
+"""From an integer graph and a statement to a circuit."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from assay_prover.circuit.builder import Builder
+from assay_prover.circuit.circuit import Circuit
+from assay_prover.circuit.field import FieldConstant, FieldTensor
+from assay_prover.circuit.linear import LinearTensor, Mapped
+from assay_prover.circuit.plan import Demand, Plan, choose
+from assay_prover.circuit.rewrite import hoist_maxima
+from assay_prover.circuit.statement import StatementSpec, range_bits
+from assay_prover.gadgets.argmax import argmax
+from assay_prover.gadgets.binding import bind
+from assay_prover.gadgets.commitment import commitment, encrypt
+from assay_prover.gadgets.pack import PackedWords
+from assay_prover.gadgets.product import matmul, multiply
+from assay_prover.gadgets.range import range_check
+from assay_prover.gadgets.reduce_max import reduce_max
+from assay_prover.gadgets.requantise import requantise
+from assay_prover.gadgets.table import function_table
+from assay_prover.reference import (
+    Affine,
+    ArgMax,
+    IntegerGraph,
+    MatMul,
+    Multiply,
+    Op,
+    ReduceMax,
+    Requantise,
+    Table,
+)
+
+
+def compile_graph(
+    graph: IntegerGraph,
+    spec: StatementSpec,
+    *,
+    limb_bits: int | tuple[int, ...] | None = None,
+    plan: Plan | None = None,
+) -> Circuit:
+    """The circuit that proves `graph` under the statement `spec`.
+
+    `limb_bits` fixes the range tables' widths (1 or () for bits only, hence plain Groth16 unless a function
+    needs a table); by default they are chosen by cost. `plan`, from an earlier compilation of the same
+    graph, skips that choice.
+
+    Deterministic: the same arguments give the same constraints in the same order.
+
+    Raises:
+        ValueError: the graph's input range is not the statement's, or an output can leave its declared range.
+    """
+    _check(graph, spec)
+    if plan is None:
+        plan = _plan(graph, spec, limb_bits)
+    chosen = hoist_maxima(graph) if plan.hoist_maxima else graph
+    builder = Builder(plan)
+    _emit(builder, chosen, spec)
+    return Circuit(builder, chosen, spec, plan)
+
+
+def _check(graph: IntegerGraph, spec: StatementSpec) -> None:
+    tensor = graph.input
+    if not (tensor.lo == spec.input_lo).all() or not (tensor.hi == spec.input_hi).all():
+        raise ValueError(
+            f"the circuit enforces the input range [{spec.input_lo}, {spec.input_hi}], "
+            f"the graph assumes [{tensor.min}, {tensor.max}]"
+        )
+    lo, hi = output_range(graph, spec)
+    if graph.result.min < lo or graph.result.max > hi:
+        raise ValueError(
+            f"the output reaches [{graph.result.min}, {graph.result.max}], its declared range is [{lo}, {hi}]"
+        )
+
+
+def output_range(graph: IntegerGraph, spec: StatementSpec) -> tuple[int, int]:
+    """The declared range of the output's integers."""
+    lo = spec.output_lo if spec.output_lo is not None else graph.result.min
+    hi = spec.output_hi if spec.output_hi is not None else graph.result.max
+    return lo, hi
+
+
+def _measure(graph: IntegerGraph, spec: StatementSpec) -> tuple[Demand, int]:
+    builder = Builder(None)
+    _emit(builder, graph, spec)
+    return builder.demand, builder.n_public
+
+
+def _plan(graph: IntegerGraph, spec: StatementSpec, limb_bits: int | tuple[int, ...] | None) -> Plan:
+    demand, n_public = _measure(graph, spec)
+    best = choose(demand, n_public, limb_bits)
+    hoisted = hoist_maxima(graph)
+    if hoisted is not graph:
+        demand, n_public = _measure(hoisted, spec)
+        other = choose(demand, n_public, limb_bits, hoist_maxima=True)
+        best = min(best, other, key=lambda plan: plan.cost)
+    return best
+
+
+def _emit(b: Builder, graph: IntegerGraph, spec: StatementSpec) -> None:
+    with b.scope("binding"):
+        bind(b)
+    tensors: dict[str, LinearTensor] = {}
+    one = FieldConstant([1])
+    name = graph.input.name
+    with b.scope("input", layer=name):
+        values = b.integers(graph.input.size, lambda frame: frame.tensor(name) - spec.input_lo)
+        range_check(b, values, spec.input_bits, exact=True)
+        tensors[name] = values + spec.input_lo
+        words = PackedWords(values, spec.input_bits)
+        salt: FieldTensor | None = None
+        stated: FieldTensor = words
+        if spec.needs_salt:
+            with b.scope("commitment"):
+                salt = b.field_wires(1, lambda frame: [_require_salt(frame.salt)])
+                stated = commitment(b, salt, words)
+        _publish(b, stated, one)
+    for op in graph.ops:
+        with b.scope(type(op).__name__.lower(), layer=op.output):
+            tensors[op.output] = _lower(b, graph, op, tensors)
+    lo, hi = output_range(graph, spec)
+    with b.scope("output", layer=graph.output):
+        packed: FieldTensor = PackedWords(tensors[graph.output] - lo, range_bits(lo, hi))
+        if spec.output_visibility == "encrypted":
+            if salt is None:
+                raise AssertionError("the specification refuses an encrypted output without a salt")
+            with b.scope("encryption"):
+                packed = encrypt(b, salt, packed)
+        _publish(b, packed, one)
+    b.finish()
+
+
+def _require_salt(salt: int | None) -> int:
+    if salt is None:
+        raise ValueError("a private input needs a salt")
+    return salt
+
+
+def _publish(b: Builder, words: FieldTensor, one: FieldConstant) -> None:
+    public = b.public_wires(words.size, lambda frame: frame.field_value(words))
+    b.constrain_field(words, FieldConstant(one.values * words.size), public)
+
+
+def _lower(b: Builder, graph: IntegerGraph, op: Op, tensors: dict[str, LinearTensor]) -> LinearTensor:
+    inputs = [tensors[name] for name in op.inputs]
+    facts = [graph.tensors[name] for name in op.inputs]
+    first, fact = inputs[0], facts[0]
+    lo, hi = fact.lo.ravel(), fact.hi.ravel()
+    if isinstance(op, Affine):
+        output = op.output
+        return Mapped(list(zip(op.maps, inputs, strict=True)), op.bias, lambda frame: frame.tensor(output))
+    if isinstance(op, Requantise):
+        return requantise(b, first, lo, hi, op.shift, op.lo, op.hi)
+    if isinstance(op, ReduceMax):
+        return reduce_max(b, first, lo, hi, op.index)
+    if isinstance(op, ArgMax):
+        return argmax(b, first, lo, hi, op.index)
+    if isinstance(op, Multiply):
+        return multiply(b, first, inputs[1])
+    if isinstance(op, MatMul):
+        return matmul(b, first, fact.shape, inputs[1], facts[1].shape)
+    if isinstance(op, Table):
+        least, most = fact.min, fact.max
+        values = np.asarray(op.values[least - op.lo : most - op.lo + 1], dtype=np.int64)
+        return function_table(b, first, least, most, values)
+    raise TypeError(f"no gadget lowers {type(op).__name__}")

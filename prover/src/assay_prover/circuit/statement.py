@@ -1,0 +1,111 @@
+"""The statement of every circuit, and its functions outside one: packing, commitment, encryption.
+
+Public inputs, in order: the binding; the input's words or its commitment; the output's words, plain or
+encrypted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from assay_prover import _native
+from assay_prover.circuit.layout import FIELD_ORDER
+from assay_prover.circuit.packing import pack, unpack, values_per_word
+from assay_prover.reference.tensor import Int64Array
+
+COMMITMENT_DOMAIN = 1
+ENCRYPTION_DOMAIN = 2
+FIRST_WORDS = 14
+CHAIN_WORDS = 15
+
+
+@dataclass(frozen=True)
+class StatementSpec:
+    """What a proof says: who sees input and output, and their declared ranges.
+
+    The input's integers are in [input_lo, input_lo + 2^input_bits - 1]. The output's are in [output_lo,
+    output_hi]; None takes the worst case of the network.
+
+    Raises:
+        ValueError: an encrypted output of a public input (nothing would bind the salt).
+    """
+
+    input_visibility: Literal["private", "public"]
+    output_visibility: Literal["encrypted", "public"]
+    input_lo: int
+    input_bits: int
+    output_lo: int | None = None
+    output_hi: int | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse combinations that would not be sound."""
+        if self.input_visibility not in ("private", "public"):
+            raise ValueError(f"input is private or public, not {self.input_visibility!r}")
+        if self.output_visibility not in ("encrypted", "public"):
+            raise ValueError(f"output is encrypted or public, not {self.output_visibility!r}")
+        if self.output_visibility == "encrypted" and self.input_visibility != "private":
+            raise ValueError(
+                "an encrypted output needs a private input: the commitment is what binds the requester's salt"
+            )
+        values_per_word(self.input_bits)
+
+    @property
+    def input_hi(self) -> int:
+        """The largest integer the input's packing holds."""
+        return self.input_lo + (1 << self.input_bits) - 1
+
+    @property
+    def needs_salt(self) -> bool:
+        """Whether proving takes a salt."""
+        return self.input_visibility == "private"
+
+
+def range_bits(lo: int, hi: int) -> int:
+    """Bits of an offset value of a declared range, at least 1."""
+    if hi < lo:
+        raise ValueError(f"empty range [{lo}, {hi}]")
+    return max((hi - lo).bit_length(), 1)
+
+
+def pack_range(values: Int64Array, lo: int, bits: int) -> list[int]:
+    """Words of signed integers of a declared range."""
+    return pack(np.asarray(values, dtype=np.int64) - lo, bits)
+
+
+def unpack_range(words: Sequence[int], lo: int, bits: int, size: int) -> Int64Array:
+    """The integers behind the words."""
+    return unpack(words, bits, size) + lo
+
+
+def commit(words: Sequence[int], salt: int) -> int:
+    """The hiding commitment to packed words under a salt in [0, r)."""
+    _check_salt(salt)
+    state = _native.poseidon([COMMITMENT_DOMAIN, salt, *words[:FIRST_WORDS]])
+    for start in range(FIRST_WORDS, len(words), CHAIN_WORDS):
+        state = _native.poseidon([state, *words[start : start + CHAIN_WORDS]])
+    return int(state)
+
+
+def pad(salt: int, index: int) -> int:
+    """The pad of output word `index`."""
+    _check_salt(salt)
+    return int(_native.poseidon([ENCRYPTION_DOMAIN, salt, index]))
+
+
+def encrypt(words: Sequence[int], salt: int) -> list[int]:
+    """Output words under their pads."""
+    return [(word + pad(salt, i)) % FIELD_ORDER for i, word in enumerate(words)]
+
+
+def decrypt(words: Sequence[int], salt: int) -> list[int]:
+    """The output words behind their pads."""
+    return [(word - pad(salt, i)) % FIELD_ORDER for i, word in enumerate(words)]
+
+
+def _check_salt(salt: int) -> None:
+    if not 0 <= salt < FIELD_ORDER:
+        raise ValueError("a salt is a field element in [0, r)")
