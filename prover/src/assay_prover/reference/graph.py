@@ -3,30 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
 
 import numpy as np
 
 from assay_prover.errors import InputError
+from assay_prover.reference.ops import Affine, ArgMax, MatMul, Multiply, ReduceMax, Requantise, Table
 from assay_prover.reference.tensor import Int64Array, Tensor
 
-
-class Op(Protocol):
-    """What every operation offers; see `assay_prover.reference.ops`."""
-
-    @property
-    def inputs(self) -> tuple[str, ...]:
-        """Names of the tensors read."""
-
-    @property
-    def output(self) -> str:
-        """Name of the tensor written."""
-
-    def evaluate(self, *values: Int64Array) -> Int64Array:
-        """Exact integers, `[batch, *shape]` each."""
-
-    def infer(self, *inputs: Tensor) -> Tensor:
-        """Shape and worst case of the result."""
+Op = Affine | Requantise | ReduceMax | ArgMax | Multiply | MatMul | Table
+"""An operation; each has `inputs`, `output`, `evaluate(*values)` and `infer(*tensors)`."""
 
 
 class IntegerGraph:

@@ -1,0 +1,104 @@
+"""Calibrate: what each tensor's values look like on real samples.
+
+Calibration only chooses scales, so it decides accuracy and cost. Whether every input proves never depends on it: ranges come from
+the worst case (`reference.IntegerGraph`), see `bound`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import prod
+
+import numpy as np
+
+from assay_prover.errors import InputError
+from assay_prover.frontend.graph import FloatGraph
+from assay_prover.frontend.maps import Float64Array
+
+CHUNK_VALUES = 1 << 24
+"""Samples are run in chunks of about this many intermediate values (128 MB)."""
+
+NATURAL_RANGES = ((0.0, 1.0), (-1.0, 1.0), (0.0, 255.0))
+MARGIN = 0.1
+"""Part of the samples' span that is added at each side, unless they fill a natural range."""
+
+
+@dataclass(frozen=True)
+class TensorStatistics:
+    """Least and greatest value and root mean square over all samples and elements."""
+
+    lo: float
+    hi: float
+    rms: float
+
+    @property
+    def reach(self) -> float:
+        """Largest absolute value."""
+        return max(abs(self.lo), abs(self.hi))
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Statistics of every tensor, and the network's own answers on the samples, `[n, *output_shape]`."""
+
+    tensors: dict[str, TensorStatistics]
+    outputs: Float64Array
+    samples: int
+    input_range: tuple[float, float]
+
+
+def declare_range(samples: Float64Array | None, given: tuple[float, float] | None) -> tuple[float, float]:
+    """The range of input values that must prove.
+
+    Given, or one of the natural ranges [0, 1], [-1, 1], [0, 255] if the samples fill it, or their span with a margin of 10 % at
+    each side.
+
+    Raises:
+        InputError: an empty or infinite range, or neither a range nor samples.
+    """
+    if given is not None:
+        lo, hi = float(given[0]), float(given[1])
+        if not (np.isfinite(lo) and np.isfinite(hi) and lo < hi):
+            raise InputError(f"input range [{lo}, {hi}] is empty or infinite")
+        return lo, hi
+    if samples is None:
+        raise InputError("give samples, or the range of the input's values (input_range)")
+    lo, hi = float(samples.min()), float(samples.max())
+    for natural_lo, natural_hi in NATURAL_RANGES:
+        span = natural_hi - natural_lo
+        if natural_lo <= lo <= natural_lo + span / 50 and natural_hi - span / 50 <= hi <= natural_hi:
+            return natural_lo, natural_hi
+    if lo == hi:
+        return lo - 0.5, hi + 0.5
+    return lo - MARGIN * (hi - lo), hi + MARGIN * (hi - lo)
+
+
+def synthetic_samples(graph: FloatGraph, input_range: tuple[float, float], count: int = 256) -> Float64Array:
+    """Uniform noise over the declared range, the same on every call: for models that come without samples."""
+    rng = np.random.default_rng(0)
+    return rng.uniform(*input_range, size=(count, *graph.input_shape))
+
+
+def calibrate(graph: FloatGraph, samples: Float64Array, input_range: tuple[float, float]) -> Calibration:
+    """Run the samples, `[n, *input_shape]`, clipped to the declared range, in float64."""
+    largest = max(prod(shape) for shape in graph.shapes.values())
+    chunk = max(1, CHUNK_VALUES // (largest * 32))
+    lo: dict[str, float] = {}
+    hi: dict[str, float] = {}
+    squares: dict[str, float] = {}
+    outputs = []
+    for start in range(0, len(samples), chunk):
+        values = graph.run(np.clip(samples[start : start + chunk], *input_range))
+        for name, value in values.items():
+            lo[name] = min(lo.get(name, np.inf), float(value.min()))
+            hi[name] = max(hi.get(name, -np.inf), float(value.max()))
+            squares[name] = squares.get(name, 0.0) + float((value**2).sum())
+        outputs.append(values[graph.output])
+    shapes = graph.shapes
+    tensors = {
+        name: TensorStatistics(
+            lo[name], hi[name], (squares[name] / (len(samples) * prod(shapes[name]))) ** 0.5
+        )
+        for name in lo
+    }
+    return Calibration(tensors, np.concatenate(outputs), len(samples), input_range)

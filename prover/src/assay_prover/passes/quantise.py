@@ -1,0 +1,300 @@
+"""Quantise: the float graph as an `IntegerGraph` with exact semantics.
+
+Every tensor is integers times one scale, without zero points. A linear layer's weights absorb all scales: with input scale s_x and
+accumulator scale s_a a weight w becomes round(w s_x / s_a), of as many bits as accuracy asks for, since constants cost nothing in
+a circuit. An accumulator is brought back to activation width by one rounding shift, s_y = s_a 2^shift, which also applies Relu.
+Maps whose coefficients are all equal (reshapes, pooling, sums of one tensor) are exact and only change the scale.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from assay_prover import reference as ref
+from assay_prover.errors import QuantisationError
+from assay_prover.frontend.graph import (
+    FloatAffine,
+    FloatArgMax,
+    FloatClip,
+    FloatGraph,
+    FloatMatMul,
+    FloatMultiply,
+    FloatOp,
+    FloatReduceMax,
+)
+from assay_prover.frontend.maps import FloatGather
+from assay_prover.passes.calibrate import Calibration
+from assay_prover.passes.precision import (
+    InputEncoding,
+    Precision,
+    ScalePlan,
+    encode_range,
+    plan_scale,
+    plan_shift,
+)
+
+RETRIES = 6
+"""Rounded weights can exceed the planned width by a little; the scale then grows and the layer is rounded again. Should that not
+settle, the layer costs another limb: the width is a wish, the interval analysis of the result is what the circuit uses."""
+
+
+@dataclass(frozen=True, eq=False)
+class QuantisedModel:
+    """An integer graph and how its ends relate to real values.
+
+    `scales[name]` is the real value of one step of each tensor; `is_label` when the output is a class, not values.
+    """
+
+    graph: ref.IntegerGraph
+    input: InputEncoding
+    scales: dict[str, float]
+    labels: dict[str, str]
+    is_label: bool
+    precision: Precision
+
+    @property
+    def output_scale(self) -> float:
+        """Real value of one step of the output; 1 for a label."""
+        return 1.0 if self.is_label else self.scales[self.graph.output]
+
+    def encode(self, x: np.ndarray) -> np.ndarray:
+        """Nearest integers of real inputs, clipped to the declared range."""
+        return np.clip(np.rint(x / self.input.scale), self.input.lo, self.input.hi).astype(np.int64)
+
+
+def quantise(graph: FloatGraph, calibration: Calibration, precision: Precision) -> QuantisedModel:
+    """Round the network to integers.
+
+    Raises:
+        QuantisationError: an accumulator's worst case cannot be held in 61 bits even with clamps.
+    """
+    return _Quantiser(graph, calibration, precision).run()
+
+
+class _Quantiser:
+    def __init__(self, graph: FloatGraph, calibration: Calibration, precision: Precision) -> None:
+        self.graph = graph
+        self.statistics = calibration.tensors
+        self.precision = precision
+        self.consumers = graph.consumers()
+        self.input = encode_range(calibration.input_range, precision.input_bits)
+        lo, hi = np.array(self.input.lo), np.array(self.input.hi)
+        start = ref.Tensor(graph.input, graph.input_shape, lo, hi)
+        self.source = start
+        self.ops: list[ref.Op] = []
+        self.tensors = {graph.input: start}
+        self.scales = {graph.input: self.input.scale}
+        self.labels: dict[str, str] = {}
+        self.names = {graph.input: graph.input}
+        self.plans: dict[str, ScalePlan] = {}
+        """Accumulators that still wait for their requantisation, by float tensor."""
+
+    def run(self) -> QuantisedModel:
+        for op in self.graph.ops:
+            match op:
+                case FloatAffine():
+                    self._affine(op)
+                case FloatClip():
+                    self._clip(op)
+                case FloatReduceMax():
+                    self._reduce_max(op)
+                case FloatArgMax():
+                    self._append(op, ref.ArgMax(self.names[op.input], op.output, op.shape, op.index), 1.0)
+                case FloatMultiply() | FloatMatMul():
+                    self._product(op)
+        output = self._settled(self.graph.output)
+        graph = ref.IntegerGraph([self.source], self.ops, output)
+        is_label = any(isinstance(op, FloatArgMax) for op in self.graph.ops)
+        return QuantisedModel(graph, self.input, self.scales, self.labels, is_label, self.precision)
+
+    # -- bookkeeping --------------------------------------------------------------------------------------------------
+
+    def _append(self, op: FloatOp, integer: ref.Op, scale: float) -> None:
+        self._define(integer, scale, op.label)
+        self.names[op.output] = integer.output
+
+    def _define(self, integer: ref.Op, scale: float, label: str) -> None:
+        self.tensors[integer.output] = integer.infer(*(self.tensors[i] for i in integer.inputs))
+        self.ops.append(integer)
+        self.scales[integer.output] = scale
+        self.labels[integer.output] = label
+
+    def _settled(self, name: str) -> str:
+        """The integer tensor of a float tensor, requantised if it is an accumulator still."""
+        plan = self.plans.pop(name, None)
+        source = self.names[name]
+        if plan is not None:
+            target = f"{name}/requantised"
+            lo, hi = (None, None) if plan.clamp is None else (-(plan.clamp // 2) - 1, plan.clamp // 2)
+            integer = self._requantise(source, target, plan.shift, lo, hi)
+            self._define(integer, plan.scale, self.labels[source])
+            self.names[name] = target
+        return self.names[name]
+
+    def _requantise(
+        self, source: str, target: str, shift: int, lo: int | None, hi: int | None
+    ) -> ref.Requantise:
+        """With the clamps that the worst case can reach, and no others."""
+        free = ref.Requantise(source, target, shift).infer(self.tensors[source])
+        return ref.Requantise(
+            source,
+            target,
+            shift,
+            None if lo is None or lo <= free.min else lo,
+            None if hi is None or hi >= free.max else hi,
+        )
+
+    def _destination(self, name: str) -> tuple[str, FloatOp | None]:
+        """Follow an accumulator through what only moves or compares it: (last tensor, the operation that uses it)."""
+        while True:
+            readers = self.consumers[name]
+            if len(readers) != 1 or name == self.graph.output:
+                return name, None
+            (reader,) = readers
+            if isinstance(reader, FloatReduceMax) or (
+                isinstance(reader, FloatAffine) and len(reader.inputs) == 1 and self._is_gather(reader)
+            ):
+                name = reader.output
+            else:
+                return name, reader
+
+    @staticmethod
+    def _is_gather(op: FloatAffine) -> bool:
+        return all(isinstance(m, FloatGather) for m in op.maps) and not op.bias.any()
+
+    # -- linear layers ------------------------------------------------------------------------------------------------
+
+    def _affine(self, op: FloatAffine) -> None:
+        if len(op.inputs) == 1 and self._is_gather(op):
+            # keeps a waiting requantisation waiting: moving elements and rounding them commute
+            plan = self.plans.pop(op.inputs[0], None) if len(self.consumers[op.inputs[0]]) == 1 else None
+            source = self.names[op.inputs[0]] if plan is not None else self._settled(op.inputs[0])
+            bias = np.zeros(op.bias.size, dtype=np.int64)
+            moved = ref.Affine((source,), op.output, op.shape, (op.maps[0].quantise(1.0),), bias)
+            self._append(op, moved, self.scales[source])
+            if plan is not None:
+                self.plans[op.output] = plan
+            return
+        sources = tuple(self._settled(name) for name in op.inputs)
+        if not self._exact(op, sources):
+            self._weighted(op, sources)
+
+    def _exact(self, op: FloatAffine, sources: tuple[str, ...]) -> bool:
+        """Emit without rounding if one common factor explains every coefficient."""
+        common = [m.common_coefficient() for m in op.maps]
+        steps = {c * self.scales[s] for c, s in zip(common, sources, strict=True) if c is not None}
+        if len(steps) != 1 or op.bias.any():
+            return False
+        maps = tuple(m.quantise(1.0 / c if c else 1.0) for m, c in zip(op.maps, common, strict=True))
+        integer = ref.Affine(sources, op.output, op.shape, maps, np.zeros(op.bias.size, dtype=np.int64))
+        self._append(op, integer, steps.pop())
+        return True
+
+    def _weighted(self, op: FloatAffine, sources: tuple[str, ...]) -> None:
+        plan = self._plan(op, sources)
+        integer = self._rounded(op, sources, plan.accumulator)
+        for _ in range(RETRIES):
+            bounds = integer.infer(*(self.tensors[s] for s in sources))
+            free = ref.Requantise(op.output, "", plan.shift).infer(bounds)
+            span = self._span(op, float(free.min), float(free.max))
+            if span < (1 << plan.bits):
+                break
+            grown = plan.scale * (span / ((1 << plan.bits) - 1)) * (1 + 2.0**-16)
+            plan = ScalePlan(grown, plan.shift, plan.bits, plan.clamp)
+            integer = self._rounded(op, sources, plan.accumulator)
+        self._append(op, integer, plan.accumulator)
+        self.plans[op.output] = plan
+
+    def _rounded(self, op: FloatAffine, sources: tuple[str, ...], accumulator: float) -> ref.Affine:
+        try:
+            maps = tuple(
+                m.quantise(self.scales[s] / accumulator) for m, s in zip(op.maps, sources, strict=True)
+            )
+        except OverflowError as error:
+            raise QuantisationError(f"layer {op.label!r}: {error}") from error
+        bias = np.rint(op.bias / accumulator)
+        if np.abs(bias).max(initial=0.0) >= ref.LIMIT:
+            raise QuantisationError(f"layer {op.label!r}: its bias exceeds 62 bits")
+        return ref.Affine(sources, op.output, op.shape, maps, bias.astype(np.int64))
+
+    def _span(self, op: FloatAffine, lo: float, hi: float) -> float:
+        """What the requantisation's range check must hold: |y| under a one-sided Relu, the whole width otherwise."""
+        _, reader = self._destination(op.output)
+        if isinstance(reader, FloatClip) and (reader.lo is None) != (reader.hi is None):
+            return max(abs(lo), abs(hi))
+        return hi - lo
+
+    def _plan(self, op: FloatAffine, sources: tuple[str, ...]) -> ScalePlan:
+        lo, hi = op.bias.copy(), op.bias.copy()
+        variance = np.zeros(op.bias.size)
+        for linear, source, name in zip(op.maps, sources, op.inputs, strict=True):
+            tensor, step = self.tensors[source], self.scales[source]
+            low, high = linear.worst_case(
+                tensor.lo.ravel().astype(np.float64) * step, tensor.hi.ravel().astype(np.float64) * step
+            )
+            lo, hi = lo + low, hi + high
+            variance += linear.row_sums(0) * (self.statistics[name].rms / step) ** 2 / 12
+        target, reader = self._destination(op.output)
+        final = reader.output if isinstance(reader, FloatClip) else target
+        is_last = isinstance(reader, FloatArgMax) or target == self.graph.output
+        resolution = self.precision.output_bits if is_last else self.precision.activation_bits
+        worst = self._span(op, float(lo.min()), float(hi.max()))
+        if worst <= 0:
+            # a layer that is constant, whatever the input
+            return ScalePlan(max(abs(float(hi.max())), 1.0) / (1 << resolution), 0, 62, None)
+        scale, bits, clamp = plan_scale(self.precision, resolution, worst, self.statistics[final].reach)
+        if isinstance(reader, FloatArgMax):
+            clamp = None
+        # judged by the steps that were asked for, not by the finer ones that fill the limbs
+        wanted = self.statistics[final].reach / ((1 << resolution) - 1)
+        noise = float(np.sqrt(variance.mean())) * min(1.0, scale / wanted if wanted > 0 else 1.0)
+        return ScalePlan(scale, plan_shift(self.precision, noise), bits, clamp)
+
+    # -- the rest -----------------------------------------------------------------------------------------------------
+
+    def _clip(self, op: FloatClip) -> None:
+        plan = self.plans.pop(op.input, None) if len(self.consumers[op.input]) == 1 else None
+        source = self.names[op.input] if plan is not None else self._settled(op.input)
+        shift = plan.shift if plan is not None else 0
+        scale = self.scales[source] * (1 << shift)
+        lo = None if op.lo is None else int(np.rint(op.lo / scale))
+        hi = None if op.hi is None else int(np.rint(op.hi / scale))
+        if plan is not None and plan.clamp is not None:
+            hi = plan.clamp if hi is None else min(hi, plan.clamp)
+            lo = -plan.clamp if lo is None else lo
+        integer = self._requantise(source, op.output, shift, lo, hi)
+        self._append(op, integer, scale)
+
+    def _reduce_max(self, op: FloatReduceMax) -> None:
+        plan = self.plans.pop(op.input, None) if len(self.consumers[op.input]) == 1 else None
+        source = self.names[op.input] if plan is not None else self._settled(op.input)
+        self._append(op, ref.ReduceMax(source, op.output, op.shape, op.index), self.scales[source])
+        if plan is not None:
+            self.plans[op.output] = plan
+
+    def _product(self, op: FloatMultiply | FloatMatMul) -> None:
+        a, b = self._settled(op.a), self._settled(op.b)
+        integer: ref.Op
+        if isinstance(op, FloatMultiply):
+            integer = ref.Multiply(a, b, op.output)
+        else:
+            integer = ref.MatMul(a, b, op.output)
+        scale = self.scales[a] * self.scales[b]
+        self._append(op, integer, scale)
+        tensor = self.tensors[op.output]
+        target, _ = self._destination(op.output)
+        resolution = (
+            self.precision.output_bits if target == self.graph.output else self.precision.activation_bits
+        )
+        reach = self.statistics[target].reach or max(abs(tensor.min), abs(tensor.max)) * scale
+        steps = reach / scale / (1 << resolution)
+        limb = self.precision.limb_bits
+        shift = int(np.log2(steps)) // limb * limb if steps >= 1 else 0
+        if shift:
+            width = (tensor.max - tensor.min).bit_length() - shift
+            clamp = None
+            if width > resolution + 1 + self.precision.headroom_bits:
+                clamp = (1 << self.precision.align(resolution + 2)) - 1
+            self.plans[op.output] = ScalePlan(scale * (1 << shift), shift, max(width, 1), clamp)
