@@ -14,7 +14,7 @@ from assay_node.devnet.vm import base_fee_of
 MAX_HISTORY: Final = 1_024
 SUGGESTION_BLOCKS: Final = 20
 DEFAULT_TIP: Final = 10**9  # wei per gas, when recent blocks say nothing
-MIN_TIP: Final = 1
+IGNORED_TIP: Final = 2  # lower tips are no price but clients that left it out; geth ignores them too
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,14 +33,14 @@ def next_base_fee(header: BlockHeaderAPI) -> int:
 
 
 def suggested_tip(store: Store, head: int) -> int:
-    """The median tip paid in the last blocks that have transactions, or 1 gwei; at least 1 wei."""
+    """The median tip of recent blocks, those below 2 wei left out; 1 gwei if there is none. Wei per gas."""
     tips: list[int] = []
     for number in range(head, max(head - SUGGESTION_BLOCKS, -1), -1):
-        tips.extend(tip for tip, _ in _tips(store, number))
+        tips.extend(tip for tip, _ in _tips(store, number) if tip >= IGNORED_TIP)
     if not tips:
         return DEFAULT_TIP
     tips.sort()
-    return max(tips[len(tips) // 2], MIN_TIP)
+    return tips[len(tips) // 2]
 
 
 def fee_history(store: Store, newest: int, count: int, percentiles: list[float]) -> FeeHistory:

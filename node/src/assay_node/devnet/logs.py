@@ -17,9 +17,9 @@ _TOPIC_COLUMNS = ("topic0", "topic1", "topic2", "topic3")
 class LogFilter:
     """Which logs: blocks ``first`` to ``last``, both included, ``addresses`` and ``topics``.
 
-    A log matches if its address is one of ``addresses`` and its i-th topic is one of ``topics[i]`` for each i.
-    Empty ``addresses``, and an empty ``topics[i]``, match everything; but a log with fewer topics than the filter
-    has entries never matches (EIP-1474).
+    A log matches if its address is one of ``addresses`` and its i-th topic is one of ``topics[i]``, for each
+    i. Empty ``addresses``, and an empty ``topics[i]``, match everything; but a log with fewer topics than the
+    filter has entries never matches (EIP-1474).
     """
 
     first: int

@@ -31,6 +31,10 @@ from assay_node.devnet.server import HttpServer
 _log = structlog.get_logger(__name__)
 
 _START_TIMEOUT_S = 60.0
+# EVM calls recurse in py-evm, partly in C, and py_ecc raises Python's recursion limit to 100,000: on a default
+# stack a deep call, or a deeply nested request, would overrun it and kill the process. This is address space
+# only; pages are taken as they are used.
+_CHAIN_STACK_BYTES = 512 * 1024 * 1024
 
 T = TypeVar("T")
 
@@ -76,6 +80,7 @@ class Devnet:
         """Open the chain and listen; DevnetError says what is in the way."""
         self._loop = asyncio.get_running_loop()
         try:
+            await self._start_chain_thread()
             await self._on_chain_thread(self._open)
             await self._server.start()
         except OSError as error:
@@ -138,6 +143,14 @@ class Devnet:
         self._loop.call_soon_threadsafe(self._start_interval, seconds)
 
     # On the event loop
+
+    async def _start_chain_thread(self) -> None:
+        previous = threading.stack_size(_CHAIN_STACK_BYTES)  # of threads started from here on, so put it back
+        try:
+            started = self._executor.submit(int)  # the executor starts its only thread at its first task
+        finally:
+            threading.stack_size(previous)
+        await asyncio.wrap_future(started)
 
     async def _on_chain_thread(self, function: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._executor, function)
