@@ -62,6 +62,12 @@ format: setup ## rewrite the sources in the project's format
 	$(BIN)/ruff check --fix .
 	cd prover && cargo fmt --all
 
+bench: setup ## the prover beside gnark, arkworks, halo2curves (build/bench/prover.json, .svg)
+	$(BIN)/python tests/bench/prover.py
+
+bench-quick: setup ## the essential rows of the bench
+	$(BIN)/python tests/bench/prover.py --quick
+
 contracts: ## compile the contracts and refresh the checked-in ABI (needs Node >= 20)
 	contracts/scripts/export_abi.sh
 
