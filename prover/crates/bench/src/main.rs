@@ -78,7 +78,7 @@ fn bench(case: &str, kind: &str, n: usize, runs: usize, sequential: bool) -> f64
             let bases = FixedBaseG1::new(generator, n).mul_many(&multiples(&mut rng));
             return with_scalars(kind, n, &mut rng, |scalars| {
                 median(runs, || {
-                    black_box(msm_g1(&bases, scalars).into_affine());
+                    let _ = black_box(msm_g1(&bases, scalars).into_affine());
                 })
             });
         }
@@ -87,7 +87,7 @@ fn bench(case: &str, kind: &str, n: usize, runs: usize, sequential: bool) -> f64
             let bases = FixedBaseG2::new(generator, n).mul_many(&multiples(&mut rng));
             return with_scalars(kind, n, &mut rng, |scalars| {
                 median(runs, || {
-                    black_box(msm_g2(&bases, scalars).into_affine());
+                    let _ = black_box(msm_g2(&bases, scalars).into_affine());
                 })
             });
         }
