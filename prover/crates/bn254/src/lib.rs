@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod curve;
+mod field;
 pub mod fixed_base;
 pub mod kernel;
 pub mod msm;

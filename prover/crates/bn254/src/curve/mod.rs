@@ -4,6 +4,8 @@
 //! that bases are read where they lie. Partial sums live in [`Curve::Slot`]s of the same layout, cache-line aligned;
 //! the IFMA path leaves their coordinates below 2p rather than below p.
 
+#[cfg(target_arch = "x86_64")]
+pub(crate) mod ifma;
 pub(crate) mod portable;
 
 use ark_bn254::{Fq, Fq2, Fr, g1, g2};
@@ -38,12 +40,14 @@ pub(crate) enum Source<'a, C: Curve> {
 #[derive(Debug)]
 pub(crate) struct Workspace<C: Curve> {
     portable: portable::Buffers<C>,
+    simd: C::Simd,
 }
 
 impl<C: Curve> Default for Workspace<C> {
     fn default() -> Self {
         Self {
             portable: portable::Buffers::default(),
+            simd: C::Simd::default(),
         }
     }
 }
@@ -52,6 +56,9 @@ impl<C: Curve> Default for Workspace<C> {
 pub(crate) trait Curve: SWCurveConfig<ScalarField = Fr> {
     /// Coordinates at rest.
     type Slot: Copy + Send + Sync + std::fmt::Debug;
+
+    /// Storage of the vector path.
+    type Simd: Default + std::fmt::Debug;
 
     /// Contents of a slot not yet written.
     const BLANK: Self::Slot;
@@ -98,6 +105,21 @@ pub(crate) trait Curve: SWCurveConfig<ScalarField = Fr> {
 #[repr(C, align(64))]
 pub(crate) struct Words<const N: usize>(pub [u64; N]);
 
+/// Panics unless every index of `additions` is in range.
+fn check_range<C: Curve>(additions: &[Addition], slots: usize, source: &Source<'_, C>) {
+    let sources = match source {
+        Source::Bases(bases) => bases.len(),
+        Source::Slots => slots,
+    };
+    let (dst, src) = additions.iter().fold((0, 0), |(dst, src), a| {
+        (dst.max(a.dst), src.max(a.src & !NEGATE))
+    });
+    assert!(
+        additions.is_empty() || ((dst as usize) < slots && (src as usize) < sources),
+        "an addition names a slot or a base that does not exist"
+    );
+}
+
 fn words_of(value: Fq) -> [u64; 4] {
     value.0.0
 }
@@ -114,6 +136,10 @@ fn field_of(words: &[u64]) -> Fq {
 
 impl Curve for g1::Config {
     type Slot = Words<8>;
+    #[cfg(target_arch = "x86_64")]
+    type Simd = ifma::BuffersG1;
+    #[cfg(not(target_arch = "x86_64"))]
+    type Simd = ();
 
     const BLANK: Self::Slot = Words([0; 8]);
 
@@ -129,19 +155,30 @@ impl Curve for g1::Config {
     }
 
     fn add_batch(
-        _kernel: Kernel,
+        kernel: Kernel,
         slots: &mut [Self::Slot],
         source: Source<'_, Self>,
         additions: &[Addition],
         workspace: &mut Workspace<Self>,
         cancelled: &mut Vec<u32>,
     ) {
+        #[cfg(target_arch = "x86_64")]
+        if kernel.is_ifma() {
+            check_range(additions, slots.len(), &source);
+            // SAFETY: this kernel exists only where the processor has its instructions; the indices were checked.
+            let done =
+                unsafe { ifma::add_batch_g1(slots, &source, additions, &mut workspace.simd) };
+            if done {
+                return;
+            }
+        }
         portable::add_batch(slots, source, additions, &mut workspace.portable, cancelled);
     }
 }
 
 impl Curve for g2::Config {
     type Slot = Words<16>;
+    type Simd = ();
 
     const BLANK: Self::Slot = Words([0; 16]);
 

@@ -1,0 +1,4 @@
+//! Field arithmetic that arkworks does not have.
+
+#[cfg(target_arch = "x86_64")]
+pub(crate) mod ifma;
