@@ -10,7 +10,6 @@ import { fileURLToPath } from "node:url";
 const CONTRACTS = ["Groth16Verifier", "ModelRegistry", "Vault", "WorkerRegistry", "Market"];
 
 const root = resolve(dirname(fileURLToPath(import.meta.url)), "..");
-const OUT = "out/abi";
 const target = resolve(root, "../node/src/assay_node/abi");
 const check = process.argv.includes("--check");
 
@@ -25,7 +24,7 @@ const sorted = (value) => {
 };
 
 const artefact = (name) => {
-  const built = JSON.parse(readFileSync(join(root, OUT, `${name}.sol`, `${name}.json`), "utf8"));
+  const built = JSON.parse(readFileSync(join(root, "out", `${name}.sol`, `${name}.json`), "utf8"));
   for (const code of [built.bytecode, built.deployedBytecode]) {
     if (Object.keys(code.linkReferences).length !== 0) throw new Error(`${name} needs linking`);
   }
@@ -38,12 +37,7 @@ const artefact = (name) => {
   return `${JSON.stringify(sorted(content), null, 2)}\n`;
 };
 
-// From scratch and without tests: the compiler's IR pipeline names things by their place among all sources, so the
-// same contract can come out differently in another company.
-execFileSync(join(root, "scripts/forge.sh"), ["build", "--skip", "test", "--force"], {
-  env: { ...process.env, FOUNDRY_OUT: OUT, FOUNDRY_CACHE_PATH: "cache/abi" },
-  stdio: ["ignore", "ignore", "inherit"],
-});
+execFileSync(join(root, "scripts/forge.sh"), ["build", "--skip", "test"], { stdio: ["ignore", "ignore", "inherit"] });
 
 const wanted = new Map(CONTRACTS.map((name) => [`${name}.json`, artefact(name)]));
 const present = existsSync(target) ? readdirSync(target).filter((file) => file.endsWith(".json")) : [];

@@ -2,10 +2,11 @@
 pragma solidity ^0.8.28;
 
 import {IGroth16Verifier} from "./interfaces/IGroth16Verifier.sol";
+import {Batch, Groth16Batch} from "./libraries/Groth16Batch.sol";
+import {Groth16Lib} from "./libraries/Groth16Lib.sol";
 import {Bn254, EC_ADD, EC_MUL, EC_PAIRING, FIELD_PRIME, GROUP_ORDER} from "./libraries/Bn254.sol";
 import {
     ALPHA,
-    BETA,
     COMMITTED,
     DELTA,
     DELTA_1_OR_M,
@@ -23,10 +24,7 @@ import {
 /// wire in precompiles and their calls, and about 4,000 for all the rest. Assembly here never returns, and writes
 /// only memory it allocated or the scratch space.
 contract Groth16Verifier is IGroth16Verifier {
-    /// @notice keccak256("assay/groth16/challenge/v1").
-    bytes32 public constant CHALLENGE_TAG = keccak256("assay/groth16/challenge/v1");
-    /// @notice keccak256("assay/groth16/batch/v1").
-    bytes32 public constant BATCH_TAG = keccak256("assay/groth16/batch/v1");
+    using Groth16Batch for Batch;
 
     /// @inheritdoc IGroth16Verifier
     function verify(address vk, uint256[] calldata inputs, bytes calldata proof, bytes calldata modelCommitment)
@@ -34,12 +32,12 @@ contract Groth16Verifier is IGroth16Verifier {
         view
     {
         (uint256 key, uint256 flags, uint256 n) = VerifyingKeyLib.load(vk);
-        _checkLengths(flags, n, inputs.length, proof.length, modelCommitment.length);
+        Groth16Lib.checkLengths(flags, n, inputs.length, proof.length, modelCommitment.length);
 
         uint256 challenge;
         if (flags & COMMITTED != 0) {
             // Before anything is scribbled on the key.
-            challenge = _challenge(_hash(key, VerifyingKeyLib.length(flags, n)), inputs, proof, modelCommitment);
+            challenge = Groth16Lib.challengeOf(VerifyingKeyLib.hash(key, flags, n), inputs, proof, modelCommitment);
         }
 
         uint256 pairs;
@@ -81,11 +79,11 @@ contract Groth16Verifier is IGroth16Verifier {
                 end := add(end, 0xc0)
             }
         }
-        if (!canonical) _requireCanonical(proof);
+        if (!canonical) Groth16Lib.requireCanonical(proof);
         (bool ok, bool one) = Bn254.pairing(pairs, end - pairs);
         if (!ok) {
             // Only now is it worth looking for the reason.
-            _requireCanonical(proof);
+            Groth16Lib.requireCanonical(proof);
             revert PrecompileFailed(EC_PAIRING);
         }
         if (!one) revert ProofInvalid();
@@ -101,170 +99,11 @@ contract Groth16Verifier is IGroth16Verifier {
         if (proofs.length == 0 || inputs.length != proofs.length) {
             revert WrongBatchLength(inputs.length, proofs.length);
         }
-        (uint256 key, uint256 flags, uint256 n) = VerifyingKeyLib.load(vk);
+        Batch memory batch = Groth16Batch.open(vk, inputs, proofs, modelCommitment);
         for (uint256 i; i < proofs.length; ++i) {
-            _checkLengths(flags, n, inputs[i].length, proofs[i].length, modelCommitment.length);
-            _requireInGroup(inputs[i]);
-            _requireCanonical(proofs[i]);
+            batch.add(i, inputs[i], proofs[i], modelCommitment);
         }
-        bytes32 vkHash = _hash(key, VerifyingKeyLib.length(flags, n));
-
-        Batch memory batch;
-        batch.seed = _batchSeed(vkHash, inputs, proofs, modelCommitment);
-        batch.scalars = new uint256[](1 + n + (flags & COMMITTED));
-        // N pairs (-rho_i A_i, B_i), then one for each of alpha, gamma, delta and what else the key has.
-        bytes memory buffer = new bytes(0xc0 * (proofs.length + 3 + (flags & 1) + (flags >> 1)));
-        uint256 pairs;
-        assembly ("memory-safe") {
-            pairs := add(buffer, 0x20)
-        }
-        batch.cursor = pairs;
-
-        for (uint256 i; i < proofs.length; ++i) {
-            uint256 challenge;
-            if (flags & COMMITTED != 0) challenge = _challenge(vkHash, inputs[i], proofs[i], modelCommitment);
-            _fold(batch, i, inputs[i], proofs[i], challenge);
-        }
-
-        uint256 rho = batch.scalars[0]; // the sum of all coefficients, since the wire 1 is 1 in every proof
-        (uint256 x, uint256 y) = Bn254.mul(_word(key + ALPHA), _word(key + ALPHA + 0x20), rho);
-        _push(batch, x, y, key + BETA);
-        (x, y) = _combine(key + VerifyingKeyLib.icOffset(flags), batch.scalars);
-        _push(batch, x, y, key + GAMMA);
-        _push(batch, batch.cx, batch.cy, key + DELTA);
-        uint256 g2 = key + DELTA_1_OR_M;
-        if (flags & COMMITTED != 0) {
-            _push(batch, batch.dx, batch.dy, g2);
-            g2 += 0x80;
-        }
-        if (flags & PRIVATE_WEIGHTS != 0) {
-            (x, y) = Bn254.mul(
-                uint256(bytes32(modelCommitment[0x00:0x20])), uint256(bytes32(modelCommitment[0x20:0x40])), rho
-            );
-            _push(batch, x, y, g2);
-        }
-
-        (bool ok, bool one) = Bn254.pairing(pairs, batch.cursor - pairs);
-        if (!ok) revert PrecompileFailed(EC_PAIRING);
-        if (!one) revert ProofInvalid();
-    }
-
-    /// @dev What a batch accumulates. `cursor` is where the next pair goes.
-    struct Batch {
-        bytes32 seed;
-        uint256[] scalars;
-        uint256 cursor;
-        uint256 cx;
-        uint256 cy;
-        uint256 dx;
-        uint256 dy;
-    }
-
-    /// @dev Adds proof i with its coefficient: its pair, its share of C and D, its share of every IC scalar. Coefficients
-    /// are full-width, so a batch with an invalid proof passes with probability about 1/r over the hash.
-    function _fold(Batch memory batch, uint256 i, uint256[] calldata inputs, bytes calldata proof, uint256 challenge)
-        private
-        view
-    {
-        uint256 rho = uint256(keccak256(abi.encode(batch.seed, i))) % GROUP_ORDER;
-        uint256[] memory scalars = batch.scalars;
-        scalars[0] = addmod(scalars[0], rho, GROUP_ORDER);
-        for (uint256 j; j < inputs.length; ++j) {
-            scalars[j + 1] = addmod(scalars[j + 1], mulmod(rho, inputs[j], GROUP_ORDER), GROUP_ORDER);
-        }
-
-        (uint256 x, uint256 y) = _mulCalldata(proof, 0x00, rho);
-        uint256 cursor = batch.cursor;
-        assembly ("memory-safe") {
-            mstore(cursor, x)
-            mstore(add(cursor, 0x20), mod(sub(FIELD_PRIME, y), FIELD_PRIME)) // negated; the precompile's y is below p
-            calldatacopy(add(cursor, 0x40), add(proof.offset, 0x40), 0x80) // B
-        }
-        batch.cursor = cursor + 0xc0;
-
-        (x, y) = _mulCalldata(proof, 0xc0, rho);
-        (batch.cx, batch.cy) = Bn254.add(batch.cx, batch.cy, x, y);
-        if (scalars.length == inputs.length + 2) {
-            scalars[inputs.length + 1] =
-                addmod(scalars[inputs.length + 1], mulmod(rho, challenge, GROUP_ORDER), GROUP_ORDER);
-            (x, y) = _mulCalldata(proof, 0x100, rho);
-            (batch.dx, batch.dy) = Bn254.add(batch.dx, batch.dy, x, y);
-        }
-    }
-
-    /// @dev Appends the pair of a G1 point and the G2 point at `g2`.
-    function _push(Batch memory batch, uint256 x, uint256 y, uint256 g2) private pure {
-        uint256 cursor = batch.cursor;
-        assembly ("memory-safe") {
-            mstore(cursor, x)
-            mstore(add(cursor, 0x20), y)
-            mcopy(add(cursor, 0x40), g2, 0x80)
-        }
-        batch.cursor = cursor + 0xc0;
-    }
-
-    /// @dev sum_j scalars[j] IC_j.
-    function _combine(uint256 ic, uint256[] memory scalars) private view returns (uint256 x, uint256 y) {
-        for (uint256 j; j < scalars.length; ++j) {
-            (uint256 px, uint256 py) = Bn254.mul(_word(ic), _word(ic + 0x20), scalars[j]);
-            (x, y) = Bn254.add(x, y, px, py);
-            ic += 0x40;
-        }
-    }
-
-    /// @dev keccak256(tag || vkHash || M || (statement_i || proof_i) for all i): all a cheat could vary. Injective,
-    /// since every length follows from the key and the number of proofs.
-    function _batchSeed(
-        bytes32 vkHash,
-        uint256[][] calldata inputs,
-        bytes[] calldata proofs,
-        bytes calldata modelCommitment
-    ) private pure returns (bytes32) {
-        uint256 each = 0x20 * inputs[0].length + proofs[0].length;
-        bytes memory transcript = new bytes(0x40 + modelCommitment.length + each * proofs.length);
-        uint256 cursor;
-        assembly ("memory-safe") {
-            cursor := add(transcript, 0x60)
-            calldatacopy(cursor, modelCommitment.offset, modelCommitment.length)
-            mstore(add(transcript, 0x40), vkHash)
-            cursor := add(cursor, modelCommitment.length)
-        }
-        bytes32 tag = BATCH_TAG;
-        assembly ("memory-safe") {
-            mstore(add(transcript, 0x20), tag)
-        }
-        for (uint256 i; i < proofs.length; ++i) {
-            uint256[] calldata statement = inputs[i];
-            bytes calldata proof = proofs[i];
-            assembly ("memory-safe") {
-                calldatacopy(cursor, statement.offset, shl(5, statement.length))
-                cursor := add(cursor, shl(5, statement.length))
-                calldatacopy(cursor, proof.offset, proof.length)
-                cursor := add(cursor, proof.length)
-            }
-        }
-        return keccak256(transcript);
-    }
-
-    /// @dev c = keccak256(tag || vkHash || x || M || D) mod r.
-    function _challenge(bytes32 vkHash, uint256[] calldata inputs, bytes calldata proof, bytes calldata modelCommitment)
-        private
-        pure
-        returns (uint256 challenge)
-    {
-        bytes32 tag = CHALLENGE_TAG;
-        assembly ("memory-safe") {
-            let start := mload(0x40) // scratch beyond the free memory pointer, not allocated
-            mstore(start, tag)
-            mstore(add(start, 0x20), vkHash)
-            let cursor := add(start, 0x40)
-            calldatacopy(cursor, inputs.offset, shl(5, inputs.length)) // x
-            cursor := add(cursor, shl(5, inputs.length))
-            calldatacopy(cursor, modelCommitment.offset, modelCommitment.length) // M, or nothing
-            cursor := add(cursor, modelCommitment.length)
-            calldatacopy(cursor, add(proof.offset, 0x100), 0x40) // D
-            challenge := mod(keccak256(start, add(sub(cursor, start), 0x40)), GROUP_ORDER)
-        }
+        batch.close(modelCommitment);
     }
 
     /// @dev Writes IC_0 + sum x_i IC_i (+ c IC_c) to `sum`, using the 0x40 bytes behind it as well. The key's IC is
@@ -297,59 +136,7 @@ contract Groth16Verifier is IGroth16Verifier {
                 ok := and(ok, staticcall(gas(), EC_ADD, sum, 0x80, sum, 0x40))
             }
         }
-        if (!inGroup) _requireInGroup(inputs);
+        if (!inGroup) Groth16Lib.requireInGroup(inputs);
         if (!ok) revert PrecompileFailed(EC_MUL);
-    }
-
-    /// @dev Which groups a proof has is the key's word, never the prover's.
-    function _checkLengths(uint256 flags, uint256 n, uint256 inputs, uint256 proof, uint256 commitment) private pure {
-        if (inputs != n) revert WrongInputCount(inputs, n);
-        uint256 expected = 0x100 + 0x40 * (flags & COMMITTED);
-        if (proof != expected) revert WrongProofLength(proof, expected);
-        expected = 0x20 * (flags & PRIVATE_WEIGHTS);
-        if (commitment != expected) revert WrongModelCommitmentLength(commitment, expected);
-    }
-
-    /// @dev Every word of a statement below r.
-    function _requireInGroup(uint256[] calldata inputs) private pure {
-        for (uint256 i; i < inputs.length; ++i) {
-            if (inputs[i] >= GROUP_ORDER) revert InputTooLarge(i, inputs[i]);
-        }
-    }
-
-    /// @dev Every word of a proof below p.
-    function _requireCanonical(bytes calldata proof) private pure {
-        for (uint256 offset; offset < proof.length; offset += 0x20) {
-            uint256 value;
-            assembly ("memory-safe") {
-                value := calldataload(add(proof.offset, offset))
-            }
-            if (value >= FIELD_PRIME) revert CoordinateTooLarge(offset, value);
-        }
-    }
-
-    /// @dev scalar * the G1 point at byte `offset` of a proof.
-    function _mulCalldata(bytes calldata proof, uint256 offset, uint256 scalar)
-        private
-        view
-        returns (uint256 x, uint256 y)
-    {
-        assembly ("memory-safe") {
-            x := calldataload(add(proof.offset, offset))
-            y := calldataload(add(add(proof.offset, offset), 0x20))
-        }
-        return Bn254.mul(x, y, scalar);
-    }
-
-    function _hash(uint256 cursor, uint256 size) private pure returns (bytes32 hash) {
-        assembly ("memory-safe") {
-            hash := keccak256(cursor, size)
-        }
-    }
-
-    function _word(uint256 cursor) private pure returns (uint256 word) {
-        assembly ("memory-safe") {
-            word := mload(cursor)
-        }
     }
 }

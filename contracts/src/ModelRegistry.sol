@@ -54,63 +54,17 @@ contract ModelRegistry is IModelRegistry {
         external
         returns (bytes32 modelId)
     {
-        if (spec.royaltyBps > MAX_ROYALTY_BPS) revert RoyaltyTooHigh(spec.royaltyBps, MAX_ROYALTY_BPS);
-        if (spec.inputPrivate && spec.nIn != 1) revert PrivateInputNotOneWord(spec.nIn);
-
-        bytes memory key = vk;
-        (uint256 keyFlags, uint256 n) = VerifyingKeyLib.check(key);
-        // Widened first: the sum of two uint32 may not fit one.
-        if (spec.nIn == 0 || spec.nOut == 0 || uint256(1) + spec.nIn + spec.nOut != n) {
-            revert WrongStatementSize(spec.nIn, spec.nOut, n);
-        }
-
-        uint8 flags = (spec.inputPrivate ? INPUT_PRIVATE : 0) | (spec.outputEncrypted ? OUTPUT_ENCRYPTED : 0);
-        bytes32 vkHash = keccak256(key);
-        modelId = keccak256(
-            abi.encode(
-                vkHash,
-                keccak256(modelCommitment),
-                spec.circuitHash,
-                spec.quantisationHash,
-                spec.metadataHash,
-                spec.ceremonyHash,
-                msg.sender,
-                spec.royaltyBps,
-                spec.nIn,
-                spec.nOut,
-                flags
-            )
-        );
+        uint256 keyFlags = _check(spec, vk);
+        modelId = _modelId(spec, keccak256(vk), keccak256(modelCommitment));
         Record storage model = _models[modelId];
         if (model.owner != address(0)) revert ModelAlreadyRegistered(modelId);
 
-        bool privateWeights = keyFlags & PRIVATE_WEIGHTS != 0;
-        if (modelCommitment.length != (privateWeights ? 0x40 : 0)) revert BadModelCommitment();
-        if (privateWeights) {
-            (uint256 x, uint256 y) = abi.decode(modelCommitment, (uint256, uint256));
-            // Infinity is not on the curve by this test, and M is hiding, so no honest one is infinity.
-            if (!Bn254.isPoint(x, y)) revert BadModelCommitment();
-            model.commitmentX = x;
-            model.commitmentY = y;
-            model.privateWeights = true;
-        }
-
-        model.owner = msg.sender;
-        model.payout = msg.sender;
-        model.nIn = spec.nIn;
-        model.nOut = spec.nOut;
-        model.royaltyBps = spec.royaltyBps;
-        model.flags = flags;
-        model.vkHash = vkHash;
-        model.circuitHash = spec.circuitHash;
-        model.quantisationHash = spec.quantisationHash;
-        model.metadataHash = spec.metadataHash;
-        model.ceremonyHash = spec.ceremonyHash;
-        model.uri = spec.uri;
-        address pointer = SSTORE2.write(key);
+        _store(model, spec);
+        _storeCommitment(model, modelCommitment, keyFlags & PRIVATE_WEIGHTS != 0);
+        model.vkHash = keccak256(vk);
+        address pointer = SSTORE2.write(vk);
         model.verifyingKey = pointer;
-
-        emit ModelRegistered(modelId, msg.sender, pointer, vkHash, modelCommitment, spec);
+        emit ModelRegistered(modelId, msg.sender, pointer, keccak256(vk), modelCommitment, spec);
     }
 
     /// @inheritdoc IModelRegistry
@@ -175,6 +129,55 @@ contract ModelRegistry is IModelRegistry {
     /// @inheritdoc IModelRegistry
     function verifyingKeyOf(bytes32 modelId) external view returns (bytes memory) {
         return SSTORE2.read(_known(modelId).verifyingKey);
+    }
+
+    /// @dev Refuses a bad key, and a statement that is not the key's.
+    function _check(ModelSpec calldata spec, bytes calldata vk) private view returns (uint256 keyFlags) {
+        if (spec.royaltyBps > MAX_ROYALTY_BPS) revert RoyaltyTooHigh(spec.royaltyBps, MAX_ROYALTY_BPS);
+        if (spec.inputPrivate && spec.nIn != 1) revert PrivateInputNotOneWord(spec.nIn);
+        uint256 n;
+        (keyFlags, n) = VerifyingKeyLib.check(vk);
+        // Widened first: the sum of two uint32 may not fit one.
+        if (spec.nIn == 0 || spec.nOut == 0 || uint256(1) + spec.nIn + spec.nOut != n) {
+            revert WrongStatementSize(spec.nIn, spec.nOut, n);
+        }
+    }
+
+    function _storeCommitment(Record storage model, bytes calldata modelCommitment, bool privateWeights) private {
+        if (modelCommitment.length != (privateWeights ? 0x40 : 0)) revert BadModelCommitment();
+        if (!privateWeights) return;
+        (uint256 x, uint256 y) = abi.decode(modelCommitment, (uint256, uint256));
+        // Infinity is not on the curve by this test, and M is hiding, so no honest one is infinity.
+        if (!Bn254.isPoint(x, y)) revert BadModelCommitment();
+        model.commitmentX = x;
+        model.commitmentY = y;
+        model.privateWeights = true;
+    }
+
+    function _store(Record storage model, ModelSpec calldata spec) private {
+        model.owner = msg.sender;
+        model.payout = msg.sender;
+        model.nIn = spec.nIn;
+        model.nOut = spec.nOut;
+        model.royaltyBps = spec.royaltyBps;
+        model.flags = _flags(spec);
+        model.circuitHash = spec.circuitHash;
+        model.quantisationHash = spec.quantisationHash;
+        model.metadataHash = spec.metadataHash;
+        model.ceremonyHash = spec.ceremonyHash;
+        model.uri = spec.uri;
+    }
+
+    /// @dev One abi.encode of eleven static values, in two halves because the stack is sixteen deep.
+    function _modelId(ModelSpec calldata spec, bytes32 vkHash, bytes32 commitmentHash) private view returns (bytes32) {
+        bytes memory head = abi.encode(
+            vkHash, commitmentHash, spec.circuitHash, spec.quantisationHash, spec.metadataHash, spec.ceremonyHash
+        );
+        return keccak256(bytes.concat(head, abi.encode(msg.sender, spec.royaltyBps, spec.nIn, spec.nOut, _flags(spec))));
+    }
+
+    function _flags(ModelSpec calldata spec) private pure returns (uint8) {
+        return (spec.inputPrivate ? INPUT_PRIVATE : 0) | (spec.outputEncrypted ? OUTPUT_ENCRYPTED : 0);
     }
 
     function _commitment(Record storage model) private view returns (bytes memory) {

@@ -61,6 +61,14 @@ library VerifyingKeyLib {
         return icOffset(flags) + 0x40 * (1 + n + (flags & COMMITTED));
     }
 
+    /// @notice vkHash: keccak256 of a key in memory.
+    function hash(uint256 key, uint256 flags, uint256 n) internal pure returns (bytes32 vkHash) {
+        uint256 size = length(flags, n);
+        assembly ("memory-safe") {
+            vkHash := keccak256(key, size)
+        }
+    }
+
     /// @notice Copies a key from its data contract into memory and checks STOP byte, header and length.
     /// @return key address of the key in memory; two words behind it are free to scribble on
     /// @return flags see `parseHeader`
