@@ -40,8 +40,13 @@ fn arkworks_verifies_plain_proofs() {
         gamma_abc_g1: keys.vk.ic.clone(),
     };
     let prepared = ark_groth16::prepare_verifying_key(&theirs);
-    let proof = ark_groth16::Proof { a: proof.a, b: proof.b, c: proof.c };
-    let check = |public: &[_]| ark_groth16::Groth16::<Bn254>::verify_proof(&prepared, &proof, public);
+    let proof = ark_groth16::Proof {
+        a: proof.a,
+        b: proof.b,
+        c: proof.c,
+    };
+    let check =
+        |public: &[_]| ark_groth16::Groth16::<Bn254>::verify_proof(&prepared, &proof, public);
     assert!(check(&circuit.public).unwrap());
     let mut other = circuit.public.clone();
     other[1] += ark_bn254::Fr::from(1u64);
@@ -66,17 +71,28 @@ fn a_second_model_needs_no_second_key() {
     let first = circuit.commit_model(&keys).unwrap();
     let proof = circuit.prove(&keys, Some(&first));
     let second = circuit.commit_model(&keys).unwrap();
-    assert_ne!(first.commitment, second.commitment, "M must hide the weights");
+    assert_ne!(
+        first.commitment, second.commitment,
+        "M must hide the weights"
+    );
     let check = |m| verify::verify(&keys.vk, &circuit.public, &proof, Some(m));
     check(&first.commitment).unwrap();
-    assert!(matches!(check(&second.commitment), Err(Error::InvalidProof(_))));
+    assert!(matches!(
+        check(&second.commitment),
+        Err(Error::InvalidProof(_))
+    ));
 }
 
 #[test]
 fn the_circuit_checker_names_the_first_failing_row() {
     let circuit = Circuit::new(6, false, false);
     let witness = circuit.witness(None);
-    let inputs: Vec<_> = circuit.public.iter().copied().map(assay_groth16::field::limbs).collect();
+    let inputs: Vec<_> = circuit
+        .public
+        .iter()
+        .copied()
+        .map(assay_groth16::field::limbs)
+        .collect();
     let mut z = vec![Scalars::Small(&[1]), Scalars::Full(&inputs)];
     z.extend(witness.segments());
     let mut z = matrix::dense(&z, circuit.layout.n_wires()).unwrap();
@@ -103,7 +119,9 @@ fn seeded_setups_and_proofs_are_reproducible() {
             .unwrap();
             builder.push(&circuit.rows()).unwrap();
             let path = folder.path().join(name);
-            builder.finish(&path, assay_groth16::progress::SILENT).unwrap();
+            builder
+                .finish(&path, assay_groth16::progress::SILENT)
+                .unwrap();
             std::fs::read(path).unwrap()
         })
         .into();

@@ -148,6 +148,9 @@ impl Header {
         let Some(origin) = Origin::from_code(u32_at(12)) else {
             bail!(InvalidKey, "unknown origin {}", u32_at(12));
         };
+        if u32_at(20) > 1 || u32_at(36) != 0 {
+            bail!(InvalidKey, "the header has unknown bits");
+        }
         let layout = Layout::new(
             u32_at(16),
             u32_at(20) != 0,

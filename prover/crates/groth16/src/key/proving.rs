@@ -38,7 +38,6 @@ pub struct Query<'a, P> {
 }
 
 /// A proving key. The file's pages are shared between processes and loaded on first use.
-#[derive(Debug)]
 pub struct ProvingKey {
     map: Mmap,
     header: Header,
@@ -50,6 +49,14 @@ pub struct ProvingKey {
     indices: [Vec<u32>; 5],
     g1: [OnceLock<Vec<G1Affine>>; 6],
     b2: OnceLock<Vec<G2Affine>>,
+}
+
+impl std::fmt::Debug for ProvingKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ProvingKey")
+            .field("header", &self.header)
+            .finish_non_exhaustive()
+    }
 }
 
 const G1_SECTIONS: [Section; 6] = [
@@ -215,6 +222,18 @@ impl ProvingKey {
         self.header.origin
     }
 
+    /// `[delta]_1`.
+    #[must_use]
+    pub fn delta_g1(&self) -> G1Affine {
+        self.constants.delta
+    }
+
+    /// `[delta_1]_1`, infinity without a commitment round.
+    #[must_use]
+    pub fn delta_1_g1(&self) -> G1Affine {
+        self.constants.delta_1
+    }
+
     fn g1(&self, section: Section) -> &[G1Affine] {
         let slot = G1_SECTIONS
             .iter()
@@ -339,6 +358,9 @@ impl<'a> Sections<'a> {
     }
 
     fn check_query(&self, index: Section, points: &[(Section, usize)], wires: usize) -> Result<()> {
+        if !self.bytes(index).len().is_multiple_of(4) {
+            bail!(InvalidKey, "a query's list of wires has a broken entry");
+        }
         let list = self.index(index);
         if !list.is_sorted_by(|a, b| a < b) || list.last().is_some_and(|&i| i as usize >= wires) {
             bail!(

@@ -8,7 +8,7 @@ use ark_ff::Field;
 use assay_bn254::Scalars;
 use assay_groth16::{
     Assignment, Layout, MatrixBlock, ModelCommitment, Proof, ProvingKey, Randomness, Result, Rows,
-    SetupBuilder, Session, VerifyingKey,
+    Session, SetupBuilder, VerifyingKey,
     field::{Limbs, limbs},
     matrix::{dense, evaluate_rows},
     progress::SILENT,
@@ -64,7 +64,11 @@ impl Circuit {
         let weights: Vec<i64> = (0..n_model).map(|i| (i as i64 * 91) % 19 - 9).collect();
 
         let inverse = layout.w2().start;
-        let value = if committed { layout.w1().start } else { inverse + inverses };
+        let value = if committed {
+            layout.w1().start
+        } else {
+            inverse + inverses
+        };
         let square = inverse + inverses + values_w2;
         let product = square + size;
         let last = product + n_model;
@@ -82,7 +86,11 @@ impl Circuit {
             }
             row(&[(value + i, 1)], &[(value + i, 1)], &[(square + i, 1)]);
             if private {
-                row(&[(layout.model().start + i, 1)], &[(value + i, 1)], &[(product + i, 1)]);
+                row(
+                    &[(layout.model().start + i, 1)],
+                    &[(value + i, 1)],
+                    &[(product + i, 1)],
+                );
             }
         }
         let terms: Vec<Term> = (square..last).map(|wire| (wire, 1)).collect();
@@ -97,14 +105,21 @@ impl Circuit {
             n_constraints,
             values,
             weights,
-            public: vec![assay_bn254::scalars::small_to_field(sum), Fr::from(0xabcdef_u64).square()],
+            public: vec![
+                assay_bn254::scalars::small_to_field(sum),
+                Fr::from(0xabcdef_u64).square(),
+            ],
         }
     }
 
     pub fn rows(&self) -> Rows<'_> {
         let [a, b, c] = &self.matrices;
         let n = self.layout.n_wires();
-        Rows { a: a.block(n), b: b.block(n), c: c.block(n) }
+        Rows {
+            a: a.block(n),
+            b: b.block(n),
+            c: c.block(n),
+        }
     }
 
     pub fn setup(&self) -> Keys {
@@ -116,7 +131,12 @@ impl Circuit {
         let vk = builder.finish(&path, SILENT).unwrap();
         let pk = ProvingKey::open(&path, true).unwrap();
         assert_eq!(&vk, pk.vk());
-        Keys { folder, path, vk, pk }
+        Keys {
+            folder,
+            path,
+            vk,
+            pk,
+        }
     }
 
     /// Everything after the commitment.
@@ -124,7 +144,11 @@ impl Circuit {
         let mut full = Vec::new();
         if let Some(c) = challenge {
             full.extend(self.values.iter().map(|&v| {
-                limbs((c - assay_bn254::scalars::small_to_field(v)).inverse().unwrap())
+                limbs(
+                    (c - assay_bn254::scalars::small_to_field(v))
+                        .inverse()
+                        .unwrap(),
+                )
             }));
         }
         let mut small = Vec::new();
@@ -133,11 +157,19 @@ impl Circuit {
         }
         small.extend(self.values.iter().map(|v| v * v));
         small.extend(self.values.iter().zip(&self.weights).map(|(v, m)| v * m));
-        Witness { full, small, last: [limbs(self.public[1].square())] }
+        Witness {
+            full,
+            small,
+            last: [limbs(self.public[1].square())],
+        }
     }
 
     pub fn w1(&self) -> &[i64] {
-        if self.layout.committed { &self.values } else { &[] }
+        if self.layout.committed {
+            &self.values
+        } else {
+            &[]
+        }
     }
 
     /// A valid proof.
@@ -149,7 +181,8 @@ impl Circuit {
             .commit(self.public.clone(), &w1, model.cloned(), &mut randomness)
             .unwrap();
         let witness = self.witness(session.challenge());
-        self.complete(keys, session, &witness, &mut randomness).unwrap()
+        self.complete(keys, session, &witness, &mut randomness)
+            .unwrap()
     }
 
     /// Finishes with row evaluations computed by the oracle.
@@ -160,8 +193,13 @@ impl Circuit {
         witness: &Witness,
         randomness: &mut Randomness,
     ) -> Result<Proof> {
-        let inputs: Vec<Limbs> =
-            self.public.iter().copied().chain(session.challenge()).map(limbs).collect();
+        let inputs: Vec<Limbs> = self
+            .public
+            .iter()
+            .copied()
+            .chain(session.challenge())
+            .map(limbs)
+            .collect();
         let model = [Scalars::Small(&self.weights)];
         let w1 = [Scalars::Small(self.w1())];
         let w2 = witness.segments();
@@ -183,9 +221,11 @@ impl Circuit {
 
     pub fn commit_model(&self, keys: &Keys) -> Option<ModelCommitment> {
         let wires = [Scalars::Small(&self.weights)];
-        self.layout
-            .private_weights()
-            .then(|| keys.pk.commit_model(&wires, &mut Randomness::system()).unwrap())
+        self.layout.private_weights().then(|| {
+            keys.pk
+                .commit_model(&wires, &mut Randomness::system())
+                .unwrap()
+        })
     }
 }
 
@@ -197,7 +237,11 @@ pub struct Witness {
 
 impl Witness {
     pub fn segments(&self) -> [Scalars<'_>; 3] {
-        [Scalars::Full(&self.full), Scalars::Small(&self.small), Scalars::Full(&self.last)]
+        [
+            Scalars::Full(&self.full),
+            Scalars::Small(&self.small),
+            Scalars::Full(&self.last),
+        ]
     }
 }
 
