@@ -22,6 +22,15 @@ TOPIC_BYTES = 32
 BLOOM_BYTES = 256
 _MIN_TRANSACTION_GAS = 21_000
 
+
+class ExecutionFault(Exception):
+    """The EVM implementation itself failed on a transaction."""
+
+    def __init__(self, tx_hash: Hash32) -> None:
+        super().__init__(f"the EVM implementation failed on transaction 0x{tx_hash.hex()}")
+        self.tx_hash = tx_hash
+
+
 StateEdit = Callable[[StateAPI], None]
 
 
@@ -95,6 +104,8 @@ def draft(source: HeaderSource, chain_id: int, header: BlockHeaderAPI, pool: Poo
         except ValidationError:  # raised before the state is touched
             result.invalid.append(pending.hash)
             continue
+        except Exception as error:
+            raise ExecutionFault(pending.hash) from error
         gas_used = receipt.gas_used - result.header.gas_used
         result.header = vm.add_receipt_to_header(result.header, receipt)
         result.executed.append(Executed(pending, receipt, computation, gas_used))

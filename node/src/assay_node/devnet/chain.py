@@ -12,9 +12,9 @@ from eth.abc import BlockHeaderAPI, StateAPI
 from eth_typing import Address, Hash32
 
 from assay_node.devnet.accounts import DevAccounts
-from assay_node.devnet.builder import Draft, StateEdit, draft, next_header, seal
+from assay_node.devnet.builder import Draft, ExecutionFault, StateEdit, draft, next_header, seal
 from assay_node.devnet.config import DevnetConfig
-from assay_node.devnet.errors import DevnetError, RpcError
+from assay_node.devnet.errors import INTERNAL_ERROR, DevnetError, RpcError
 from assay_node.devnet.pool import Pool
 from assay_node.devnet.simulate import Call, Simulator
 from assay_node.devnet.store import Store
@@ -210,7 +210,11 @@ class Chain:
         header = next_header(
             head, timestamp=self._timestamp(head), base_fee=self._next_base_fee, extra_data=extra_data
         )
-        block = draft(self._source, self.config.chain_id, header, self.pool if include_pool else Pool())
+        try:
+            block = draft(self._source, self.config.chain_id, header, self.pool if include_pool else Pool())
+        except ExecutionFault as fault:
+            self.drop(fault.tx_hash)  # left in the pool it would stop every later block too
+            raise RpcError(f"{fault}, which is dropped: {fault.__cause__!r}", code=INTERNAL_ERROR) from fault
         gone = [entry.pending.hash for entry in block.executed] + block.invalid
         with self.store.atomic():
             sealed = seal(block, edit)

@@ -31,9 +31,9 @@ from assay_node.devnet.server import HttpServer
 _log = structlog.get_logger(__name__)
 
 _START_TIMEOUT_S = 60.0
-# EVM calls recurse in py-evm, partly in C, and py_ecc raises Python's recursion limit to 100,000: on a default
-# stack a deep call, or a deeply nested request, would overrun it and kill the process. This is address space
-# only; pages are taken as they are used.
+# EVM calls recurse in py-evm, partly in C, and py_ecc raises Python's recursion limit to 100,000: a deep
+# call, or a deeply nested request, would overrun a default stack and kill the process. It is address space;
+# pages are taken as they are used.
 _CHAIN_STACK_BYTES = 512 * 1024 * 1024
 
 T = TypeVar("T")

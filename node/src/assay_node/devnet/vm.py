@@ -13,11 +13,14 @@ from typing import Any, cast
 from eth.abc import (
     BlockHeaderAPI,
     ChainDatabaseAPI,
+    ComputationAPI,
     ConsensusContextAPI,
+    SignedTransactionAPI,
 )
 from eth.db.atomic import AtomicDB
 from eth.vm.chain_context import ChainContext
 from eth.vm.forks.cancun.constants import BEACON_ROOTS_ADDRESS, BEACON_ROOTS_CONTRACT_CODE
+from eth.vm.forks.london.state import LondonTransactionExecutor
 from eth.vm.forks.prague import PragueVM
 from eth.vm.forks.prague.computation import PragueComputation
 from eth.vm.forks.prague.constants import HISTORY_STORAGE_ADDRESS, HISTORY_STORAGE_CONTRACT_CODE
@@ -26,12 +29,16 @@ from eth_typing import Address, Hash32
 
 from assay_node.devnet.precompiles import BN254_PRECOMPILES
 
+_SELFDESTRUCT = 0xFF
+# py-evm wraps this opcode to warn the Python program that a contract used it. A chain has no such opinion.
+_selfdestruct = cast(Any, PragueComputation.opcodes[_SELFDESTRUCT]).__wrapped__
 BLOCK_HASH_WINDOW = 256  # BLOCKHASH reaches this far back
 
 
 class DevnetComputation(PragueComputation):
     """Prague's opcodes and precompiles, 6, 7 and 8 native."""
 
+    opcodes = {**PragueComputation.opcodes, _SELFDESTRUCT: _selfdestruct}  # noqa: RUF012
     _precompiles = {**PragueComputation.get_precompiles(), **BN254_PRECOMPILES}  # noqa: RUF012 - py-evm's own form
 
 
@@ -70,6 +77,17 @@ class DevnetVM(PragueVM):
             ChainContext(chain_id),
             cast(ConsensusContextAPI, None),  # proof of work's; never touched after the merge
         )
+
+    @classmethod
+    def finalize_gas_used(cls, transaction: SignedTransactionAPI, computation: ComputationAPI) -> int:
+        """Gas a transaction pays for, after refunds (EIP-3529) and the data floor (EIP-7623).
+
+        py-evm bills the sender correctly, but for the receipt it takes the refund's cap, a fifth of the gas
+        used, from a sum that already holds the floor: receipt and bill then differ.
+        """
+        used = int(transaction.gas - computation.get_gas_remaining())
+        refund = LondonTransactionExecutor.calculate_gas_refund(computation, used)
+        return used - refund + int(computation.data_floor_gas)
 
     @property
     def previous_hashes(self) -> Iterable[Hash32]:

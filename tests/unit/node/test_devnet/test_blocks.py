@@ -33,8 +33,9 @@ async def test_block_hash_is_the_hash_of_the_header_the_fields_describe(net, ali
     number = {key: int(value, 16) for key, value in hexes.items() if value != "0x"}
     header = PragueBlockHeader(
         parent_hash=raw["parentHash"], uncles_hash=raw["sha3Uncles"], coinbase=raw["miner"],
-        state_root=raw["stateRoot"], transaction_root=raw["transactionsRoot"], receipt_root=raw["receiptsRoot"],
-        bloom=number["logsBloom"], difficulty=0, block_number=number["number"],
+        state_root=raw["stateRoot"], transaction_root=raw["transactionsRoot"],
+        receipt_root=raw["receiptsRoot"], bloom=number["logsBloom"], difficulty=0,
+        block_number=number["number"],
         gas_limit=number["gasLimit"], gas_used=number["gasUsed"], timestamp=number["timestamp"],
         extra_data=raw["extraData"], mix_hash=raw["mixHash"], nonce=raw["nonce"],
         base_fee_per_gas=number["baseFeePerGas"], withdrawals_root=raw["withdrawalsRoot"], blob_gas_used=0,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from assay_node.devnet import RpcError
+from assay_node.devnet.vm import DevnetVM
 
 
 async def refused(net, raw: str) -> str:
@@ -113,6 +114,22 @@ async def test_nonce_gap_waits_until_it_is_filled(net, alice, sign):
     assert await net.rpc("eth_getTransactionCount", alice.address, "pending") == "0x0"
     await net.rpc("eth_sendRawTransaction", sign(alice, nonce=0))
     assert (await net.rpc("eth_getTransactionReceipt", later))["status"] == "0x1"
+
+
+async def test_transaction_the_evm_fails_on_does_not_stop_the_chain(net, alice, sign, monkeypatch):
+    apply = DevnetVM.apply_transaction
+
+    def fail_on_value_13(vm, header, tx):
+        if tx.value == 13:
+            raise AssertionError("a defect in the EVM")
+        return apply(vm, header, tx)
+
+    monkeypatch.setattr(DevnetVM, "apply_transaction", fail_on_value_13)
+    with pytest.raises(RpcError, match="which is dropped") as info:
+        await net.rpc("eth_sendRawTransaction", sign(alice, value=13))
+    assert info.value.code == -32603
+    tx_hash = await net.rpc("eth_sendRawTransaction", sign(alice, value=14))
+    assert (await net.rpc("eth_getTransactionReceipt", tx_hash))["status"] == "0x1"
 
 
 class TestPool:
