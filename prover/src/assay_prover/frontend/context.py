@@ -73,6 +73,7 @@ class Context:
                 self._consumers.setdefault(name, []).append(proto.op_type)
         self._shapes: dict[str, tuple[int, ...]] = {input_name: input_shape}
         self._alias: dict[str, str] = {input_name: input_name}
+        self._dropped: dict[str, str] = {}
 
     def note(self, text: str) -> None:
         """Record something the user should know about the import."""
@@ -138,6 +139,17 @@ class Context:
             raise node.unsupported(f"cannot view {self._shapes[source]} as {shape}")
         self._shapes[node.outputs[0]] = shape
         self._alias[node.outputs[0]] = self._alias[source]
+
+    def drop(self, node: Node) -> None:
+        """The node's output is replaced by its input, which has other values."""
+        self.alias(node, 0, self.shape(node.inputs[0]))
+        self._dropped[node.outputs[0]] = node.inputs[0]
+
+    def stands_for(self, name: str) -> str:
+        """The ONNX tensor whose values a name has here."""
+        while name in self._dropped:
+            name = self._dropped[name]
+        return name
 
     def affine(
         self,

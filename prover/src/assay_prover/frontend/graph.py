@@ -164,6 +164,8 @@ class FloatGraph:
     input_shape: tuple[int, ...]
     ops: tuple[FloatOp, ...]
     output: str
+    onnx_output: str
+    """The ONNX tensor whose values the output has; not the file's own output if a Softmax was dropped."""
     notes: tuple[str, ...] = ()
 
     @property

@@ -94,4 +94,6 @@ def _finish(context: Context, input_name: str, shape: tuple[int, ...], output: s
         tensor = name
     if not context.ops:
         raise ModelError("the model computes nothing")
-    return FloatGraph(input_name, shape, tuple(context.ops), tensor, tuple(context.notes))
+    return FloatGraph(
+        input_name, shape, tuple(context.ops), tensor, context.stands_for(output), tuple(context.notes)
+    )

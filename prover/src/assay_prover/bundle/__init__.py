@@ -1,0 +1,20 @@
+"""Model bundles: compile a network into a directory, set it up, prove with it."""
+
+from assay_prover.bundle.binding import binding
+from assay_prover.bundle.bundle import Bundle, Decoded, SetupReport, new_salt
+from assay_prover.bundle.compiler import CompileReport, compile_model
+from assay_prover.bundle.manifest import Manifest
+from assay_prover.bundle.prover import ModelProver, Proved
+
+__all__ = [
+    "Bundle",
+    "CompileReport",
+    "Decoded",
+    "Manifest",
+    "ModelProver",
+    "Proved",
+    "SetupReport",
+    "binding",
+    "compile_model",
+    "new_salt",
+]

@@ -1,0 +1,223 @@
+"""circuit.npz: an integer graph as a file.
+
+An uncompressed zip of little-endian arrays in their narrowest integer type, and `graph.json` for the structure. Written with fixed
+dates and order, so that equal graphs are equal bytes; read with nothing executable in it, so that a stranger's bundle is only data.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from collections.abc import Callable
+from hashlib import sha256
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+
+from assay_prover import reference as ref
+from assay_prover.errors import AssayProverError, BundleError
+from assay_prover.reference.tensor import Int64Array
+
+FORMAT = "assay/integer-graph/v1"
+EPOCH = (1980, 1, 1, 0, 0, 0)
+STRUCTURE = "graph.json"
+
+Record = dict[str, Any]
+
+
+class _Writer:
+    def __init__(self) -> None:
+        self.arrays: list[Int64Array] = []
+
+    def array(self, values: Int64Array) -> int:
+        self.arrays.append(np.asarray(values, dtype=np.int64))
+        return len(self.arrays) - 1
+
+
+def _narrow(values: Int64Array) -> np.ndarray[Any, Any]:
+    lo, hi = (int(values.min()), int(values.max())) if values.size else (0, 0)
+    for kind in ("<i1", "<i2", "<i4"):
+        info = np.iinfo(kind)
+        if info.min <= lo and hi <= info.max:
+            return values.astype(kind)
+    return values.astype("<i8")
+
+
+def dump_graph(graph: ref.IntegerGraph) -> bytes:
+    """The file's bytes, the same for equal graphs on every machine."""
+    writer = _Writer()
+    structure = {
+        "format": FORMAT,
+        "inputs": [
+            {"name": t.name, "shape": t.shape, "lo": writer.array(t.lo), "hi": writer.array(t.hi)}
+            for t in graph.inputs
+        ],
+        "ops": [_dump_op(op, writer) for op in graph.ops],
+        "output": graph.output,
+    }
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
+        text = json.dumps(structure, separators=(",", ":"), sort_keys=True).encode()
+        archive.writestr(zipfile.ZipInfo(STRUCTURE, EPOCH), text)
+        for number, values in enumerate(writer.arrays):
+            member = io.BytesIO()
+            np.lib.format.write_array(member, _narrow(values), version=(1, 0), allow_pickle=False)
+            archive.writestr(zipfile.ZipInfo(f"{number}.npy", EPOCH), member.getvalue())
+    return buffer.getvalue()
+
+
+def load_graph(data: bytes) -> ref.IntegerGraph:
+    """Read a graph and analyse its intervals anew: the file's claims about bounds are never believed.
+
+    Raises:
+        BundleError: anything but a complete, valid file.
+    """
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            if any(info.compress_type != zipfile.ZIP_STORED for info in archive.infolist()):
+                raise BundleError("circuit.npz: compressed members are refused")
+            structure = json.loads(archive.read(STRUCTURE))
+            if structure.get("format") != FORMAT:
+                raise BundleError(f"circuit.npz: unknown format {structure.get('format')!r}")
+            reader = _Reader(archive)
+            inputs = [
+                ref.Tensor(t["name"], tuple(t["shape"]), reader.array(t["lo"]), reader.array(t["hi"]))
+                for t in structure["inputs"]
+            ]
+            ops = [_load_op(record, reader) for record in structure["ops"]]
+            return ref.IntegerGraph(inputs, ops, structure["output"])
+    except BundleError:
+        raise
+    except (zipfile.BadZipFile, KeyError, TypeError, ValueError, EOFError, NotImplementedError) as error:
+        raise BundleError(f"circuit.npz is damaged: {error}") from error
+    except AssayProverError as error:
+        raise BundleError(f"circuit.npz holds no valid network: {error}") from error
+
+
+class _Reader:
+    def __init__(self, archive: zipfile.ZipFile) -> None:
+        self.archive = archive
+
+    def array(self, number: int) -> Int64Array:
+        with self.archive.open(f"{int(number)}.npy") as member:
+            values = np.lib.format.read_array(io.BytesIO(member.read()), allow_pickle=False)
+        if values.dtype.kind != "i":
+            raise BundleError(f"circuit.npz: array {number} holds no integers")
+        return np.ascontiguousarray(values, dtype=np.int64)
+
+
+def digest(graph: ref.IntegerGraph) -> bytes:
+    """SHA-256 of the graph's bytes: what the quantisation hash of a model is."""
+    return sha256(dump_graph(graph)).digest()
+
+
+def _dump_op(op: ref.Op, w: _Writer) -> Record:
+    match op:
+        case ref.Affine():
+            fields: Record = {
+                "inputs": op.inputs,
+                "shape": op.shape,
+                "maps": [_dump_map(m, w) for m in op.maps],
+                "bias": w.array(op.bias),
+            }
+        case ref.Requantise():
+            fields = {"input": op.input, "shift": op.shift, "lo": op.lo, "hi": op.hi}
+        case ref.ReduceMax() | ref.ArgMax():
+            fields = {"input": op.input, "shape": op.shape, "index": w.array(op.index)}
+        case ref.Multiply() | ref.MatMul():
+            fields = {"a": op.a, "b": op.b}
+        case ref.Table():
+            fields = {"input": op.input, "lo": op.lo, "values": w.array(op.values)}
+    return {"op": type(op).__name__, "output": op.output, **fields}
+
+
+def _optional(value: Any) -> int | None:
+    return None if value is None else int(value)
+
+
+def _load_op(record: Record, r: _Reader) -> ref.Op:
+    output = str(record["output"])
+    match record["op"]:
+        case "Affine":
+            maps = tuple(_load_map(m, r) for m in record["maps"])
+            return ref.Affine(
+                tuple(record["inputs"]), output, tuple(record["shape"]), maps, r.array(record["bias"])
+            )
+        case "Requantise":
+            lo, hi = _optional(record["lo"]), _optional(record["hi"])
+            return ref.Requantise(str(record["input"]), output, int(record["shift"]), lo, hi)
+        case "ReduceMax":
+            return ref.ReduceMax(
+                str(record["input"]), output, tuple(record["shape"]), r.array(record["index"])
+            )
+        case "ArgMax":
+            return ref.ArgMax(str(record["input"]), output, tuple(record["shape"]), r.array(record["index"]))
+        case "Multiply":
+            return ref.Multiply(str(record["a"]), str(record["b"]), output)
+        case "MatMul":
+            return ref.MatMul(str(record["a"]), str(record["b"]), output)
+        case "Table":
+            return ref.Table(str(record["input"]), output, int(record["lo"]), r.array(record["values"]))
+        case unknown:
+            raise BundleError(f"circuit.npz: unknown operation {unknown!r}")
+
+
+def _dump_map(linear: ref.LinearMap, w: _Writer) -> Record:
+    match linear:
+        case ref.Dense():
+            fields: Record = {"weight": w.array(linear.weight)}
+        case ref.Sparse():
+            m = linear.matrix
+            arrays = (m.data, m.indices, m.indptr)
+            fields = {"csr": [w.array(part) for part in arrays], "shape": [linear.n_out, linear.n_in]}
+        case ref.Gather():
+            fields = {"index": w.array(linear.index), "size": linear.size}
+        case ref.Scale():
+            fields = {"factor": w.array(linear.factor)}
+        case ref.Conv():
+            fields = {
+                "weight": w.array(linear.weight),
+                "strides": linear.strides,
+                "pads": linear.pads,
+                "dilations": linear.dilations,
+                "groups": linear.groups,
+                "in_shape": linear.in_shape,
+            }
+        case _:
+            raise TypeError(f"no file form for {type(linear).__name__}")
+    return {"map": type(linear).__name__, **fields}
+
+
+def _load_sparse(record: Record, r: _Reader) -> ref.LinearMap:
+    data, indices, indptr = (r.array(number) for number in record["csr"])
+    matrix = sp.csr_array((data, indices, indptr), shape=tuple(record["shape"]))
+    matrix.check_format(full_check=True)
+    return ref.Sparse(matrix)
+
+
+def _load_conv(record: Record, r: _Reader) -> ref.LinearMap:
+    return ref.Conv(
+        r.array(record["weight"]),
+        tuple(record["strides"]),
+        tuple(record["pads"]),
+        tuple(record["dilations"]),
+        int(record["groups"]),
+        tuple(record["in_shape"]),
+    )
+
+
+_MAPS: dict[str, Callable[[Record, _Reader], ref.LinearMap]] = {
+    "Dense": lambda record, r: ref.Dense(r.array(record["weight"])),
+    "Sparse": _load_sparse,
+    "Gather": lambda record, r: ref.Gather(r.array(record["index"]), int(record["size"])),
+    "Scale": lambda record, r: ref.Scale(r.array(record["factor"])),
+    "Conv": _load_conv,
+}
+
+
+def _load_map(record: Record, r: _Reader) -> ref.LinearMap:
+    if record["map"] not in _MAPS:
+        raise BundleError(f"circuit.npz: unknown map {record['map']!r}")
+    return _MAPS[record["map"]](record, r)

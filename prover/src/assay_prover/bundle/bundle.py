@@ -1,0 +1,404 @@
+"""A bundle: the directory that holds a compiled model.
+
+manifest.json   what it is, how inputs and outputs are read, costs, accuracy
+circuit.npz     the quantised network (weights included)
+proving.key     after setup
+verifying.key   after setup: docs/protocol.md's bytes
+setup.json      written last: which circuit the keys belong to
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from hashlib import sha256
+from pathlib import Path
+from time import perf_counter
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from assay_prover.bundle.archive import load_graph
+from assay_prover.bundle.files import replace_file
+from assay_prover.bundle.manifest import Manifest
+from assay_prover.bundle.prover import ModelProver, Progress
+from assay_prover.circuit import (
+    FIELD_ORDER,
+    Circuit,
+    Plan,
+    StatementSpec,
+    commit,
+    compile_graph,
+    decrypt,
+    pack_range,
+    unpack_range,
+)
+from assay_prover.errors import BundleError, InputError
+from assay_prover.groth16 import (
+    Cancelled,
+    Layout,
+    SetupBuilder,
+    check_verifying_key,
+    verify,
+    verifying_key_hash,
+)
+from assay_prover.reference import IntegerGraph
+from assay_prover.reference.tensor import Int64Array
+
+MANIFEST, CIRCUIT, SETUP = "manifest.json", "circuit.npz", "setup.json"
+PROVING_KEY, VERIFYING_KEY = "proving.key", "verifying.key"
+MAX_MANIFEST_BYTES = 16 << 20
+
+
+class SetupReport(BaseModel):
+    """What a setup made, kept as setup.json; `seconds` is how long it took when it ran."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    version: Literal[1] = 1
+    circuit_hash: str = Field(pattern=r"^[0-9a-f]{64}$")
+    vk_hash: str = Field(pattern=r"^[0-9a-f]{64}$")
+    seconds: float
+    proving_key_bytes: int
+    verifying_key_bytes: int
+    origin: Literal["single-party development setup", "seeded test setup"]
+
+
+@dataclass(frozen=True, eq=False)
+class Decoded:
+    """An output made readable: real values, their integers, and the class (None for a single value)."""
+
+    values: NDArray[np.float64]
+    integers: Int64Array
+    label: int | None
+
+
+def new_salt() -> int:
+    """A uniform salt in [0, r) from the operating system. Use each for one job only."""
+    return secrets.randbelow(FIELD_ORDER)
+
+
+class Bundle:
+    """An opened bundle; `Bundle.open(path)`. Cheap to open: the circuit and the keys are read when they are needed."""
+
+    def __init__(self, path: Path, manifest: Manifest, graph: IntegerGraph) -> None:
+        self.path = path
+        self.manifest = manifest
+        self.graph = graph
+
+    @classmethod
+    def open(cls, path: Path | str) -> Bundle:
+        """Read and check manifest and circuit.
+
+        Raises:
+            BundleError: missing, damaged, of another version, or its files do not belong together.
+        """
+        folder = Path(path)
+        manifest = Manifest.read(_read(folder / MANIFEST, MAX_MANIFEST_BYTES).decode("utf-8", "replace"))
+        data = _read(folder / CIRCUIT)
+        if sha256(data).hexdigest() != manifest.hashes.quantisation:
+            raise BundleError(f"{folder / CIRCUIT} was changed or is damaged: its hash is not the manifest's")
+        bundle = cls(folder, manifest, load_graph(data))
+        bundle._check_ends()
+        return bundle
+
+    def _check_ends(self) -> None:
+        """The manifest's ranges are those of the graph."""
+        info, out = self.manifest.input, self.manifest.output
+        source, result = self.graph.input, self.graph.result
+        if (source.size, source.min, source.max) != (int(np.prod(info.shape)), info.lo, info.hi) or (
+            result.size,
+            result.min,
+            result.max,
+        ) != (int(np.prod(out.shape)), out.lo, out.hi):
+            raise BundleError(f"{self.path}: the manifest's input or output is not that of circuit.npz")
+
+    # -- identity -----------------------------------------------------------------------------------------------------
+
+    @property
+    def circuit_hash(self) -> bytes:
+        """SHA-256 of the constraint system."""
+        return bytes.fromhex(self.manifest.hashes.circuit)
+
+    @property
+    def quantisation_hash(self) -> bytes:
+        """SHA-256 of the quantised network."""
+        return bytes.fromhex(self.manifest.hashes.quantisation)
+
+    @property
+    def metadata_hash(self) -> bytes:
+        """SHA-256 of how statements are read."""
+        return bytes.fromhex(self.manifest.hashes.metadata)
+
+    # -- circuit and keys ---------------------------------------------------------------------------------------------
+
+    @property
+    def spec(self) -> StatementSpec:
+        """The statement's specification."""
+        info, out = self.manifest.input, self.manifest.output
+        return StatementSpec(info.visibility, out.visibility, info.lo, info.bits, out.lo, out.hi)
+
+    @cached_property
+    def circuit(self) -> Circuit:
+        """The constraint system, rebuilt from the quantised network.
+
+        Raises:
+            BundleError: another version of this library compiled the bundle and lowers it differently.
+        """
+        plan = self.manifest.plan
+        circuit = compile_graph(
+            self.graph, self.spec, plan=Plan(plan.limb_widths, 0, 0.0, plan.maxima_hoisted)
+        )
+        layout, wanted = circuit.layout, self.manifest.layout
+        built = (
+            layout.n_public,
+            layout.committed,
+            layout.n_model,
+            layout.n_w1,
+            layout.n_w2,
+            circuit.n_constraints,
+        )
+        if built != (
+            wanted.n_public,
+            wanted.committed,
+            wanted.n_model,
+            wanted.n_w1,
+            wanted.n_w2,
+            wanted.n_constraints,
+        ):
+            raise BundleError(
+                f"{self.path}: this version of the library builds another circuit; compile again"
+            )
+        return circuit
+
+    @property
+    def proving_key_path(self) -> Path:
+        """Where the proving key is, if setup has run."""
+        return self.path / PROVING_KEY
+
+    def _setup_report(self) -> SetupReport | None:
+        """The report of the keys that are there and belong to this circuit; None if any part is missing or stale."""
+        try:
+            report = SetupReport.model_validate_json(_read(self.path / SETUP, MAX_MANIFEST_BYTES))
+            key = _read(self.path / VERIFYING_KEY)
+            size = self.proving_key_path.stat().st_size
+        except (BundleError, ValidationError, OSError):
+            return None
+        fresh = (
+            report.circuit_hash == self.manifest.hashes.circuit
+            and report.vk_hash == verifying_key_hash(key).hex()
+            and report.proving_key_bytes == size
+        )
+        return report if fresh else None
+
+    @property
+    def has_keys(self) -> bool:
+        """Whether keys of this very circuit are there."""
+        return self._setup_report() is not None
+
+    @property
+    def verifying_key(self) -> bytes:
+        """The verifying key's bytes.
+
+        Raises:
+            BundleError: no setup has run, or the keys belong to another circuit.
+        """
+        if not self.has_keys:
+            raise BundleError(f"{self.path} has no keys of its circuit: run setup")
+        return _read(self.path / VERIFYING_KEY)
+
+    @property
+    def vk_hash(self) -> bytes:
+        """keccak256 of the verifying key."""
+        return verifying_key_hash(self.verifying_key)
+
+    def setup(
+        self,
+        *,
+        threads: int | None = None,
+        seed: bytes | None = None,
+        progress: Progress | None = None,
+    ) -> SetupReport:
+        """Make proving and verifying key; skipped if those of this circuit are there.
+
+        Single-party, for development: whoever runs it could forge proofs under the key. A killed setup leaves the bundle as it was.
+
+        Args:
+            threads: default all cores.
+            seed: 32 bytes, for tests only: anyone who knows it can forge.
+            progress: called with (stage, fraction); False cancels.
+
+        Raises:
+            BundleError: the circuit is not the one that was compiled.
+        """
+        report = self._setup_report()
+        if report is not None:
+            return report
+        started = perf_counter()
+        circuit = self.circuit
+        if circuit.digest() != self.circuit_hash:
+            raise BundleError(
+                f"{self.path}: this version of the library builds another circuit; compile again"
+            )
+        wires = circuit.layout
+        layout = Layout(
+            n_public=wires.n_public,
+            committed=wires.committed,
+            n_model=wires.n_model,
+            n_w1=wires.n_w1,
+            n_w2=wires.n_w2,
+        )
+        builder = SetupBuilder(layout, circuit.n_constraints, threads=threads, seed=seed)
+        done = 0
+        for a, b, c in circuit.blocks():
+            builder.push(a, b, c)
+            done += a[0].size - 1
+            if progress is not None and progress("constraints", done / circuit.n_constraints) is False:
+                raise Cancelled("cancelled while streaming constraints")
+        partial = self.path / f".{PROVING_KEY}.{secrets.token_hex(4)}"
+        try:
+            key = builder.finish(partial, progress)
+            check_verifying_key(key)
+            (self.path / SETUP).unlink(missing_ok=True)
+            replace_file(self.path / VERIFYING_KEY, key)
+            os.replace(partial, self.proving_key_path)
+        finally:
+            partial.unlink(missing_ok=True)
+        report = SetupReport(
+            circuit_hash=self.manifest.hashes.circuit,
+            vk_hash=verifying_key_hash(key).hex(),
+            seconds=perf_counter() - started,
+            proving_key_bytes=self.proving_key_path.stat().st_size,
+            verifying_key_bytes=len(key),
+            origin="single-party development setup" if seed is None else "seeded test setup",
+        )
+        replace_file(self.path / SETUP, (report.model_dump_json(indent=2) + "\n").encode())
+        return report
+
+    def prover(self, *, threads: int | None = None) -> ModelProver:
+        """Open the proving key; the result is reusable.
+
+        Raises:
+            BundleError: no keys. InvalidKey: the key file is truncated, damaged or stale.
+        """
+        if not self.has_keys:
+            raise BundleError(f"{self.path} has no keys of its circuit: run setup")
+        return ModelProver(self, threads)
+
+    # -- inputs and outputs -------------------------------------------------------------------------------------------
+
+    def encode_input(self, x: NDArray[Any], *, saturate: bool = False) -> Int64Array:
+        """One sample of real values as integers, of the manifest's shape.
+
+        Args:
+            x: real numbers, of the input's shape, with or without a batch axis of 1.
+            saturate: clip values outside the declared range instead of refusing them.
+
+        Raises:
+            InputError: NaN or infinity, another shape, or a value outside the declared range.
+        """
+        info = self.manifest.input
+        try:
+            values = np.asarray(x, dtype=np.float64)
+        except (TypeError, ValueError) as error:
+            raise InputError(f"the input is not numeric: {error}") from error
+        if values.shape not in (info.shape, (1, *info.shape)):
+            raise InputError(f"the input has shape {values.shape}, the model takes {info.shape}")
+        values = values.reshape(info.shape)
+        if np.isnan(values).any() or (not saturate and np.isinf(values).any()):
+            raise InputError("the input holds NaN or infinity")
+        scaled = np.rint(values / info.scale) + info.zero
+        outside = (scaled < info.lo) | (scaled > info.hi)
+        if outside.any() and not saturate:
+            place = np.unravel_index(int(np.argmax(outside)), outside.shape)
+            lo, hi = info.declared_range
+            where = "" if not place else f" at {[int(i) for i in place]}"
+            raise InputError(
+                f"{int(outside.sum())} input values are outside the declared range [{lo:g}, {hi:g}], "
+                f"first {values[place]:g}{where}; saturate to clip them"
+            )
+        return np.clip(scaled, info.lo, info.hi).astype(np.int64)
+
+    def check_integers(self, ints: Int64Array) -> Int64Array:
+        """Quantised integers of the manifest's shape and range, as int64.
+
+        Raises:
+            InputError: not integers, another shape, or out of range.
+        """
+        info = self.manifest.input
+        values = np.asarray(ints)
+        if values.dtype.kind not in "iu" or values.shape not in (info.shape, (1, *info.shape)):
+            raise InputError(f"expected integers of shape {info.shape}, got {values.dtype} {values.shape}")
+        values = values.reshape(info.shape)
+        if values.size and (int(values.min()) < info.lo or int(values.max()) > info.hi):
+            raise InputError(f"the integers leave the declared range [{info.lo}, {info.hi}]")
+        return values.astype(np.int64)
+
+    def input_words(self, ints: Int64Array, salt: int | None = None) -> list[int]:
+        """The statement's input: packed words, or the commitment alone if the input is private.
+
+        Raises:
+            InputError: integers that do not fit, or a salt missing, superfluous or outside [0, r).
+        """
+        info = self.manifest.input
+        if (salt is not None) != (info.visibility == "private"):
+            raise InputError(
+                "a private input needs a salt" if salt is None else "a public input takes no salt"
+            )
+        words = pack_range(self.check_integers(ints), info.lo, info.bits)
+        if salt is None:
+            return words
+        if not 0 <= salt < FIELD_ORDER:
+            raise InputError("the salt is outside [0, r)")
+        return [commit(words, salt)]
+
+    def decode_output(self, words: Sequence[int], *, salt: int | None = None) -> Decoded:
+        """Decrypt (if encrypted) and unpack the statement's output words.
+
+        Raises:
+            InputError: the wrong number of words, a missing or superfluous salt, or, for encrypted words, the wrong salt.
+        """
+        out = self.manifest.output
+        if (salt is not None) != (out.visibility == "encrypted"):
+            raise InputError(
+                "an encrypted output needs its salt" if salt is None else "a public output takes no salt"
+            )
+        if len(words) != out.words or any(not 0 <= word < FIELD_ORDER for word in words):
+            raise InputError(f"expected {out.words} field elements, got {len(words)} words")
+        if salt is not None and not 0 <= salt < FIELD_ORDER:
+            raise InputError("the salt is outside [0, r)")
+        plain = list(words) if salt is None else decrypt(words, salt)
+        size = int(np.prod(out.shape))
+        try:
+            integers = unpack_range(plain, out.lo, out.bits, size).reshape(out.shape)
+        except ValueError as error:
+            hint = "the salt is not the one the input was committed with" if salt is not None else str(error)
+            raise InputError(f"the words are no packed output: {hint}") from error
+        if integers.size and int(integers.max()) > out.hi:
+            raise InputError("the words are no packed output: a value exceeds the declared range")
+        if out.kind == "label":
+            label = int(integers.ravel()[0]) if integers.size == 1 else None
+            return Decoded(integers.astype(np.float64), integers, label)
+        return Decoded(integers * out.scale, integers, int(integers.argmax()) if integers.size > 1 else None)
+
+    def verify(self, public: Sequence[int], proof: bytes) -> None:
+        """Check a proof of this model; returns nothing.
+
+        Raises:
+            InvalidProof: it does not prove the statement. InvalidInput: malformed statement or proof.
+        """
+        verify(self.verifying_key, list(public), proof)
+
+
+def _read(path: Path, limit: int | None = None) -> bytes:
+    try:
+        if limit is not None and path.stat().st_size > limit:
+            raise BundleError(f"{path} is implausibly large")
+        return path.read_bytes()
+    except OSError as error:
+        raise BundleError(f"cannot read {path}: {error.strerror}") from error

@@ -1,0 +1,172 @@
+"""manifest.json: what a bundle is, for people and programs."""
+
+from __future__ import annotations
+
+import json
+from hashlib import sha256
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from assay_prover.circuit import CostReport
+from assay_prover.errors import BundleError
+from assay_prover.passes.report import AccuracyReport
+
+VERSION = 1
+CONSTANT_WEIGHTS_NOTE = (
+    "The weights are constants of the circuit: they are in this bundle (circuit.npz) and the keys bind them, "
+    "but no chain sees them. Whoever gets the bundle can read them."
+)
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ModelInfo(_Part):
+    """The network that was compiled; `sha256` is that of its ONNX file, `notes` what the import changed."""
+
+    name: str
+    sha256: str
+    notes: tuple[str, ...] = ()
+
+
+class InputInfo(_Part):
+    """A sample's shape without batch axis; x is the integer round(x / scale) + zero in [lo, lo + 2^bits - 1].
+
+    `words` is the number of statement words (1, the commitment, for a private input).
+    """
+
+    shape: tuple[int, ...]
+    scale: float
+    zero: int = 0
+    lo: int
+    bits: int = Field(ge=1, le=62)
+    words: int = Field(ge=1)
+    visibility: Literal["private", "public"]
+    declared_range: tuple[float, float]
+
+    @property
+    def hi(self) -> int:
+        """The greatest integer."""
+        return self.lo + (1 << self.bits) - 1
+
+
+class OutputInfo(_Part):
+    """The output's shape without batch axis; integers in [lo, hi], a step of which is worth `scale`.
+
+    kind: `logits` are values, the greatest being the class; a `label` is the class's number itself.
+    """
+
+    shape: tuple[int, ...]
+    scale: float
+    lo: int
+    hi: int
+    bits: int = Field(ge=1, le=62)
+    words: int = Field(ge=1)
+    kind: Literal["logits", "label"]
+    visibility: Literal["encrypted", "public"]
+
+
+class WeightsInfo(_Part):
+    """Who sees the weights."""
+
+    visibility: Literal["constant"] = "constant"
+    note: str = CONSTANT_WEIGHTS_NOTE
+
+
+class LayoutInfo(_Part):
+    """Wires of each region and constraints, as the keys have them."""
+
+    n_public: int
+    committed: bool
+    n_model: int
+    n_w1: int
+    n_w2: int
+    n_constraints: int
+
+
+class PlanInfo(_Part):
+    """The range tables chosen, to rebuild the same circuit."""
+
+    limb_widths: tuple[int, ...]
+    maxima_hoisted: bool
+
+
+class PrecisionInfo(_Part):
+    """The quantiser's knobs; see `assay_prover.passes.Precision`."""
+
+    limb_bits: int
+    input_bits: int
+    activation_bits: int
+    output_bits: int
+    weight_noise: float
+    headroom_bits: int
+
+
+class Hashes(_Part):
+    """Hexadecimal SHA-256: the constraints, the quantised graph (circuit.npz), and this manifest's meaning."""
+
+    circuit: str = Field(pattern=r"^[0-9a-f]{64}$")
+    quantisation: str = Field(pattern=r"^[0-9a-f]{64}$")
+    metadata: str = Field(pattern=r"^[0-9a-f]{64}$")
+
+
+class Manifest(_Part):
+    """Everything about a bundle except weights and keys."""
+
+    format: Literal["assay-bundle"] = "assay-bundle"
+    version: Literal[1] = VERSION
+    model: ModelInfo
+    input: InputInfo
+    output: OutputInfo
+    weights: WeightsInfo = WeightsInfo()
+    layout: LayoutInfo
+    plan: PlanInfo
+    precision: PrecisionInfo
+    costs: CostReport
+    report: AccuracyReport
+    warnings: tuple[str, ...] = ()
+    hashes: Hashes
+
+    def write(self) -> str:
+        """JSON to be read by people."""
+        return self.model_dump_json(indent=2) + "\n"
+
+    @classmethod
+    def read(cls, text: str) -> Manifest:
+        """Parse and check.
+
+        Raises:
+            BundleError: not a manifest, of another version, or its parts contradict each other.
+        """
+        try:
+            document = json.loads(text)
+            if isinstance(document, dict) and document.get("version") not in (None, VERSION):
+                raise BundleError(
+                    f"manifest.json has version {document['version']}, this library reads {VERSION}: "
+                    "compile the model again"
+                )
+            manifest = cls.model_validate_json(text)
+        except ValidationError as error:
+            first = error.errors()[0]
+            place = ".".join(str(part) for part in first["loc"])
+            raise BundleError(f"manifest.json is damaged: {place}: {first['msg']}") from error
+        except ValueError as error:
+            raise BundleError(f"manifest.json is damaged: {error}") from error
+        expected = metadata_hash(manifest.model, manifest.input, manifest.output, manifest.weights)
+        if manifest.hashes.metadata != expected:
+            raise BundleError("manifest.json was changed: its metadata hash does not match")
+        return manifest
+
+
+def metadata_hash(model: ModelInfo, input_: InputInfo, output: OutputInfo, weights: WeightsInfo) -> str:
+    """SHA-256 of what decides how statements are read: names, shapes, scales, ranges, visibilities."""
+    parts = {
+        "model": model.model_dump(mode="json"),
+        "input": input_.model_dump(mode="json"),
+        "output": output.model_dump(mode="json"),
+        "weights": weights.visibility,
+    }
+    text = json.dumps(parts, sort_keys=True, separators=(",", ":"))
+    return sha256(b"assay/metadata/v1" + text.encode()).hexdigest()
