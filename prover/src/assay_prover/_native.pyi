@@ -1,29 +1,12 @@
 """The native core: buffers in, buffers out."""
 
-from collections.abc import Callable, Iterable, Sequence
+import builtins
+from collections.abc import Sequence
 from os import PathLike
-from typing import TypeAlias, final
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import final
 
 from assay_prover.errors import AssayProverError
-
-#: Signed integers, each standing for itself modulo r.
-Small: TypeAlias = NDArray[np.int64]
-#: Canonical little-endian limbs, shape (n, 4), each value below r.
-Limbs: TypeAlias = NDArray[np.uint64]
-Segment: TypeAlias = Small | Limbs
-#: A scalar vector: segments in order, or a single one.
-Vector: TypeAlias = Segment | Sequence[Segment]
-#: ``(ptr: int64[rows + 1], col: uint32[nnz], coef)``.
-Matrix: TypeAlias = tuple[NDArray[np.int64], NDArray[np.uint32], Segment]
-#: Integers in [0, r), or limbs.
-Statement: TypeAlias = Iterable[int] | Limbs
-#: ``(m, M, mu)``.
-Model: TypeAlias = tuple[Vector, bytes, bytes]
-#: Gets a stage and the fraction of it that is done; False stops the computation.
-Progress: TypeAlias = Callable[[str, float], bool | None]
+from assay_prover.groth16.arrays import Block, Limbs, Matrix, Model, Progress, Small, Statement, Vector
 
 __version__: str
 
@@ -73,7 +56,7 @@ class SetupBuilder:
 @final
 class ModelCommitment:
     @property
-    def M(self) -> bytes: ...
+    def M(self) -> bytes: ...  # noqa: N802
     @property
     def mu(self) -> bytes: ...
 
@@ -82,9 +65,9 @@ class ProvingKey:
     @staticmethod
     def open(path: str | PathLike[str], *, verify: bool = True) -> ProvingKey: ...
     @property
-    def vk(self) -> bytes: ...
+    def vk(self) -> builtins.bytes: ...
     @property
-    def vk_hash(self) -> bytes: ...
+    def vk_hash(self) -> builtins.bytes: ...
     @property
     def layout(self) -> Layout: ...
     @property
@@ -96,7 +79,7 @@ class ProvingKey:
     @property
     def origin(self) -> str: ...
     def commit_model(
-        self, m: Vector, *, threads: int | None = None, rng_seed: bytes | None = None
+        self, m: Vector, *, threads: int | None = None, rng_seed: builtins.bytes | None = None
     ) -> ModelCommitment: ...
     def commit(
         self,
@@ -105,7 +88,7 @@ class ProvingKey:
         *,
         model: Model | None = None,
         threads: int | None = None,
-        rng_seed: bytes | None = None,
+        rng_seed: builtins.bytes | None = None,
     ) -> Session: ...
     def prove(
         self,
@@ -116,9 +99,9 @@ class ProvingKey:
         *,
         model: Model | None = None,
         threads: int | None = None,
-        rng_seed: bytes | None = None,
+        rng_seed: builtins.bytes | None = None,
         progress: Progress | None = None,
-    ) -> bytes: ...
+    ) -> builtins.bytes: ...
 
 @final
 class Session:
@@ -144,10 +127,8 @@ def verify_batch(
 ) -> None: ...
 def check_verifying_key(vk: bytes) -> None: ...
 def verifying_key_hash(vk: bytes) -> bytes: ...
-def check_r1cs(layout: Layout, blocks: Sequence[tuple[Matrix, Matrix, Matrix]], z: Vector) -> int | None: ...
-def eval_rows(
-    layout: Layout, blocks: Sequence[tuple[Matrix, Matrix, Matrix]], z: Vector
-) -> tuple[Limbs, Limbs]: ...
+def check_r1cs(layout: Layout, blocks: Sequence[Block], z: Vector) -> int | None: ...
+def eval_rows(layout: Layout, blocks: Sequence[Block], z: Vector) -> tuple[Limbs, Limbs]: ...
 def field_inverse_differences(c: int, values: Small) -> Limbs: ...
 def field_sub_from(c: int, values: Small) -> Limbs: ...
 def field_from_small(values: Small) -> Limbs: ...

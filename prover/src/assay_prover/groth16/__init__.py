@@ -1,7 +1,7 @@
 """Groth16 over BN254: keys, proofs, verification and field helpers, all in the native core.
 
-Arrays are borrowed, never copied, and every computation releases the interpreter's lock. Errors form one tree under
-:class:`assay_prover.errors.AssayProverError`::
+Arrays are borrowed, never copied, and every computation releases the interpreter's lock. Errors form one tree
+under :class:`assay_prover.errors.AssayProverError`::
 
     ProverError
     ├── InvalidProof    the proof does not prove the statement, or is no proof's encoding
