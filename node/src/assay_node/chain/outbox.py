@@ -184,7 +184,8 @@ class Outbox:
             key: names the intent. A second call with the same key returns the first one's intent and sends
                 nothing.
             call: what to do.
-            again: if the key's intent came to nothing (failed, lost, cancelled), make a new one.
+            again: if the key's intent came to nothing (reverted, lost, cancelled), make a new one. A revert
+                counts although a re-org may still undo it, so this is for calls the contract takes only once.
 
         Raises:
             ContractReverted: it would revert now; nothing was signed.
@@ -192,7 +193,7 @@ class Outbox:
         """
         async with self._turn:
             known = self._store.latest(key)
-            if known is not None and not (again and known.status in UNSUCCESSFUL):
+            if known is not None and not (again and came_to_nothing(known)):
                 return known
             gas = call.gas or await self._estimate(call)
             fees = await self._fees.quote(self.node)
@@ -486,6 +487,11 @@ def _open_store(path: Path | str, identity: tuple[int, bytes, str]) -> OutboxSto
         what = "another account" if known[2] != identity[2] else "another chain, or one started anew"
         raise ChainError(f"the outbox {path} belongs to {what}", "Use a folder for each account and chain")
     return store
+
+
+def came_to_nothing(intent: Intent) -> bool:
+    """Whether an intent had no effect, as far as the chain says now."""
+    return intent.status in UNSUCCESSFUL or intent.succeeded is False
 
 
 def is_active(intent: Intent | None) -> bool:

@@ -178,7 +178,7 @@ class Rpc:
     ) -> list[Log]:
         """Logs of the contracts in blocks first..last, both included, in chain order.
 
-        `topics` narrows them, None standing for any. Only for looking one thing up: a follower reads everything.
+        `topics` narrows them, None standing for any. For looking one thing up: a follower reads all.
         """
         query: dict[str, Any] = {"fromBlock": hex(first), "toBlock": hex(last), "address": list(addresses)}
         if topics:

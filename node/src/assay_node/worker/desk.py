@@ -1,0 +1,439 @@
+"""The desk: every job the worker has in hand, the events that reach them, and the instructions that follow.
+
+`feed` is synchronous: the state machine advances and the new track is on disk before anything else can run.
+What is to be done is put on a list, and `work` goes through it; so an instruction is never carried out before
+the state that gave rise to it is stored.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter, deque
+from dataclasses import replace
+
+import structlog
+from nacl.public import PrivateKey
+
+from assay_prover import binding
+
+from ..chain import Call, Chain, ChainError, IntentStatus, JobState, Outbox
+from ..chain.outbox import came_to_nothing
+from .appraiser import Appraiser
+from .clock import ChainClock
+from .config import WorkerConfig
+from .errors import InboxError
+from .executor import Executor, ProofCancelled, ProofResult, ProofTask
+from .inputs import Inputs
+from .messages import (
+    Action,
+    CheckInput,
+    Confirmed,
+    Event,
+    InputRejected,
+    InputStored,
+    InputVerified,
+    Instruction,
+    JobView,
+    Observed,
+    ProofFailed,
+    ProofStopped,
+    Prove,
+    Proved,
+    Quote,
+    Quoted,
+    Refused,
+    Restarted,
+    Send,
+    StopProving,
+)
+from .metrics import Metrics
+from .models import ModelLibrary
+from .pricing import Price
+from .state import InputState, Me, Phase, ProofState, Track, advance, burden, phase
+from .store import StoredJob, StoredProof, WorkerStore
+
+_log = structlog.get_logger(__name__)
+
+LOOK_AGAIN = 30
+"""Seconds after which a job that concerns this worker is looked at though nothing was heard of it."""
+
+
+class Desk:
+    """All jobs in hand. `executor` is set before anything is fed."""
+
+    executor: Executor
+
+    def __init__(
+        self,
+        config: WorkerConfig,
+        chain: Chain,
+        outbox: Outbox,
+        store: WorkerStore,
+        library: ModelLibrary,
+        secret: PrivateKey,
+        clock: ChainClock,
+        metrics: Metrics,
+    ) -> None:
+        self.config = config
+        self.chain = chain
+        self.outbox = outbox
+        self.store = store
+        self.library = library
+        self.clock = clock
+        self.metrics = metrics
+        self.me = Me(outbox.account.address, config.pricing.max_bids, config.pricing.undercut_percent)
+        self.jobs: dict[bytes, StoredJob] = {}
+        self.wake = asyncio.Event()
+        self.inputs = Inputs(secret, store)
+        self.appraiser = Appraiser(config, chain, store, library, self.me.address)
+        self._todo: deque[tuple[bytes, Instruction]] = deque()
+        self._dirty: set[bytes] = set()
+        self._due: dict[bytes, int] = {}
+        self._sends: dict[bytes, Send] = {}
+        self._checks: set[asyncio.Task[None]] = set()
+
+    # ----------------------------------------------------------------------------------------------- what is
+    # heard
+
+    def restore(self) -> None:
+        """Takes up the jobs on disk after a start."""
+        for job in self.store.open_jobs():
+            self.jobs[job.job_id] = job
+            self.feed(job.job_id, Restarted())
+            self.touch(job.job_id)
+
+    def take(self, job_id: bytes) -> None:
+        """Takes a job in hand that is on disk."""
+        job = self.store.job(job_id)
+        if job is not None:
+            self.jobs[job_id] = job
+            self.touch(job_id)
+
+    def touch(self, job_id: bytes) -> None:
+        """Something may have happened to a job: it is looked at in the next round."""
+        if job_id in self.jobs:
+            self._dirty.add(job_id)
+            self.wake.set()
+
+    def touch_all(self) -> None:
+        """As `touch`, for every job; after a re-org."""
+        self._dirty.update(self.jobs)
+
+    def feed(self, job_id: bytes, event: Event) -> None:
+        """Tells a job's state machine, stores what comes of it, and lists what is to be done."""
+        job = self.jobs[job_id]
+        before = phase(job.track, self.me)
+        track, instructions = advance(job.track, event, self.me)
+        if track != job.track:
+            self.store.save_track(job_id, track)
+        self.jobs[job_id] = replace(job, track=track)
+        after = phase(track, self.me)
+        if after is not before:
+            _log.info(
+                "job.phase", job="0x" + job_id.hex(), was=str(before), now=str(after), trouble=track.trouble
+            )
+            self._count(job, track, after)
+        self._todo.extend((job_id, instruction) for instruction in instructions)
+        if instructions or not isinstance(event, Observed):
+            self.touch(job_id)
+
+    def _count(self, job: StoredJob, track: Track, after: Phase) -> None:
+        if after is Phase.PAID and track.view is not None:
+            self.metrics.settled.inc()
+            self.store.decide(job.job_id, "paid", f"settled at {track.view.price} wei", {})
+        elif after is Phase.FAILED:
+            self.metrics.failed.inc()
+            self.store.decide(job.job_id, "failed", track.trouble or "not proven in time", {})
+
+    def phases(self) -> Counter[str]:
+        """How many jobs are in which phase."""
+        return Counter(str(phase(job.track, self.me)) for job in self.jobs.values())
+
+    # ------------------------------------------------------------------------------------------------ a
+    # round's work
+
+    async def look(self, head: int) -> None:
+        """Asks the market about jobs something may have happened to, and those whose time has come."""
+        now = self.clock.now()
+        due = {job_id for job_id, moment in self._due.items() if moment <= now}
+        for job_id in sorted((self._dirty | due) & self.jobs.keys()):
+            self._dirty.discard(job_id)
+            await self.observe(job_id, head)
+
+    async def observe(self, job_id: bytes, head: int) -> None:
+        """Asks the market about one job and tells its machine."""
+        stored = await self.chain.market.job_of(job_id)
+        own: int | None = None
+        if stored.state in (JobState.OPEN, JobState.AWARDED):
+            bid = await self.chain.market.bid_of(job_id, self.me.address)
+            own = bid.price if bid.standing else None
+        if job_id not in self.jobs:
+            return  # closed while the node was thinking
+        view = JobView(
+            stored.state, stored.round, stored.worker, stored.price, stored.deadline, stored.max_price, own
+        )
+        now = self.clock.now()
+        self.feed(job_id, Observed(view, now))
+        track = self.jobs[job_id].track
+        self._due[job_id] = _next_look(track, view, now, self.me)
+        if self._holds(job_id) and track.input is InputState.MISSING:
+            await self._take_public_input(job_id)
+        over = stored.state.final or stored.state is JobState.NONE
+        if job_id in self.jobs and over != (self.jobs[job_id].final_block is not None):
+            self.store.set_final(job_id, head if over else None)
+            self.jobs[job_id] = replace(self.jobs[job_id], final_block=head if over else None)
+
+    def close_finished(self, head: int) -> None:
+        """Lets go of jobs that have been over for long enough that no re-org brings them back."""
+        for job_id, job in list(self.jobs.items()):
+            idle = not job.track.sending and job.track.proof is not ProofState.RUNNING
+            if (
+                job.final_block is not None
+                and idle
+                and head - job.final_block >= self.chain.finality.final_after
+            ):
+                self.store.close_job(job_id)
+                del self.jobs[job_id]
+                self._due.pop(job_id, None)
+                self._dirty.discard(job_id)
+
+    def settle_sends(self) -> None:
+        """Tells the machines what became of their transactions."""
+        for job_id, send in list(self._sends.items()):
+            intent = self.outbox.intent(_intent_key(job_id, send))
+            if intent is None or intent.status is IntentStatus.PENDING:
+                continue
+            del self._sends[job_id]
+            if came_to_nothing(intent):
+                self.feed(job_id, Refused(send.action, f"the transaction {intent.status}", self.clock.now()))
+            else:
+                self.feed(job_id, Confirmed(send.action))
+
+    @property
+    def has_work(self) -> bool:
+        """Whether instructions are listed, or jobs wait to be looked at."""
+        return bool(self._todo or self._dirty)
+
+    async def work(self) -> None:
+        """Carries out what is listed."""
+        while self._todo:
+            job_id, instruction = self._todo.popleft()
+            if job_id not in self.jobs:
+                continue
+            match instruction:
+                case Quote(round_):
+                    await self._quote(job_id, round_)
+                case Send():
+                    await self._send(job_id, instruction)
+                case Prove(deadline):
+                    self.executor.add(job_id, deadline)
+                case StopProving():
+                    await self.executor.stop(job_id)
+                case CheckInput():
+                    task = asyncio.create_task(self._check_stored(job_id))
+                    self._checks.add(task)
+                    task.add_done_callback(self._checks.discard)
+
+    async def close(self) -> None:
+        """Waits for input checks under way."""
+        await asyncio.gather(*self._checks, return_exceptions=True)
+
+    # ---------- instructions
+
+    async def _quote(self, job_id: bytes, round_: int) -> None:
+        job = self.jobs[job_id]
+        model = await self.library.find(self.chain.models, job.model_id)
+        if model is None:
+            price = Price(None, 0, 0, "declined: the model is not served any more", {})
+        else:
+            fault = "" if model.private_input else await self.inputs.packing_fault(model, job)
+            others = [other for other in self.jobs.values() if other.job_id != job_id]
+            price = (
+                Price(None, 0, 0, f"declined: {fault}", {})
+                if fault
+                else await self.appraiser.price(job, model, others, self.clock.now())
+            )
+        what = "declined" if price.ask is None else "quoted"
+        self.store.decide(job_id, what, price.reason, price.details)
+        _log.info(f"job.{what}", job="0x" + job_id.hex(), round=round_, reason=price.reason)
+        if price.ask is None:
+            self.metrics.declined.inc()
+        self.feed(job_id, Quoted(round_, price.ask, price.floor))
+
+    async def _send(self, job_id: bytes, send: Send) -> None:
+        reason = self._objection(job_id, send)
+        if not reason:
+            try:
+                call = self._call(job_id, send)
+                await self.outbox.submit(_intent_key(job_id, send), call, again=True)
+            except ChainError as error:
+                reason = str(error)
+        if reason:
+            _log.info("job.not_sent", job="0x" + job_id.hex(), action=str(send.action), reason=reason)
+            self.feed(job_id, Refused(send.action, reason, self.clock.now()))
+            return
+        self._sends[job_id] = send
+        if send.action is Action.BID:
+            self.metrics.bids.inc()
+            self.store.decide(job_id, "bid", f"{send.price} wei in round {send.round}", {})
+
+    def _objection(self, job_id: bytes, send: Send) -> str:
+        """Why a job's action must wait for the sake of the other jobs; "" if it need not."""
+        if send.action is not Action.BID:
+            return ""
+        load, failed = burden((job.track for other, job in self.jobs.items() if other != job_id), self.me)
+        if failed:
+            return f"no bids while a failed job holds collateral ({failed})"
+        if load >= self.config.max_jobs:
+            return f"{load} jobs in hand, which is as many as allowed"
+        return ""
+
+    def _call(self, job_id: bytes, send: Send) -> Call:
+        market = self.chain.market
+        match send.action:
+            case Action.BID:
+                assert send.price is not None  # noqa: S101 - every bid has one
+                return market.place_bid(job_id, send.price)
+            case Action.AWARD:
+                return market.award(job_id)
+            case Action.ACCEPT:
+                return market.accept(job_id)
+            case Action.LAPSE:
+                return market.lapse(job_id)
+            case Action.EXPIRE:
+                return market.expire(job_id)
+            case Action.PROVE:
+                proof = self.store.proof_of(job_id)
+                assert proof is not None  # noqa: S101 - READY is set after it is stored
+                return market.submit_proof(
+                    job_id, self.jobs[job_id].input_words, proof.output_words, proof.proof
+                )
+
+    # ---------- inputs
+
+    async def receive(self, job_id: bytes, body: bytes) -> int:
+        """Takes a delivered input: checks it, stores it, and only then says so.
+
+        Returns:
+            200; the input is the job's, and on disk.
+
+        Raises:
+            InboxError: 404, 409, 422 or 503 with the reason.
+        """
+        job = self.jobs.get(job_id)
+        model = await self.library.find(self.chain.models, job.model_id) if job is not None else None
+        if job is None or model is None:
+            raise self._refused(404, "this worker knows no such job")
+        if not model.private_input:
+            raise self._refused(409, "the job's input is public; there is nothing to deliver")
+        if self.jobs[job_id].track.input is InputState.VERIFIED:
+            return 200
+        if not self._holds(job_id):
+            # The award may be newer than the last look. Asking costs a call, so only for jobs this worker bid
+            # on.
+            if not job.track.bids:
+                raise self._refused(409, "the job is not awarded to this worker")
+            await self.observe(job_id, (await self.chain.latest()).number)
+            if not self._holds(job_id):
+                raise self._refused(409, "the job is not awarded to this worker")
+        if len(self._checks) >= 2:
+            raise self._refused(503, "busy checking other inputs, try again")
+        check = asyncio.create_task(asyncio.to_thread(self.inputs.check_sealed, model, job, body))
+        waiter = asyncio.ensure_future(_swallow(check))
+        self._checks.add(waiter)
+        waiter.add_done_callback(self._checks.discard)
+        try:
+            await asyncio.shield(check)
+        except InboxError as error:
+            raise self._refused(error.status, error.what) from error
+        if job_id in self.jobs and self.jobs[job_id].track.input is not InputState.VERIFIED:
+            self.store.put_input(job_id, body)
+            self.feed(job_id, InputStored())
+            self.feed(job_id, InputVerified())
+        self.metrics.inputs.labels("verified").inc()
+        return 200
+
+    async def _take_public_input(self, job_id: bytes) -> None:
+        """The input of a model that hides none: its words are in the job, and are checked like any other."""
+        job = self.jobs[job_id]
+        model = await self.library.find(self.chain.models, job.model_id)
+        if model is None or model.private_input or await self.inputs.packing_fault(model, job):
+            return
+        if job_id in self.jobs and self.jobs[job_id].track.input is InputState.MISSING:
+            self.feed(job_id, InputStored())
+            self.feed(job_id, InputVerified())
+
+    def _refused(self, status: int, what: str) -> InboxError:
+        self.metrics.inputs.labels(str(status)).inc()
+        return InboxError(status, what)
+
+    def _holds(self, job_id: bytes) -> bool:
+        view = self.jobs[job_id].track.view if job_id in self.jobs else None
+        states = (JobState.AWARDED, JobState.ACCEPTED)
+        return view is not None and view.worker == self.me.address and view.state in states
+
+    async def _check_stored(self, job_id: bytes) -> None:
+        """Checks an input that was on disk, unchecked, when the worker stopped."""
+        job = self.jobs[job_id]
+        if job.track.input is not InputState.STORED:
+            return
+        model = await self.library.find(self.chain.models, job.model_id)
+        fault = await self.inputs.stored_fault(model, job)
+        if job_id not in self.jobs or self.jobs[job_id].track.input is not InputState.STORED:
+            return
+        if fault:
+            self.store.drop_input(job_id)
+            self.feed(job_id, InputRejected(fault))
+        else:
+            self.feed(job_id, InputVerified())
+
+    # ---------- proofs
+
+    def prepare(self, job_id: bytes) -> ProofTask:
+        """What the executor needs to prove a job; called when its turn comes."""
+        job = self.jobs[job_id]
+        model = self.library.known(job.model_id)
+        if model is None:
+            raise InboxError(422, "the model is not served any more")
+        integers, salt = self.inputs.for_proof(model, job)
+        bound = binding(self.chain.deployment.chain_id, self.chain.deployment.market, job_id, self.me.address)
+        return ProofTask(model.path, integers, salt, bound, job.input_words, self.config.prover_threads)
+
+    async def proved(self, job_id: bytes, outcome: ProofResult | Exception) -> None:
+        """Takes the executor's result: the proof is on disk before the machine hears of it."""
+        if job_id not in self.jobs:
+            return
+        if isinstance(outcome, ProofResult):
+            self.store.put_proof(job_id, StoredProof(outcome.proof, outcome.output_words, outcome.seconds))
+            self.metrics.proof_seconds.observe(outcome.seconds)
+            model = self.library.known(self.jobs[job_id].model_id)
+            if model is not None:
+                self.appraiser.measure(model, outcome.seconds)
+            _log.info("job.proven", job="0x" + job_id.hex(), seconds=round(outcome.seconds, 3))
+            self.feed(job_id, Proved())
+        elif isinstance(outcome, ProofCancelled):
+            self.feed(job_id, ProofStopped())
+        else:
+            self.metrics.proof_failures.inc()
+            self.store.decide(job_id, "proof failed", str(outcome), {})
+            _log.error("job.proof_failed", job="0x" + job_id.hex(), reason=str(outcome), exc_info=outcome)
+            self.feed(job_id, ProofFailed(str(outcome) or type(outcome).__name__, self.clock.now()))
+
+
+def _intent_key(job_id: bytes, send: Send) -> str:
+    return f"job/{job_id.hex()}/{send.key}"
+
+
+def _next_look(track: Track, view: JobView, now: int, me: Me) -> int:
+    """When to look again unasked: at a deadline to act on, after a pause, or after a while."""
+    mine = view.worker == me.address
+    moments = [now + (LOOK_AGAIN if mine or track.sending else 20 * LOOK_AGAIN)]
+    if now < track.pause_until:
+        moments.append(track.pause_until)
+    if (mine or view.own_bid is not None) and now <= view.deadline:
+        moments.append(view.deadline + 1)
+    return min(moments)
+
+
+async def _swallow(task: asyncio.Task[object]) -> None:
+    await asyncio.wait([task])

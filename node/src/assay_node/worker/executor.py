@@ -1,0 +1,241 @@
+"""Runs the prover beside the event loop: one proof at a time, the most urgent first.
+
+One at a time because a proof uses all cores; two at once would both be late. In a child process by default: a
+prover that is killed for memory, or crashes, costs a proof and not the worker. Every proof is verified before
+it is handed back, against the statement the contract will rebuild and not the one the prover says it proved.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import multiprocessing
+import os
+import threading
+import time
+from collections.abc import Awaitable, Callable
+from concurrent.futures import Executor as Pool
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, Protocol
+
+import numpy as np
+import structlog
+from numpy.typing import NDArray
+
+from assay_prover import AssayProverError, Bundle, Cancelled, ModelProver
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class ProofTask:
+    """What to prove.
+
+    Attributes:
+        bundle: bundle folder.
+        integers: the input.
+        salt: opening of the commitment; None if the input is public.
+        binding: first word of the statement.
+        input_words: as the job was posted with.
+        threads: of the proof; None takes all cores.
+    """
+
+    bundle: Path
+    integers: NDArray[np.int64]
+    salt: int | None
+    binding: int
+    input_words: tuple[int, ...]
+    threads: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class ProofResult:
+    """A proof that verified."""
+
+    proof: bytes
+    output_words: tuple[int, ...]
+    seconds: float
+
+
+class ProofError(Exception):
+    """The prover came to nothing; the text says why."""
+
+
+class ProofCancelled(Exception):
+    """The proof was stopped on demand."""
+
+
+class _Flag(Protocol):
+    def is_set(self) -> bool: ...
+    def set(self) -> None: ...
+    def clear(self) -> None: ...
+
+
+_provers: dict[tuple[Path, int | None], tuple[Bundle, ModelProver]] = {}
+_child_stop: _Flag | None = None
+
+
+def prove(task: ProofTask, stop: _Flag) -> ProofResult:
+    """Proves and checks, in this thread.
+
+    Raises:
+        ProofError: the prover refused, or its proof is not one of the job's statement.
+        ProofCancelled: `stop` was set.
+    """
+    started = time.perf_counter()
+
+    def progress(_stage: str, _fraction: float) -> bool:
+        return not stop.is_set()
+
+    try:
+        bundle, prover = _prover(task.bundle, task.threads)
+        proved = prover.prove(task.integers, salt=task.salt, binding=task.binding, progress=progress)
+        outputs = tuple(int(word) for word in proved.output_words)
+        statement = [task.binding, *task.input_words, *outputs]
+        bundle.verify(statement, proved.proof)
+    except Cancelled as error:
+        raise ProofCancelled from error
+    except AssayProverError as error:
+        raise ProofError(str(error)) from error
+    except MemoryError as error:
+        raise ProofError("out of memory") from error
+    return ProofResult(bytes(proved.proof), outputs, time.perf_counter() - started)
+
+
+def _prover(path: Path, threads: int | None) -> tuple[Bundle, ModelProver]:
+    """The prover of a bundle, opened once for each process: its key is mapped, not read."""
+    if (path, threads) not in _provers:
+        bundle = Bundle.open(path)
+        _provers[path, threads] = (bundle, bundle.prover(threads=threads))
+    return _provers[path, threads]
+
+
+def _start_child(parent: int, stop: _Flag) -> None:
+    """Prepares a prover process. It ends with its parent, even when that is killed without a word."""
+    global _child_stop
+    _child_stop = stop
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(0.5)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True, name="parent-watch").start()
+
+
+def _prove_in_child(task: ProofTask) -> ProofResult:
+    assert _child_stop is not None  # noqa: S101 - set by the initializer
+    return prove(task, _child_stop)
+
+
+@dataclass(order=True, slots=True)
+class _Queued:
+    deadline: int
+    order: int
+    job_id: bytes
+
+
+Done = Callable[[bytes, ProofResult | Exception], Awaitable[None]]
+Prepare = Callable[[bytes], ProofTask]
+
+
+class Executor:
+    """A queue of proofs.
+
+    Args:
+        prepare: makes the task of a job when its turn comes; an exception is that job's failure.
+        done: told the result: a `ProofResult`, `ProofCancelled`, or whatever went wrong.
+        kind: "process" or "thread".
+    """
+
+    def __init__(
+        self, prepare: Prepare, done: Done, *, kind: Literal["process", "thread"] = "process"
+    ) -> None:
+        self._prepare = prepare
+        self._done = done
+        self._kind = kind
+        self._pool: Pool | None = None
+        context = multiprocessing.get_context("spawn")
+        self._stop: _Flag = context.Event() if kind == "process" else threading.Event()
+        self._queue: list[_Queued] = []
+        self._orders = 0
+        self._running: bytes | None = None
+        self._wake = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Executor:
+        """Starts taking proofs."""
+        self._task = asyncio.create_task(self._run(), name="executor")
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        """Stops the proof under way and waits for it to end."""
+        self._stop.set()
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+        if self._pool is not None:
+            await asyncio.to_thread(self._pool.shutdown, wait=True, cancel_futures=True)
+
+    @property
+    def running(self) -> bytes | None:
+        """The job being proven."""
+        return self._running
+
+    def waiting(self) -> list[bytes]:
+        """Jobs whose turn has not come."""
+        return [queued.job_id for queued in sorted(self._queue)]
+
+    def add(self, job_id: bytes, deadline: int) -> None:
+        """Queues a job's proof, by deadline."""
+        self._orders += 1
+        heapq.heappush(self._queue, _Queued(deadline, self._orders, job_id))
+        self._wake.set()
+
+    async def stop(self, job_id: bytes) -> None:
+        """Takes a job out of the queue, or stops its proof at the next step. `done` is told either way."""
+        if self._running == job_id:
+            self._stop.set()
+            return
+        kept = [queued for queued in self._queue if queued.job_id != job_id]
+        if len(kept) < len(self._queue):
+            heapq.heapify(kept)
+            self._queue = kept
+            await self._done(job_id, ProofCancelled())
+
+    async def _run(self) -> None:
+        while True:
+            while not self._queue:
+                self._wake.clear()
+                await self._wake.wait()
+            self._running = heapq.heappop(self._queue).job_id
+            self._stop.clear()
+            try:
+                outcome: ProofResult | Exception = await self._prove(self._prepare(self._running))
+            except Exception as error:  # noqa: BLE001 - any failure is the job's, and is handed on
+                outcome = error
+            job_id, self._running = self._running, None
+            await self._done(job_id, outcome)
+
+    async def _prove(self, task: ProofTask) -> ProofResult:
+        loop = asyncio.get_running_loop()
+        if self._pool is None:
+            self._pool = self._new_pool()
+        try:
+            if self._kind == "process":
+                return await loop.run_in_executor(self._pool, _prove_in_child, task)
+            return await loop.run_in_executor(self._pool, prove, task, self._stop)
+        except BrokenProcessPool as error:
+            self._pool.shutdown(wait=False)
+            self._pool = None
+            _log.exception("prover.died")
+            raise ProofError("the prover's process died, most likely for lack of memory") from error
+
+    def _new_pool(self) -> Pool:
+        if self._kind == "thread":
+            return ThreadPoolExecutor(1, thread_name_prefix="prover")
+        context = multiprocessing.get_context("spawn")
+        return ProcessPoolExecutor(1, context, _start_child, (os.getpid(), self._stop))

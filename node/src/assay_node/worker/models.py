@@ -1,0 +1,126 @@
+"""The models a worker can prove: bundles on disk, matched to the registry's models."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import structlog
+from numpy.typing import NDArray
+
+from assay_prover import AssayProverError, Bundle, InputError
+from assay_prover.circuit import unpack_range
+
+from ..chain import ContractReverted, Model, ModelRegistry
+from .errors import WorkerError
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class ServedModel:
+    """A registered model with the bundle that proves it."""
+
+    model_id: bytes
+    model: Model
+    path: Path
+    bundle: Bundle
+
+    @property
+    def private_input(self) -> bool:
+        """Whether the input comes to the inbox, sealed; else its words are in the job."""
+        return self.model.spec.input_private
+
+    @property
+    def constraints(self) -> int:
+        """Size of the circuit."""
+        return int(self.bundle.manifest.costs.constraints)
+
+    @property
+    def speed_key(self) -> str:
+        """Under which measured proving times are kept."""
+        return bytes(self.bundle.circuit_hash).hex()
+
+    def input_of_words(self, words: Sequence[int]) -> NDArray[np.int64]:
+        """The integers that public input words pack.
+
+        Raises:
+            InputError: the words pack no input; no proof of them exists.
+        """
+        info = self.bundle.manifest.input
+        try:
+            flat = unpack_range(words, info.lo, info.bits, math.prod(info.shape))
+        except ValueError as error:
+            raise InputError(str(error)) from error
+        return flat.reshape(info.shape)
+
+    def words_of_input(self, integers: NDArray[np.int64], salt: int | None) -> list[int]:
+        """The statement's input words of an input: packed, or its commitment. Raises `AssayProverError`."""
+        return [int(word) for word in self.bundle.input_words(integers, salt)]
+
+
+class ModelLibrary:
+    """All bundles of a worker.
+
+    Args:
+        paths: bundle folders, each with keys.
+
+    Raises:
+        WorkerError: a bundle cannot be opened or has no keys.
+    """
+
+    def __init__(self, paths: Sequence[Path]) -> None:
+        self._bundles: dict[bytes, tuple[Path, Bundle]] = {}
+        self._known: dict[bytes, ServedModel | None] = {}
+        for path in paths:
+            try:
+                bundle = Bundle.open(path)
+            except AssayProverError as error:
+                raise WorkerError(
+                    f"cannot open the bundle {path} ({error})", "Compile the model again"
+                ) from error
+            if not bundle.has_keys:
+                raise WorkerError(f"the bundle {path} has no keys", "Run `assay model setup` on it first")
+            self._bundles[bytes(bundle.vk_hash)] = (path, bundle)
+
+    def known(self, model_id: bytes) -> ServedModel | None:
+        """The bundle of a model that `find` has found before."""
+        return self._known.get(model_id)
+
+    def served(self) -> list[ServedModel]:
+        """Models that jobs have named so far and a bundle proves."""
+        return [model for model in self._known.values() if model is not None]
+
+    async def find(self, registry: ModelRegistry, model_id: bytes) -> ServedModel | None:
+        """The bundle for a registered model, or None. A model is immutable, so the answer is kept."""
+        if model_id not in self._known:
+            self._known[model_id] = await self._match(registry, model_id)
+        return self._known[model_id]
+
+    async def _match(self, registry: ModelRegistry, model_id: bytes) -> ServedModel | None:
+        try:
+            model = await registry.model_of(model_id)
+        except ContractReverted:
+            return None
+        found = self._bundles.get(model.vk_hash)
+        if found is None:
+            return None
+        path, bundle = found
+        # The key decides what a proof says; the rest decides what its words mean. A publisher may have
+        # registered somebody's key with a description of its own, under which this bundle's answers would be
+        # misread.
+        spec = model.spec
+        same = (
+            spec.circuit_hash == bytes(bundle.circuit_hash)
+            and spec.quantisation_hash == bytes(bundle.quantisation_hash)
+            and spec.metadata_hash == bytes(bundle.metadata_hash)
+            and not model.model_commitment
+        )
+        if not same:
+            _log.warning("model.mismatch", model="0x" + model_id.hex(), bundle=str(path))
+            return None
+        _log.info("model.served", model="0x" + model_id.hex(), bundle=str(path))
+        return ServedModel(model_id, model, path, bundle)

@@ -1,0 +1,154 @@
+"""What a job is worth: proving time, gas, margin, royalty. Pure, so that every price can be explained.
+
+A quote is made of what the worker knows before it bids: the circuit's size from the bundle's cost report, the
+    speed of
+this machine as measured on its own proofs, the gas a whole job takes, and what gas costs now. Its `reason`
+says in one line how it came about, or why there is none; the worker logs and stores it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from .config import PricingConfig
+
+# Gas of a job's transactions for its worker, from contracts/snapshots rounded up. A bid may be repeated and
+# an award may be someone else's to pay; counting one of each errs to the safe side.
+BID_GAS = 110_000
+AWARD_GAS = 60_000
+ACCEPT_GAS = 110_000
+SETTLE_GAS = 200_000
+"""Of submitProof, beside verification and calldata: state, payments, event."""
+VERIFY_GAS = 260_000
+WORD_GAS = 7_500
+"""A public input: one ecMul and ecAdd (EIP-1108: 6,150), its calldata and its share of the event."""
+MEASURED_WEIGHT = 0.3
+"""Share of a new measurement in the running average of the proving speed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Speed:
+    """How fast this machine proves one model.
+
+    Attributes:
+        seconds: expected time of a proof.
+        measured: whether it comes from proofs made here, or from the configuration.
+    """
+
+    seconds: float
+    measured: bool
+
+    def after(self, seconds: float) -> Speed:
+        """With one more proof measured."""
+        if not self.measured:
+            return Speed(seconds, True)
+        return Speed(self.seconds + MEASURED_WEIGHT * (seconds - self.seconds), True)
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What is known of a job when it is priced. Amounts in wei, times in seconds.
+
+    Attributes:
+        words: input and output words of the statement.
+        royalty_bps: the publisher's share of the price.
+        max_price: the requester's ceiling.
+        collateral, min_stake: what the market demands.
+        prove_window: from acceptance to proof.
+        callback_gas: gas of the consumer's callback, which the sender of the proof pays.
+        free_stake: this worker's.
+        backlog: seconds of proving already promised to other jobs.
+        gas_price: base fee and tip now, wei per gas.
+        time_left: until the bidding window closes.
+    """
+
+    words: int
+    royalty_bps: int
+    max_price: int
+    collateral: int
+    min_stake: int
+    prove_window: int
+    callback_gas: int
+    free_stake: int
+    backlog: float
+    gas_price: int
+    time_left: int
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """A decision.
+
+    Attributes:
+        ask: price to open with; None to stay out.
+        floor: lowest price that pays.
+        cost: what the job costs this worker.
+        reason: how it came about, one line.
+        details: the figures behind it, for the log.
+    """
+
+    ask: int | None
+    floor: int
+    cost: int
+    reason: str
+    details: dict[str, Any]
+
+
+def initial_speed(config: PricingConfig, constraints: int) -> Speed:
+    """The speed to assume of a model that has not been proven here yet."""
+    return Speed(config.seconds_fixed + constraints / config.constraints_per_second, False)
+
+
+def job_gas(words: int, callback_gas: int) -> int:
+    """Gas a worker pays over a job's life."""
+    callback = callback_gas * 64 // 63 + 10_000 if callback_gas else 0
+    return BID_GAS + AWARD_GAS + ACCEPT_GAS + SETTLE_GAS + VERIFY_GAS + words * WORD_GAS + callback
+
+
+def quote(config: PricingConfig, speed: Speed, offer: Offer) -> Price:
+    """Prices a job, or declines it with the reason."""
+    gas = job_gas(offer.words, offer.callback_gas)
+    cost = int(speed.seconds * config.wei_per_second) + gas * offer.gas_price
+    # The worker keeps price * (1 - royalty); the market caps royalties at half.
+    kept = 10_000 - offer.royalty_bps
+    ask = _gross(cost, config.margin_percent, kept)
+    floor = _gross(cost, config.floor_percent, kept)
+    details = {
+        **asdict(offer),
+        "seconds": round(speed.seconds, 3),
+        "measured": speed.measured,
+        "gas": gas,
+        "cost": cost,
+        "ask": ask,
+        "floor": floor,
+    }
+
+    def decline(reason: str) -> Price:
+        return Price(None, floor, cost, f"declined: {reason}", details)
+
+    if offer.time_left <= 0:
+        return decline("the bidding window is over")
+    needed = max(offer.collateral, offer.min_stake)
+    if offer.free_stake < needed:
+        return decline(f"needs {needed} wei of free stake, there are {offer.free_stake}")
+    if offer.gas_price > config.gas_price_cap:
+        return decline(f"gas at {offer.gas_price} wei is above the cap of {config.gas_price_cap}")
+    expected = (offer.backlog + speed.seconds) * config.deadline_margin
+    if expected > offer.prove_window:
+        return decline(f"a proof may take {expected:.1f} s, the window is {offer.prove_window} s")
+    if floor > offer.max_price:
+        return decline(f"the lowest price that pays is {floor} wei, the ceiling is {offer.max_price}")
+    ask = min(ask, offer.max_price)
+    source = "measured" if speed.measured else "estimated"
+    reason = (
+        f"ask {ask} wei: {speed.seconds:.2f} s of proving ({source}), {gas} gas at {offer.gas_price} wei,"
+        f" royalty {offer.royalty_bps / 100:g} %, margin {config.margin_percent:g} %, floor {floor} wei"
+    )
+    return Price(ask, floor, cost, reason, details)
+
+
+def _gross(cost: int, percent: float, kept_bps: int) -> int:
+    """The price of which, after royalty, `cost` and `percent` of it are left; rounded up."""
+    wanted = cost + int(cost * percent / 100)
+    return -(-wanted * 10_000 // kept_bps)

@@ -1,0 +1,402 @@
+"""A job's life at a worker, a pure function: `advance(track, event, me)` gives the next track and what to do.
+
+No clock, no I/O, no randomness: time comes with the events. A track is what the worker knows of one job; it
+is stored whenever it changes, before the instructions that come of the change are carried out.
+
+**The contract is the truth.** A track never infers where a job stands from what this worker did: it acts on
+what the market's storage says (`Observed`), which may be anything at all from one look to the next, because a
+re-org can undo any of it. That makes every look a fresh start, and a re-org across award, accept or settle
+nothing special. What a track does remember is what is its own: the quote, the input, the proof, and which
+question is out.
+
+**One question at a time.** `sending`, `proof is RUNNING` and `quote_asked` note that an instruction was given
+and not answered; it is not given again until the answer, or until a restart. An answer to a question that was
+never put is a defect of the program and raises `ImpossibleTransition` with the job's story.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, replace
+from enum import StrEnum
+from typing import Any
+
+from ..chain import JobState
+from .errors import ImpossibleTransition
+from .messages import (
+    Action,
+    CheckInput,
+    Confirmed,
+    Event,
+    InputRejected,
+    InputStored,
+    InputVerified,
+    Instruction,
+    JobView,
+    Observed,
+    ProofFailed,
+    ProofStopped,
+    Prove,
+    Proved,
+    Quote,
+    Quoted,
+    Refused,
+    Restarted,
+    Send,
+    StopProving,
+)
+
+STORY_LENGTH = 40
+"""Events a track remembers, for the error message that hopefully never comes."""
+FIRST_PAUSE, LONGEST_PAUSE = 1, 60
+"""Seconds before a refused action is tried again, doubling."""
+PROOF_ATTEMPTS = 3
+"""Proving failures (out of memory, say) after which a job is left to expire."""
+BID_STEP_DIVISOR = 100
+"""The market's: a bid beats the leading one by 1 % of it, rounded up."""
+
+
+class InputState(StrEnum):
+    """What the worker has of a job's input."""
+
+    MISSING = "missing"
+    STORED = "stored"
+    VERIFIED = "verified"
+
+
+class ProofState(StrEnum):
+    """What the worker has of a job's proof."""
+
+    IDLE = "idle"
+    RUNNING = "running"
+    READY = "ready"
+
+
+class Phase(StrEnum):
+    """Where a job stands for this worker, in one word; for people and metrics, nothing acts on it."""
+
+    WATCHING = "watching"
+    DECLINED = "declined"
+    OUTBID = "outbid"
+    LEADING = "leading"
+    LOST = "lost"
+    AWAITING_INPUT = "awaiting input"
+    ACCEPTING = "accepting"
+    PROVING = "proving"
+    SETTLING = "settling"
+    FAILING = "failing"
+    PAID = "paid"
+    FAILED = "failed"
+    ENDED = "ended"
+
+
+@dataclass(frozen=True, slots=True)
+class Track:
+    """What the worker knows of one job.
+
+    Attributes:
+        view: what the market last said; None before the first look.
+        quote_round: round the quote is for; -1 for none.
+        quote_asked: a quote is being made.
+        ask: opening price; None if the worker stays out.
+        floor: lowest price that pays.
+        bids: bids sent in `quote_round`.
+        input: see `InputState`.
+        checking: the stored input is being checked.
+        proof: see `ProofState`.
+        proof_failures: how often proving failed.
+        stopping: the proof under way was told to stop.
+        sending: key of the action whose transaction is out; "" for none.
+        pause_until: no action before this time, after a refusal.
+        refusals: refusals in a row.
+        trouble: the last refusal or failure, for people.
+        story: the events so far, newest last.
+    """
+
+    view: JobView | None = None
+    quote_round: int = -1
+    quote_asked: bool = False
+    ask: int | None = None
+    floor: int = 0
+    bids: int = 0
+    input: InputState = InputState.MISSING
+    checking: bool = False
+    proof: ProofState = ProofState.IDLE
+    proof_failures: int = 0
+    stopping: bool = False
+    sending: str = ""
+    pause_until: int = 0
+    refusals: int = 0
+    trouble: str = ""
+    story: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain values."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, fields: dict[str, Any]) -> Track:
+        """The inverse of `to_json`."""
+        view = fields["view"]
+        if view is not None:
+            view = JobView(**{**view, "state": JobState(view["state"])})
+        return cls(
+            **{
+                **fields,
+                "view": view,
+                "input": InputState(fields["input"]),
+                "proof": ProofState(fields["proof"]),
+                "story": tuple(fields["story"]),
+            }
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Me:
+    """The worker, as far as the machine must know it.
+
+    Attributes:
+        address: EIP-55 address.
+        max_bids: bids in a round before the job is left to others.
+        undercut_percent: how far below the leading bid a new one goes, if the floor allows.
+    """
+
+    address: str
+    max_bids: int = 3
+    undercut_percent: int = 5
+
+
+def advance(track: Track, event: Event, me: Me) -> tuple[Track, tuple[Instruction, ...]]:
+    """The track after an event, and the instructions that come of it.
+
+    Raises:
+        ImpossibleTransition: the event answers a question that was not put.
+    """
+    track = replace(track, story=(*track.story, _tell(event))[-STORY_LENGTH:])
+    match event:
+        case Observed(view, now):
+            return _observe(track, view, now, me)
+        case Quoted():
+            return _quoted(track, event), ()
+        case InputStored():
+            return replace(track, input=InputState.STORED, checking=True), (CheckInput(),)
+        case InputVerified():
+            if track.input is InputState.MISSING:
+                raise _impossible(track, "verified an input that is not there")
+            return replace(track, input=InputState.VERIFIED, checking=False, trouble=""), ()
+        case InputRejected(reason):
+            if track.input is not InputState.STORED:
+                raise _impossible(track, "rejected an input that was not being checked")
+            return replace(track, input=InputState.MISSING, checking=False, trouble=reason), ()
+        case Proved():
+            _require_running(track)
+            return replace(track, proof=ProofState.READY, stopping=False, trouble=""), ()
+        case ProofFailed(reason, now):
+            _require_running(track)
+            failures = track.proof_failures + 1
+            idle = replace(
+                track, proof=ProofState.IDLE, proof_failures=failures, stopping=False, trouble=reason
+            )
+            return _pause(idle, now), ()
+        case ProofStopped():
+            _require_running(track)
+            return replace(track, proof=ProofState.IDLE, stopping=False), ()
+        case Confirmed(action):
+            _require_sending(track, action)
+            return replace(track, sending="", refusals=0, pause_until=0, trouble=""), ()
+        case Refused(action, reason, now):
+            _require_sending(track, action)
+            bids = track.bids - 1 if action is Action.BID else track.bids
+            return _pause(replace(track, sending="", trouble=reason, bids=bids), now), ()
+        case Restarted():
+            return _restart(track)
+
+
+def phase(track: Track, me: Me) -> Phase:
+    """Where the job stands, in one word."""
+    view = track.view
+    if view is None or view.state is JobState.NONE:
+        return Phase.WATCHING
+    mine = view.worker == me.address
+    if view.state is JobState.OPEN:
+        if mine:
+            return Phase.LEADING
+        if track.quote_round != view.round:
+            return Phase.WATCHING
+        if track.ask is None:
+            return Phase.DECLINED
+        return Phase.OUTBID if track.bids else Phase.WATCHING
+    if view.state is JobState.AWARDED and mine:
+        return Phase.ACCEPTING if track.input is InputState.VERIFIED else Phase.AWAITING_INPUT
+    if view.state is JobState.ACCEPTED and mine:
+        if track.proof is ProofState.READY:
+            return Phase.SETTLING
+        return Phase.FAILING if track.proof_failures >= PROOF_ATTEMPTS else Phase.PROVING
+    if view.state is JobState.SETTLED and mine:
+        return Phase.PAID
+    if view.state is JobState.EXPIRED and mine:
+        return Phase.FAILED
+    return Phase.ENDED if view.state.final and not track.bids else Phase.LOST
+
+
+def burden(tracks: Iterable[Track], me: Me) -> tuple[int, str]:
+    """What stands against bidding again.
+
+    Returns:
+        How many jobs the worker bids on, leads, has won or has accepted, and, if one of them has failed but
+        still holds its collateral, why no bid may be placed until that is proven or given up ("" otherwise).
+        Operators who bid on while failed jobs pile up burn their stake job by job.
+    """
+    load, reason = 0, ""
+    for track in tracks:
+        view = track.view
+        if view is None:
+            continue
+        if view.worker != me.address:
+            load += track.sending.startswith(Action.BID)
+            continue
+        if view.state in (JobState.OPEN, JobState.AWARDED, JobState.ACCEPTED):
+            load += 1
+        if view.state is JobState.ACCEPTED and track.proof_failures and track.proof is not ProofState.READY:
+            reason = track.trouble or "a proof failed"
+    return load, reason
+
+
+def next_bid(track: Track, view: JobView, me: Me) -> int | None:
+    """The price to bid now, or None: between floor and ask, below the leader by the market's step."""
+    if track.ask is None or track.quote_round != view.round or track.bids >= me.max_bids:
+        return None
+    price = min(track.ask, view.max_price)
+    if int(view.worker, 16) != 0:
+        highest = view.price - (view.price + BID_STEP_DIVISOR - 1) // BID_STEP_DIVISOR
+        if view.price == 0 or highest < track.floor:
+            return None
+        price = min(price, max(track.floor, min(highest, view.price * (100 - me.undercut_percent) // 100)))
+    return price if price >= track.floor else None
+
+
+# -------------------------------------------------------------------------------------------------------
+# transitions
+
+
+def _observe(track: Track, view: JobView, now: int, me: Me) -> tuple[Track, tuple[Instruction, ...]]:
+    known = track.view
+    if (
+        known is not None
+        and JobState.NONE not in (known.state, view.state)
+        and known.max_price != view.max_price
+    ):
+        raise _impossible(track, "the job's ceiling changed, which the contract does not allow")
+    track = replace(track, view=view)
+    instructions: list[Instruction] = []
+    if track.input is InputState.STORED and not track.checking:
+        track = replace(track, checking=True)
+        instructions.append(CheckInput())
+    wanted = _wanted(track, view, now, me)
+    if track.proof is ProofState.RUNNING and not track.stopping and not _may_prove(view, now, me):
+        track = replace(track, stopping=True)
+        instructions.append(StopProving())
+    match wanted:
+        case Quote(round_):
+            track = replace(track, quote_asked=True, quote_round=round_, ask=None, floor=0, bids=0)
+            instructions.append(wanted)
+        case Prove():
+            track = replace(track, proof=ProofState.RUNNING)
+            instructions.append(wanted)
+        case Send(action):
+            bids = track.bids + 1 if action is Action.BID else track.bids
+            track = replace(track, sending=wanted.key, bids=bids)
+            instructions.append(wanted)
+    return track, tuple(instructions)
+
+
+def _wanted(track: Track, view: JobView, now: int, me: Me) -> Quote | Send | Prove | None:
+    """The one thing to do next, given what the market says; None while an answer is out or a pause lasts."""
+    if track.sending or now < track.pause_until:
+        return None
+    mine = view.worker == me.address
+    late = now > view.deadline
+    match view.state:
+        case JobState.OPEN if not late:
+            if track.quote_round != view.round:
+                return None if track.quote_asked else Quote(view.round)
+            if not mine and not track.quote_asked and (price := next_bid(track, view, me)) is not None:
+                return Send(Action.BID, view.round, price)
+        case JobState.OPEN if mine:
+            return Send(Action.AWARD, view.round)
+        case JobState.AWARDED if mine and not late and track.input is InputState.VERIFIED:
+            return Send(Action.ACCEPT, view.round)
+        case JobState.AWARDED if not mine and late and view.own_bid is not None:
+            return Send(Action.LAPSE, view.round)  # another chance to win it
+        case JobState.ACCEPTED if mine and late:
+            return Send(Action.EXPIRE, view.round)  # lost; frees this worker to bid again
+        case JobState.ACCEPTED if mine and track.proof is ProofState.READY:
+            return Send(Action.PROVE, view.round)
+        case JobState.ACCEPTED if mine and track.proof is ProofState.IDLE:
+            if track.input is InputState.VERIFIED and track.proof_failures < PROOF_ATTEMPTS:
+                return Prove(view.deadline)
+        case _:
+            pass
+    return None
+
+
+def _may_prove(view: JobView, now: int, me: Me) -> bool:
+    """Whether a proof can still be worth anything.
+
+    A re-org to an earlier state may yet bring the job back.
+    """
+    if view.state.final or (view.state is JobState.ACCEPTED and now > view.deadline):
+        return False
+    return view.state is JobState.OPEN or view.worker == me.address
+
+
+def _quoted(track: Track, event: Quoted) -> Track:
+    if not track.quote_asked:
+        raise _impossible(track, "was given a quote that nobody asked for")
+    if event.round != track.quote_round:
+        raise _impossible(track, f"was quoted for round {event.round}, having asked for {track.quote_round}")
+    if event.ask is not None and event.ask < event.floor:
+        raise _impossible(track, "was quoted a price below its own floor")
+    return replace(track, quote_asked=False, ask=event.ask, floor=event.floor)
+
+
+def _restart(track: Track) -> tuple[Track, tuple[Instruction, ...]]:
+    """Memory is gone, disk is not: what was under way starts again; the outbox knows what was sent."""
+    if track.quote_asked:
+        track = replace(track, quote_asked=False, quote_round=-1)
+    if track.proof is ProofState.RUNNING:
+        track = replace(track, proof=ProofState.IDLE)
+    if track.sending.startswith(Action.BID):
+        track = replace(track, bids=track.bids - 1)
+    return replace(track, sending="", checking=False, stopping=False, pause_until=0), ()
+
+
+def _pause(track: Track, now: int) -> Track:
+    pause = min(LONGEST_PAUSE, FIRST_PAUSE << min(track.refusals, 10))
+    return replace(track, refusals=track.refusals + 1, pause_until=now + pause)
+
+
+def _require_running(track: Track) -> None:
+    if track.proof is not ProofState.RUNNING:
+        raise _impossible(track, "heard of a proof that was not under way")
+
+
+def _require_sending(track: Track, action: Action) -> None:
+    if track.sending.split("/")[0] != action:
+        raise _impossible(track, f"heard of a transaction ({action}) that was not out")
+
+
+def _impossible(track: Track, what: str) -> ImpossibleTransition:
+    lines = "\n  ".join(track.story)
+    current = replace(track, story=())
+    return ImpossibleTransition(f"a job's track {what}\n{current}\nStory, oldest first:\n  {lines}")
+
+
+def _tell(event: Event) -> str:
+    if isinstance(event, Observed):
+        view = event.view
+        return (
+            f"at {event.now} the market said {view.state.name} round {view.round} worker {view.worker}"
+            f" price {view.price} deadline {view.deadline}"
+        )
+    return repr(event)

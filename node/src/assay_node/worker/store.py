@@ -1,0 +1,236 @@
+"""What a worker must not forget: jobs, inputs, proofs, prices, and where it stands in the chain's events.
+
+One SQLite file. Inputs stay as they came, sealed to the worker's key: the disk never holds one in clear.
+Proofs are kept so that a worker killed between proving and settling sends the one it has.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from ..chain import Database, JobRequest, JobSubmitted
+from ..chain.follower import SCHEMA as CURSOR_SCHEMA
+from .state import Track
+
+_MIGRATIONS = (
+    """
+    CREATE TABLE jobs (
+        job_id BLOB PRIMARY KEY,
+        model_id BLOB NOT NULL,
+        requester TEXT NOT NULL,
+        block INTEGER NOT NULL,
+        request TEXT NOT NULL,
+        input_words TEXT NOT NULL,
+        track TEXT NOT NULL,
+        final_block INTEGER,
+        closed INTEGER NOT NULL DEFAULT 0
+    );
+    CREATE INDEX jobs_by_closed ON jobs (closed);
+    CREATE TABLE inputs (
+        job_id BLOB PRIMARY KEY REFERENCES jobs (job_id),
+        body BLOB NOT NULL
+    );
+    CREATE TABLE proofs (
+        job_id BLOB PRIMARY KEY REFERENCES jobs (job_id),
+        proof BLOB NOT NULL,
+        output_words TEXT NOT NULL,
+        seconds REAL NOT NULL
+    );
+    CREATE TABLE decisions (
+        id INTEGER PRIMARY KEY,
+        job_id BLOB NOT NULL,
+        moment REAL NOT NULL,
+        what TEXT NOT NULL,
+        reason TEXT NOT NULL,
+        details TEXT NOT NULL
+    );
+    CREATE INDEX decisions_by_job ON decisions (job_id);
+    CREATE TABLE speeds (model TEXT PRIMARY KEY, seconds REAL NOT NULL);
+    CREATE TABLE counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL);
+    """
+    + CURSOR_SCHEMA,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredJob:
+    """A job as posted, and the worker's track of it.
+
+    Attributes:
+        final_block: block at which the job was first seen in a final state; None while it is not.
+    """
+
+    job_id: bytes
+    model_id: bytes
+    requester: str
+    block: int
+    request: JobRequest
+    input_words: tuple[int, ...]
+    track: Track
+    final_block: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class StoredProof:
+    """A proof that verified here."""
+
+    proof: bytes
+    output_words: tuple[int, ...]
+    seconds: float
+
+
+class WorkerStore:
+    """The worker's database."""
+
+    def __init__(self, path: Path | str) -> None:
+        self.database = Database(path, _MIGRATIONS)
+
+    def close(self) -> None:
+        """Closes the file."""
+        self.database.close()
+
+    def add_job(self, event: JobSubmitted) -> bool:
+        """Stores a job; False if it is known (events are delivered at least once)."""
+        if self.database.row("SELECT 1 FROM jobs WHERE job_id = ?", event.job_id) is not None:
+            return False
+        request = asdict(event.request)
+        request["model_id"], request["input_ref"] = request["model_id"].hex(), request["input_ref"].hex()
+        self.database.execute(
+            "INSERT INTO jobs (job_id, model_id, requester, block, request, input_words, track)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?)",
+            event.job_id,
+            event.model_id,
+            event.requester,
+            event.origin.block_number,
+            json.dumps(request),
+            json.dumps([hex(word) for word in event.input_words]),
+            json.dumps(Track().to_json()),
+        )
+        return True
+
+    def open_jobs(self) -> list[StoredJob]:
+        """Jobs that are not closed, oldest first."""
+        return [
+            _job(row)
+            for row in self.database.rows("SELECT * FROM jobs WHERE closed = 0 ORDER BY block, rowid")
+        ]
+
+    def job(self, job_id: bytes) -> StoredJob | None:
+        """A job, closed or not."""
+        row = self.database.row("SELECT * FROM jobs WHERE job_id = ?", job_id)
+        return None if row is None else _job(row)
+
+    def jobs(self, limit: int = 100) -> list[StoredJob]:
+        """The newest jobs, closed or not."""
+        return [
+            _job(row) for row in self.database.rows("SELECT * FROM jobs ORDER BY rowid DESC LIMIT ?", limit)
+        ]
+
+    def save_track(self, job_id: bytes, track: Track) -> None:
+        """Stores a changed track."""
+        self.database.execute(
+            "UPDATE jobs SET track = ? WHERE job_id = ?", json.dumps(track.to_json()), job_id
+        )
+
+    def set_final(self, job_id: bytes, block: int | None) -> None:
+        """Notes since when a job is final, or that it no longer is."""
+        self.database.execute("UPDATE jobs SET final_block = ? WHERE job_id = ?", block, job_id)
+
+    def close_job(self, job_id: bytes) -> None:
+        """The job is over for good: it is not looked at again, and its input is deleted."""
+        with self.database.transaction():
+            self.database.execute("UPDATE jobs SET closed = 1 WHERE job_id = ?", job_id)
+            self.database.execute("DELETE FROM inputs WHERE job_id = ?", job_id)
+
+    def reopen(self, job_id: bytes) -> None:
+        """A re-org brought a closed job back."""
+        self.database.execute("UPDATE jobs SET closed = 0, final_block = NULL WHERE job_id = ?", job_id)
+
+    def put_input(self, job_id: bytes, body: bytes) -> None:
+        """Stores a sealed input."""
+        self.database.execute("INSERT OR REPLACE INTO inputs VALUES (?, ?)", job_id, body)
+
+    def input_of(self, job_id: bytes) -> bytes | None:
+        """The sealed input of a job."""
+        row = self.database.row("SELECT body FROM inputs WHERE job_id = ?", job_id)
+        return None if row is None else row["body"]
+
+    def drop_input(self, job_id: bytes) -> None:
+        """Deletes an input that is not the job's."""
+        self.database.execute("DELETE FROM inputs WHERE job_id = ?", job_id)
+
+    def put_proof(self, job_id: bytes, proof: StoredProof) -> None:
+        """Stores a proof."""
+        self.database.execute(
+            "INSERT OR REPLACE INTO proofs VALUES (?, ?, ?, ?)",
+            job_id,
+            proof.proof,
+            json.dumps([hex(word) for word in proof.output_words]),
+            proof.seconds,
+        )
+
+    def proof_of(self, job_id: bytes) -> StoredProof | None:
+        """The proof of a job."""
+        row = self.database.row("SELECT * FROM proofs WHERE job_id = ?", job_id)
+        if row is None:
+            return None
+        words = tuple(int(word, 16) for word in json.loads(row["output_words"]))
+        return StoredProof(row["proof"], words, row["seconds"])
+
+    def decide(self, job_id: bytes, what: str, reason: str, details: dict[str, Any]) -> None:
+        """Notes a decision and its reason."""
+        self.database.execute(
+            "INSERT INTO decisions (job_id, moment, what, reason, details) VALUES (?, ?, ?, ?, ?)",
+            job_id,
+            time.time(),
+            what,
+            reason,
+            json.dumps(details, default=str),
+        )
+
+    def decisions(self, job_id: bytes) -> list[tuple[float, str, str]]:
+        """Moment, decision and reason, oldest first."""
+        rows = self.database.rows(
+            "SELECT moment, what, reason FROM decisions WHERE job_id = ? ORDER BY id", job_id
+        )
+        return [(row["moment"], row["what"], row["reason"]) for row in rows]
+
+    def speed_of(self, model: str) -> float | None:
+        """Measured seconds of a proof of a model, by its circuit's hash."""
+        row = self.database.row("SELECT seconds FROM speeds WHERE model = ?", model)
+        return None if row is None else row["seconds"]
+
+    def set_speed(self, model: str, seconds: float) -> None:
+        """Stores a measured speed."""
+        self.database.execute("INSERT OR REPLACE INTO speeds VALUES (?, ?)", model, seconds)
+
+    def counter(self, name: str) -> int:
+        """A counter's value, 0 if it was never set."""
+        row = self.database.row("SELECT value FROM counters WHERE name = ?", name)
+        return 0 if row is None else int(row["value"])
+
+    def set_counter(self, name: str, value: int) -> None:
+        """Sets a counter."""
+        self.database.execute("INSERT OR REPLACE INTO counters VALUES (?, ?)", name, value)
+
+
+def _job(row: Any) -> StoredJob:
+    request = json.loads(row["request"])
+    request["model_id"], request["input_ref"] = (
+        bytes.fromhex(request["model_id"]),
+        bytes.fromhex(request["input_ref"]),
+    )
+    return StoredJob(
+        job_id=row["job_id"],
+        model_id=row["model_id"],
+        requester=row["requester"],
+        block=row["block"],
+        request=JobRequest(**request),
+        input_words=tuple(int(word, 16) for word in json.loads(row["input_words"])),
+        track=Track.from_json(json.loads(row["track"])),
+        final_block=row["final_block"],
+    )
