@@ -11,8 +11,9 @@ import asyncio
 import os
 import time
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -28,6 +29,7 @@ from ..chain import (
     JobRequest,
     JobState,
     JobSubmitted,
+    ModelSpec,
     Outbox,
     Receipt,
     TransactionFailed,
@@ -44,6 +46,7 @@ from .errors import (
 )
 from .evidence import JobEvidence, job_id_of
 from .history import gather_evidence, submissions_by
+from .publish import spec_of
 from .store import JobRecord, JobSecrets, JobStore, StoreKey
 
 # Failures after which no transaction can be under way: the draft may be forgotten.
@@ -191,11 +194,11 @@ class Requester:
                 f"0x{bundle.vk_hash.hex()}",
                 "Use the bundle that was published",
             )
-        private = bundle.manifest.input.visibility == "private"
-        encrypted = bundle.manifest.output.visibility == "encrypted"
-        if (model.spec.input_private, model.spec.output_encrypted) != (private, encrypted):
+        # The key decides what a proof says, the rest what its words mean: a stranger may have registered this
+        # key under a description of its own.
+        if model.spec != replace(spec_of(bundle), **_open_terms(model.spec)) or model.model_commitment:
             raise EvidenceMismatch(
-                f"model 0x{model_id.hex()} is registered with other visibilities than {bundle.path} has",
+                f"model 0x{model_id.hex()} is registered with another description than {bundle.path} has",
                 "Do not post jobs for it",
             )
 
@@ -365,3 +368,8 @@ class Requester:
     async def withdraw(self, amount: int, to: str) -> None:
         """Pay ``amount`` wei of the vault balance to ``to``."""
         await self.outbox.send(f"withdraw/{os.urandom(8).hex()}", self.chain.vault.withdraw(amount, to))
+
+
+def _open_terms(spec: ModelSpec) -> dict[str, Any]:
+    """What a publisher may choose freely without changing what an answer means."""
+    return {"uri": spec.uri, "royalty_bps": spec.royalty_bps, "ceremony_hash": spec.ceremony_hash}

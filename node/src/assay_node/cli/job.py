@@ -1,0 +1,355 @@
+"""`assay job`: ask, follow, read the answer."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+
+from assay_prover import Bundle
+
+from ..chain import Job, JobState
+from ..client.errors import JobNotFound
+from ..client.requester import JobTerms, Result
+from ..client.store import JobStore
+from ..errors import AssayError
+from . import options, samples
+from .console import emit, emit_json, ether, fields, note, out
+from .session import connect, jobs_path, unlock
+
+app = typer.Typer(no_args_is_help=True, help="Jobs: ask for a proven answer, follow it, read it.")
+
+LocalWorkers = Annotated[
+    bool,
+    typer.Option(
+        "--allow-local",
+        help="Deliver inputs to workers on this machine or a private network too (development).",
+    ),
+]
+
+
+@app.command("submit")
+def submit(
+    bundle: options.BundleDir,
+    *,
+    input_file: Annotated[
+        Path, typer.Option("--input", "-i", metavar="FILE", help="The input: .npy, .npz with x, or .json.")
+    ],
+    row: Annotated[
+        int | None, typer.Option("--row", min=0, help="Which row of the file, if it holds many.")
+    ] = None,
+    model_id: Annotated[
+        bytes,
+        typer.Option("--model", parser=options.parse_id, metavar="MODEL_ID", help="The registered model."),
+    ],
+    max_price: Annotated[
+        int, options.amount_option("--max-price", "The most you pay; held until the job ends.")
+    ],
+    min_stake: Annotated[int, options.amount_option("--min-stake", "Free stake a worker must have.")] = 0,
+    collateral: Annotated[
+        int,
+        options.amount_option("--collateral", "What the worker loses to you if it accepts and never proves."),
+    ] = 0,
+    bid_window: Annotated[int, options.duration_option("--bid-window", "Time for bids.")] = 60,
+    accept_window: Annotated[
+        int, options.duration_option("--accept-window", "Time to accept an award.")
+    ] = 300,
+    prove_window: Annotated[int, options.duration_option("--prove-window", "Time to prove.")] = 3600,
+    clip: Annotated[bool, typer.Option("--clip", help="Clip values outside the declared range.")] = False,
+    follow: Annotated[
+        bool, typer.Option("--follow/--no-follow", help="Stay until the answer is there.")
+    ] = True,
+    allow_local: LocalWorkers = False,
+    rpc: options.Rpc = options.DEFAULT_RPC,
+    deployment: options.DeploymentFile = None,
+    home: options.Home = options.DEFAULT_HOME,
+    key: options.KeyName = options.DEFAULT_KEY,
+    password_file: options.PasswordFile = None,
+    json: options.Json = False,
+) -> None:
+    """Commit to an input and offer a price for its proven answer.
+
+    Input and salt are kept, encrypted, in the home before anything is sent: without them the answer cannot be
+    read. A private input is delivered to the worker that wins, by this command while it follows, or by `assay
+    job status`.
+
+    Examples:
+
+      assay job submit bc_mlp --model 0x9c..4e --input patient.npy --max-price 0.01ether
+
+      assay job submit bc_mlp --model 0x9c..4e -i patients.npz --row 3 --max-price 1gwei --no-follow --json
+    """
+    opened = Bundle.open(bundle)
+    x = samples.one(input_file, row)
+    signer = unlock(home, key, password_file)
+    terms = JobTerms(
+        max_price=max_price,
+        min_stake=min_stake,
+        collateral=collateral,
+        bid_window=bid_window,
+        accept_window=accept_window,
+        prove_window=prove_window,
+    )
+
+    async def act() -> None:
+        async with (
+            connect(rpc, deployment, home) as session,
+            session.requester(signer, allow_local=allow_local) as requester,
+        ):
+            posted = await requester.submit(opened, model_id, x, terms, saturate=clip)
+            note(f"posted job 0x{posted.job_id.hex()} ({posted.receipt.gas_used:,} gas)")
+            if not follow:
+                document = {
+                    "job_id": posted.job_id,
+                    "tx": posted.receipt.tx_hash,
+                    "gas": posted.receipt.gas_used,
+                }
+                emit(document, as_json=json, human=lambda: out.print("0x" + posted.job_id.hex()))
+                return
+            async for job in requester.follow(posted.job_id, say=note):
+                note(_describe(job))
+            _show_result(posted.job_id, await requester.result(posted.job_id, opened), json=json)
+
+    asyncio.run(act())
+
+
+@app.command("status")
+def status(
+    job_id: options.JobId,
+    *,
+    follow: Annotated[
+        bool, typer.Option("--follow", help="Stay until the job ends, and do your part of it.")
+    ] = False,
+    allow_local: LocalWorkers = False,
+    rpc: options.Rpc = options.DEFAULT_RPC,
+    deployment: options.DeploymentFile = None,
+    home: options.Home = options.DEFAULT_HOME,
+    key: options.KeyName = options.DEFAULT_KEY,
+    password_file: options.PasswordFile = None,
+    json: options.Json = False,
+) -> None:
+    """Show where a job stands. With --follow, deliver the input when it is awarded and take the exits that
+    are due.
+
+    Examples:
+
+      assay job status 0x5e1f...09
+
+      assay job status 0x5e1f...09 --follow --key alice
+    """
+
+    async def look() -> None:
+        async with connect(rpc, deployment, home) as session:
+            job = await session.chain.market.job_of(job_id)
+            if job.state is JobState.NONE:
+                raise JobNotFound(f"the market has no job 0x{job_id.hex()}", "Check the id and the chain")
+        _show_job(job_id, job, json=json)
+
+    async def stay() -> None:
+        signer = unlock(home, key, password_file)
+        async with (
+            connect(rpc, deployment, home) as session,
+            session.requester(signer, allow_local=allow_local) as requester,
+        ):
+            last = await requester.job(job_id)
+            async for job in requester.follow(job_id, say=note):
+                note(_describe(job))
+                last = job
+        _show_job(job_id, last, json=json)
+
+    asyncio.run(stay() if follow else look())
+
+
+@app.command("result")
+def result(
+    job_id: options.JobId,
+    *,
+    bundle: Annotated[
+        Path | None,
+        typer.Option("--bundle", metavar="DIR", help="The model's bundle. Default: as it was posted."),
+    ] = None,
+    rpc: options.Rpc = options.DEFAULT_RPC,
+    deployment: options.DeploymentFile = None,
+    home: options.Home = options.DEFAULT_HOME,
+    key: options.KeyName = options.DEFAULT_KEY,
+    password_file: options.PasswordFile = None,
+    json: options.Json = False,
+) -> None:
+    """Verify a settled job here, check that it is about your input, and decrypt its answer.
+
+    Exit status 4 if there is no answer yet, 5 if there will be none, 3 if anything does not verify.
+
+    Example:
+
+      assay job result 0x5e1f...09 --json
+    """
+    signer = unlock(home, key, password_file)
+
+    async def act() -> None:
+        async with (
+            connect(rpc, deployment, home) as session,
+            session.requester(signer, allow_local=False) as requester,
+        ):
+            folder = bundle or requester.store.by_job(job_id).bundle
+            if folder is None:
+                raise AssayError("the model's bundle is not known", "Name it with --bundle")
+            _show_result(job_id, await requester.result(job_id, Bundle.open(folder)), json=json)
+
+    asyncio.run(act())
+
+
+@app.command("cancel")
+def cancel(
+    job_id: options.JobId,
+    *,
+    rpc: options.Rpc = options.DEFAULT_RPC,
+    deployment: options.DeploymentFile = None,
+    home: options.Home = options.DEFAULT_HOME,
+    key: options.KeyName = options.DEFAULT_KEY,
+    password_file: options.PasswordFile = None,
+    json: options.Json = False,
+) -> None:
+    """Withdraw an open job. What was held for it is in your vault balance afterwards.
+
+    Example:
+
+      assay job cancel 0x5e1f...09
+    """
+    signer = unlock(home, key, password_file)
+
+    async def act() -> None:
+        async with (
+            connect(rpc, deployment, home) as session,
+            session.requester(signer, allow_local=False) as requester,
+        ):
+            await requester.cancel(job_id)
+            job = await requester.job(job_id)
+        _show_job(job_id, job, json=json)
+
+    asyncio.run(act())
+
+
+@app.command("list")
+def list_jobs(*, home: options.Home = options.DEFAULT_HOME, json: options.Json = False) -> None:
+    """List the jobs posted from this home, newest first. Needs neither password nor chain.
+
+    Example:
+
+      assay job list --json
+    """
+    records = []
+    if jobs_path(home).exists():
+        with JobStore(jobs_path(home)) as store:
+            records = store.records()
+    document = [
+        {
+            "job_id": record.job_id,
+            "draft_id": record.draft_id,
+            "chain_id": record.chain_id,
+            "market": record.market,
+            "requester": record.requester,
+            "model_id": record.model_id,
+            "created": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="seconds"),
+            "delivered_to": record.delivered_to,
+        }
+        for record in records
+    ]
+    if json:
+        emit_json(document)
+        return
+    if not records:
+        out.print("no jobs yet; post one with: assay job submit")
+        return
+    table = Table(box=None)
+    for title in ("posted", "chain", "job", "input delivered to"):
+        table.add_column(title, overflow="fold")
+    for record in records:
+        table.add_row(
+            datetime.fromtimestamp(record.created).astimezone().strftime("%Y-%m-%d %H:%M"),
+            str(record.chain_id),
+            "not on chain (yet)" if record.job_id is None else "0x" + record.job_id.hex(),
+            record.delivered_to or "-",
+        )
+    out.print(table)
+
+
+def _describe(job: Job) -> str:
+    until = datetime.fromtimestamp(job.deadline).astimezone().strftime("%H:%M:%S")
+    worker = None if int(job.worker, 16) == 0 else job.worker
+    match job.state:
+        case JobState.OPEN if worker:
+            return f"open until {until}; {worker} leads with {ether(job.price)}"
+        case JobState.OPEN:
+            return f"open for bids until {until}"
+        case JobState.AWARDED:
+            return f"awarded to {worker} for {ether(job.price)}; it may accept until {until}"
+        case JobState.ACCEPTED:
+            return f"accepted by {worker}; it must prove by {until}"
+        case JobState.SETTLED:
+            return f"settled: {worker} was paid {ether(job.price)}"
+        case _:
+            return job.state.name.lower()
+
+
+def _show_job(job_id: bytes, job: Job, *, json: bool) -> None:
+    worker = None if int(job.worker, 16) == 0 else job.worker
+    document: dict[str, Any] = {
+        "job_id": job_id,
+        "state": job.state.name.lower(),
+        "round": job.round,
+        "worker": worker,
+        "price_wei": job.price if worker else None,
+        "max_price_wei": job.max_price,
+        "deadline": job.deadline,
+        "model_id": job.model_id,
+        "requester": job.requester,
+    }
+
+    def human() -> None:
+        out.print(
+            fields(
+                {
+                    "job": "0x" + job_id.hex(),
+                    "state": _describe(job),
+                    "model": "0x" + job.model_id.hex(),
+                    "requester": job.requester,
+                    "ceiling": ether(job.max_price),
+                }
+            )
+        )
+
+    emit(document, as_json=json, human=human)
+
+
+def _show_result(job_id: bytes, found: Result, *, json: bool) -> None:
+    settled = found.evidence.settled
+    document = {
+        "job_id": job_id,
+        "verified": True,
+        "label": found.label,
+        "values": found.values,
+        "worker": settled.worker,
+        "price_wei": settled.price,
+        "refund_wei": settled.refund,
+        "settled_tx": settled.origin.tx_hash,
+    }
+
+    def human() -> None:
+        out.print("[bold green]verified[/] on this machine, and decrypted")
+        values = ", ".join(f"{value:.4g}" for value in found.values.reshape(-1)[:16])
+        out.print(
+            fields(
+                {
+                    "label": found.label,
+                    "values": values + (" ..." if found.values.size > 16 else ""),
+                    "worker": settled.worker,
+                    "paid": ether(settled.price),
+                }
+            )
+        )
+
+    emit(document, as_json=json, human=human)

@@ -1,0 +1,209 @@
+"""`assay model`: from an ONNX file to a registered model."""
+
+from __future__ import annotations
+
+import asyncio
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from assay_prover import Bundle, compile_model
+
+from ..client.publish import publish_model
+from ..errors import AssayError
+from . import options, samples
+from .console import emit, err, fields, note, out
+from .progress import Progress
+from .session import connect, unlock
+
+app = typer.Typer(no_args_is_help=True, help="Models: compile, set up, publish, look at.")
+
+
+class Visibility(StrEnum):
+    """Whether the input is on chain or behind a commitment."""
+
+    PRIVATE = "private"
+    PUBLIC = "public"
+
+
+class Disclosure(StrEnum):
+    """Whether the output is for everyone or for the salt's holder."""
+
+    ENCRYPTED = "encrypted"
+    PUBLIC = "public"
+
+
+class Target(StrEnum):
+    """What the compiler favours."""
+
+    BALANCED = "balanced"
+    ACCURACY = "accuracy"
+    SPEED = "speed"
+
+
+@app.command("compile")
+def compile_(
+    model: Annotated[Path, typer.Argument(metavar="MODEL.onnx", help="The network.")],
+    *,
+    out_dir: Annotated[Path, typer.Option("--out", "-o", metavar="DIR", help="The bundle's directory.")],
+    samples_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--samples", metavar="FILE", help="Typical inputs: .npy, or .npz with x and, to judge by, y."
+        ),
+    ] = None,
+    input_: Annotated[
+        Visibility, typer.Option("--input", help="Where the input stays.")
+    ] = Visibility.PRIVATE,
+    output: Annotated[
+        Disclosure | None,
+        typer.Option("--output", help="Who can read the output. Default: encrypted if the input is private."),
+    ] = None,
+    target: Annotated[Target, typer.Option("--target", help="What to favour.")] = Target.BALANCED,
+    input_range: Annotated[
+        tuple[float, float] | None,
+        typer.Option(
+            "--range", metavar="LOW HIGH", help="Values an input may have. Default: the samples', widened."
+        ),
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing bundle.")] = False,
+    json: options.Json = False,
+) -> None:
+    """Compile an ONNX network into a circuit: integers with exact semantics, and constraints for every step.
+
+    Examples:
+
+      assay model compile bc_mlp.onnx --samples bc_mlp.npz --out bc_mlp
+
+      assay model compile digits.onnx -o digits --range 0 1 --input public
+    """
+    data = samples.load(samples_file) if samples_file is not None else samples.Samples(None, None)
+    if output is None:
+        output = Disclosure.ENCRYPTED if input_ is Visibility.PRIVATE else Disclosure.PUBLIC
+    with Progress(f"compiling {model.name}") as progress:
+        report = compile_model(
+            model,
+            data.x,
+            out_dir,
+            labels=data.y,
+            input=input_.value,
+            output=output.value,
+            target=target.value,
+            input_range=input_range,
+            overwrite=overwrite,
+            progress=progress,
+        )
+    document = report.model_dump(mode="json")
+    emit(document, as_json=json, human=lambda: out.print(fields(_flat(document))))
+    if not json:
+        note(f"Next: assay model setup {out_dir}")
+
+
+@app.command("setup")
+def setup(
+    bundle: options.BundleDir,
+    *,
+    threads: options.Threads = None,
+    json: options.Json = False,
+) -> None:
+    """Make the proving and verifying keys of a bundle.
+
+    A single-party setup, for development: whoever ran it could keep its randomness and forge proofs. Skipped
+    if the bundle already has the keys of its circuit.
+
+    Example:
+
+      assay model setup bc_mlp
+    """
+    opened = Bundle.open(bundle)
+    with Progress("setting up") as progress:
+        report = opened.setup(threads=threads, progress=progress)
+    document = {**report.model_dump(mode="json"), "vk_hash": "0x" + opened.vk_hash.hex()}
+    emit(document, as_json=json, human=lambda: out.print(fields(_flat(document))))
+    if not json:
+        note("[yellow]Single-party setup: fit for development, not for money of strangers.[/]")
+        note(f"Next: assay model publish {bundle}")
+
+
+@app.command("show")
+def show(bundle: options.BundleDir, *, json: options.Json = False) -> None:
+    """Show what a bundle holds: shapes, ranges, costs, accuracy, hashes.
+
+    Example:
+
+      assay model show bc_mlp --json
+    """
+    opened = Bundle.open(bundle)
+    document = {
+        **opened.manifest.model_dump(mode="json"),
+        "circuit_hash": "0x" + opened.circuit_hash.hex(),
+        "vk_hash": "0x" + opened.vk_hash.hex() if opened.has_keys else None,
+    }
+    emit(document, as_json=json, human=lambda: out.print(fields(_flat(document))))
+
+
+@app.command("publish")
+def publish(
+    bundle: options.BundleDir,
+    *,
+    royalty: Annotated[
+        int,
+        typer.Option(
+            "--royalty", metavar="BPS", min=0, max=5000, help="Your share of each price, in 1/10000."
+        ),
+    ] = 0,
+    uri: Annotated[str, typer.Option("--uri", help="Where workers can fetch the bundle.")] = "",
+    rpc: options.Rpc = options.DEFAULT_RPC,
+    deployment: options.DeploymentFile = None,
+    home: options.Home = options.DEFAULT_HOME,
+    key: options.KeyName = options.DEFAULT_KEY,
+    password_file: options.PasswordFile = None,
+    json: options.Json = False,
+) -> None:
+    """Register a model: its verifying key becomes data on chain, its id the hash of all that decides its
+    meaning.
+
+    Publishing what is already registered costs nothing and prints the same id.
+
+    Examples:
+
+      assay model publish bc_mlp --key alice
+
+      assay model publish bc_mlp --royalty 500 --uri https://example.org/bc_mlp.tar
+    """
+    opened = Bundle.open(bundle)
+    if not opened.has_keys:
+        raise AssayError(f"{bundle} has no keys", f"Run: assay model setup {bundle}")
+    signer = unlock(home, key, password_file)
+
+    async def act() -> None:
+        async with connect(rpc, deployment, home) as session, session.outbox(signer) as outbox:
+            with err.status("registering the model"):
+                published = await publish_model(session.chain, outbox, opened, royalty_bps=royalty, uri=uri)
+        document = {
+            "model_id": published.model_id,
+            "vk_hash": opened.vk_hash,
+            "new": published.receipt is not None,
+            "gas": published.receipt.gas_used if published.receipt else 0,
+        }
+        emit(document, as_json=json, human=lambda: out.print(fields(_hexed(document))))
+
+    asyncio.run(act())
+
+
+def _hexed(document: dict[str, object]) -> dict[str, object]:
+    return {
+        name: "0x" + value.hex() if isinstance(value, bytes) else value for name, value in document.items()
+    }
+
+
+def _flat(document: object, prefix: str = "") -> dict[str, object]:
+    """Nested names joined by dots, for reading."""
+    if not isinstance(document, dict):
+        return {prefix: document}
+    flat: dict[str, object] = {}
+    for name, value in document.items():
+        flat |= _flat(value, f"{prefix}.{name}" if prefix else str(name))
+    return flat

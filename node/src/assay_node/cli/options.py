@@ -1,0 +1,117 @@
+"""Options shared by the commands, declared once so that they read the same everywhere."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .amounts import parse_amount, parse_duration
+
+
+def _amount(text: str | int) -> int:
+    try:
+        return text if isinstance(text, int) else parse_amount(text)  # defaults come as they are
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+
+
+def _duration(text: str | int) -> int:
+    try:
+        return text if isinstance(text, int) else parse_duration(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+
+
+def parse_id(text: str) -> bytes:
+    """32 bytes from hexadecimal digits."""
+    try:
+        value = bytes.fromhex(text.removeprefix("0x"))
+    except ValueError as error:
+        raise typer.BadParameter("expected 0x and 64 hexadecimal digits") from error
+    if len(value) != 32:
+        raise typer.BadParameter(f"an id has 32 bytes, this has {len(value)}")
+    return value
+
+
+_CHAIN = "Chain and account"
+
+Rpc = Annotated[
+    str,
+    typer.Option(
+        "--rpc", metavar="URL", envvar="ASSAY_RPC", help="JSON-RPC endpoint.", rich_help_panel=_CHAIN
+    ),
+]
+DeploymentFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--deployment",
+        metavar="FILE",
+        envvar="ASSAY_DEPLOYMENT",
+        help="The contracts' addresses, as `assay deploy` writes them. Default: the home's for this chain.",
+        rich_help_panel=_CHAIN,
+    ),
+]
+Home = Annotated[
+    Path,
+    typer.Option(
+        "--home",
+        metavar="DIR",
+        envvar="ASSAY_HOME",
+        help="Where keys, deployments and jobs are kept.",
+        rich_help_panel=_CHAIN,
+    ),
+]
+KeyName = Annotated[
+    str,
+    typer.Option(
+        "--key",
+        metavar="NAME|FILE",
+        envvar="ASSAY_KEY",
+        help="Account to act as: a name in the home's keys, or a keystore file.",
+        rich_help_panel=_CHAIN,
+    ),
+]
+PasswordFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--password-file",
+        metavar="FILE",
+        envvar="ASSAY_PASSWORD_FILE",
+        help="File holding the key's password. Else ASSAY_PASSWORD, else a prompt; never the command line.",
+        rich_help_panel=_CHAIN,
+    ),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
+Threads = Annotated[int | None, typer.Option("--threads", min=1, help="Threads. Default: all cores.")]
+JobId = Annotated[
+    bytes, typer.Argument(parser=parse_id, metavar="JOB_ID", help="The job's id, 0x and 64 digits.")
+]
+ModelId = Annotated[bytes, typer.Argument(parser=parse_id, metavar="MODEL_ID", help="The model's id.")]
+BundleDir = Annotated[
+    Path, typer.Argument(metavar="BUNDLE", help="Directory written by `assay model compile`.")
+]
+
+
+def amount_option(flag: str, text: str) -> typer.models.OptionInfo:
+    """An option taking an amount of the native currency."""
+    info: typer.models.OptionInfo = typer.Option(flag, parser=_amount, metavar="AMOUNT", help=text)
+    return info
+
+
+def duration_option(flag: str, text: str) -> typer.models.OptionInfo:
+    """An option taking a number of seconds."""
+    info: typer.models.OptionInfo = typer.Option(flag, parser=_duration, metavar="TIME", help=text)
+    return info
+
+
+def amount_argument(text: str) -> typer.models.ArgumentInfo:
+    """An argument taking an amount of the native currency."""
+    info: typer.models.ArgumentInfo = typer.Argument(parser=_amount, metavar="AMOUNT", help=text)
+    return info
+
+
+DEFAULT_RPC = "http://127.0.0.1:8545"
+DEFAULT_HOME = Path.home() / ".assay"
+DEFAULT_KEY = "default"

@@ -1,0 +1,52 @@
+"""Sample inputs from NumPy files. Nothing is unpickled: a sample file is a stranger's data."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from zipfile import BadZipFile
+
+import numpy as np
+
+from ..errors import AssayError
+
+_ADVICE = "Give .npy, .npz with x (and y), or .json"
+
+
+@dataclass(frozen=True, slots=True)
+class Samples:
+    """Inputs ``x`` [n, ...] float, and the right labels ``y`` [n] if they are known."""
+
+    x: np.ndarray | None
+    y: np.ndarray | None
+
+
+def load(path: Path) -> Samples:
+    """Read a file of samples. Raises AssayError if it is none."""
+    try:
+        if path.suffix == ".json":
+            return Samples(np.asarray(json.loads(path.read_text(encoding="utf-8")), dtype=np.float64), None)
+        loaded = np.load(path, allow_pickle=False)
+        if isinstance(loaded, np.ndarray):
+            return Samples(loaded, None)
+        with loaded:
+            if "x" not in loaded:
+                raise AssayError(f"{path} has no array named x", _ADVICE)
+            return Samples(loaded["x"], loaded.get("y"))
+    except OSError as error:
+        raise AssayError(f"cannot read {path} ({error.strerror or error})", _ADVICE) from error
+    except (ValueError, TypeError, EOFError, BadZipFile) as error:
+        raise AssayError(f"{path} holds no samples ({error})", _ADVICE) from error
+
+
+def one(path: Path, row: int | None) -> np.ndarray:
+    """One sample: row ``row`` of the file, or all of it as a single one."""
+    x = load(path).x
+    assert x is not None  # noqa: S101 - load gives x or raises
+    if row is None:
+        return x
+    if not 0 <= row < len(x):
+        raise AssayError(f"{path} has {len(x)} rows, so there is no row {row}", "Count from 0")
+    sample: np.ndarray = x[row]
+    return sample

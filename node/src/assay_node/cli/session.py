@@ -1,0 +1,119 @@
+"""What most commands begin with: the node, the deployment on it, the account, its outbox."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from eth_account.signers.local import LocalAccount
+
+from ..chain import (
+    Chain,
+    Deployment,
+    DeploymentError,
+    Node,
+    Outbox,
+    OutboxConfig,
+    Rpc,
+    load_account,
+    read_password,
+)
+from ..chain.errors import KeyFileError
+from ..client.requester import Requester
+from ..client.store import JobStore, StoreKey
+from .keys import key_path
+
+
+def deployment_path(home: Path, chain_id: int) -> Path:
+    """Where `assay deploy` leaves the addresses, and commands look for them unless told otherwise."""
+    return home / "deployments" / f"{chain_id}.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Signer:
+    """An unlocked account.
+
+    Attributes:
+        account: the key.
+        lock_dir: the keystore's folder, where the lock of its one sender is: the worker looks there too.
+    """
+
+    account: LocalAccount
+    lock_dir: Path
+
+    @property
+    def address(self) -> str:
+        """The account's address."""
+        return str(self.account.address)
+
+
+def unlock(home: Path, key: str, password_file: Path | None) -> Signer:
+    """The account of a key, asking for its password if neither file nor environment has it."""
+    path = key_path(home, key)
+    if not path.exists():
+        raise KeyFileError(f"there is no key {path}", f"Create it with: assay keys new {key}")
+    password = read_password(file=password_file, prompt=f"Password of {key}: ")
+    return Signer(load_account(path, password), path.resolve().parent)
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A deployment that answers."""
+
+    chain: Chain
+    home: Path
+
+    @asynccontextmanager
+    async def outbox(self, signer: Signer) -> AsyncIterator[Outbox]:
+        """The account's outbox on this chain, kept in the home."""
+        async with open_outbox(self.chain.node, signer, self.home) as outbox:
+            yield outbox
+
+    @asynccontextmanager
+    async def requester(self, signer: Signer, *, allow_local: bool) -> AsyncIterator[Requester]:
+        """The account as a requester, after finding the jobs of drafts that were not heard back of."""
+        async with self.outbox(signer) as outbox:
+            with JobStore(jobs_path(self.home)) as store:
+                requester = Requester(
+                    self.chain, outbox, store, StoreKey(bytes(signer.account.key)), allow_local=allow_local
+                )
+                await requester.recover()
+                yield requester
+
+
+def jobs_path(home: Path) -> Path:
+    """Where a home keeps the jobs posted from it."""
+    return home / "jobs.sqlite"
+
+
+@asynccontextmanager
+async def open_outbox(node: Node, signer: Signer, home: Path) -> AsyncIterator[Outbox]:
+    """An account's outbox. Its file is named for the chain's genesis too: a devnet started anew gets a new
+    one.
+    """
+    genesis = await node.header(0)
+    chain_id = await node.chain_id()
+    name = f"{chain_id}-{genesis.hash.hex()[:16] if genesis else 'unknown'}-{signer.address.lower()}.sqlite"
+    config = OutboxConfig(poll=0.1) if chain_id in (1337, 31337) else OutboxConfig()
+    outbox = await Outbox.open(
+        node, signer.account, home / "outbox" / name, lock_dir=signer.lock_dir, config=config
+    )
+    async with outbox:
+        yield outbox
+
+
+@asynccontextmanager
+async def connect(rpc: str, deployment_file: Path | None, home: Path) -> AsyncIterator[Session]:
+    """Connect to a node and check that the deployment is there."""
+    async with Rpc(rpc) as node:
+        if deployment_file is None:
+            chain_id = await node.chain_id()
+            deployment_file = deployment_path(home, chain_id)
+            if not deployment_file.exists():
+                raise DeploymentError(
+                    f"no deployment is known for chain {chain_id}",
+                    "Run assay deploy, or name one with --deployment",
+                )
+        yield Session(await Chain.connect(node, Deployment.load(deployment_file)), home)
