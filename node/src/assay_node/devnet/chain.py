@@ -233,6 +233,8 @@ class Chain:
             self.mine()
 
     def _has_executable(self) -> bool:
+        if not len(self.pool):
+            return False
         header = self.pending_header()
         return self.pool.selection(base_fee_of(header), self.state_at(self.head).get_nonce).pop() is not None
 
