@@ -17,6 +17,11 @@ abstract contract Test {
         vm.deal(account, 100 ether);
     }
 
+    /// @notice Folds a fuzzed value into [minimum, maximum].
+    function bound(uint256 value, uint256 minimum, uint256 maximum) internal pure returns (uint256) {
+        return minimum + value % (maximum - minimum + 1);
+    }
+
     function load(bytes memory data, uint256 offset) internal pure returns (uint256 word) {
         require(offset + 32 <= data.length, "load beyond the end");
         assembly ("memory-safe") {

@@ -17,7 +17,6 @@ interface Vm {
     function assertTrue(bool condition, string calldata message) external pure;
     function assertNotEq(bytes32 left, bytes32 right) external pure;
     function assume(bool condition) external pure;
-    function bound(uint256 value, uint256 minimum, uint256 maximum) external pure returns (uint256);
     function chainId(uint256 newChainId) external;
     function computeCreateAddress(address deployer, uint256 nonce) external pure returns (address);
     function cool(address target) external;

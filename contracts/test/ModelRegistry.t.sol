@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity ^0.8.28;
+
+import {ModelRegistry} from "../src/ModelRegistry.sol";
+import {IGroth16Verifier} from "../src/interfaces/IGroth16Verifier.sol";
+import {IModelRegistry} from "../src/interfaces/IModelRegistry.sol";
+import {FIELD_PRIME} from "../src/libraries/Bn254.sol";
+import {VerifyingKeyLib} from "../src/libraries/VerifyingKeyLib.sol";
+import {Model, ModelSettlement, ModelSpec, ModelTerms} from "../src/types/Model.sol";
+import {MarketTest} from "./utils/MarketTest.sol";
+import {ToyGroth16, ToyKey} from "./utils/ToyGroth16.sol";
+
+contract ModelRegistryTest is MarketTest {
+    function test_register_stores_the_model() public view {
+        Model memory m = models.modelOf(modelId);
+        vm.assertEq(m.owner, publisher);
+        vm.assertEq(m.payout, publisher);
+        vm.assertTrue(!m.retired);
+        vm.assertEq(m.vkHash, keccak256(toy.vk));
+        vm.assertEq(m.modelCommitment, bytes(""));
+        vm.assertEq(abi.encode(m.spec), abi.encode(spec()));
+        vm.assertEq(m.verifyingKey.code, bytes.concat(hex"00", toy.vk));
+        vm.assertEq(models.verifyingKeyOf(modelId), toy.vk);
+        ModelTerms memory terms = models.termsOf(modelId);
+        vm.assertEq(terms.nIn, 1);
+        vm.assertEq(terms.nOut, 2);
+        ModelSettlement memory s = models.settlementOf(modelId);
+        vm.assertEq(s.royaltyBps, ROYALTY_BPS);
+        vm.assertEq(s.verifyingKey, m.verifyingKey);
+    }
+
+    function test_register_names_a_model_by_the_hash_of_what_its_proofs_mean() public view {
+        ModelSpec memory s = spec();
+        bytes32 expected = keccak256(
+            bytes.concat(
+                abi.encode(keccak256(toy.vk), keccak256(""), s.circuitHash, s.quantisationHash, s.metadataHash),
+                abi.encode(s.ceremonyHash, publisher, s.royaltyBps, s.nIn, s.nOut, uint8(3))
+            )
+        );
+        vm.assertEq(modelId, expected);
+    }
+
+    function test_register_gives_another_id_for_any_other_part() public {
+        ModelSpec memory s = spec();
+        s.circuitHash = keccak256("x");
+        expectOther(s);
+        s = spec();
+        s.quantisationHash = keccak256("x");
+        expectOther(s);
+        s = spec();
+        s.metadataHash = keccak256("x");
+        expectOther(s);
+        s = spec();
+        s.ceremonyHash = keccak256("x");
+        expectOther(s);
+        s = spec();
+        s.royaltyBps += 1;
+        expectOther(s);
+        s = spec();
+        s.inputPrivate = false;
+        expectOther(s);
+        s = spec();
+        s.outputEncrypted = false;
+        expectOther(s);
+        s = spec();
+        (s.nIn, s.nOut, s.inputPrivate) = (2, 1, false);
+        expectOther(s);
+        vm.prank(stranger);
+        vm.assertNotEq(models.register(spec(), toy.vk, ""), modelId);
+    }
+
+    function test_register_emits_all_a_node_needs() public {
+        ToyKey memory other = ToyGroth16.key(json, 3, 4, 5);
+        address pointer = vm.computeCreateAddress(address(models), vm.getNonce(address(models)));
+        ModelSpec memory s = spec();
+        bytes32 id = keccak256(
+            bytes.concat(
+                abi.encode(keccak256(other.vk), keccak256(other.modelCommitment), s.circuitHash, s.quantisationHash),
+                abi.encode(s.metadataHash, s.ceremonyHash, publisher, s.royaltyBps, s.nIn, s.nOut, uint8(3))
+            )
+        );
+        vm.expectEmit(address(models));
+        emit IModelRegistry.ModelRegistered(id, publisher, pointer, keccak256(other.vk), other.modelCommitment, s);
+        vm.prank(publisher);
+        vm.assertEq(models.register(s, other.vk, other.modelCommitment), id);
+        vm.assertEq(models.settlementOf(id).modelCommitment, other.modelCommitment);
+        vm.assertEq(models.modelOf(id).modelCommitment, other.modelCommitment);
+    }
+
+    function test_register_twice_reverts_even_with_another_uri() public {
+        ModelSpec memory s = spec();
+        s.uri = "elsewhere";
+        vm.expectRevert(abi.encodeWithSelector(IModelRegistry.ModelAlreadyRegistered.selector, modelId));
+        vm.prank(publisher);
+        models.register(s, toy.vk, "");
+    }
+
+    function test_register_bounds_the_royalty() public {
+        ModelSpec memory s = spec();
+        s.royaltyBps = 5001;
+        vm.expectRevert(abi.encodeWithSelector(IModelRegistry.RoyaltyTooHigh.selector, 5001, 5000));
+        models.register(s, toy.vk, "");
+        s.royaltyBps = 5000;
+        models.register(s, toy.vk, "");
+    }
+
+    function test_register_reverts_for_a_statement_that_is_not_the_keys() public {
+        ModelSpec memory s = spec();
+        s.nOut = 3;
+        expectStatement(s);
+        s.nOut = 1;
+        expectStatement(s);
+        (s.nIn, s.nOut, s.inputPrivate) = (0, 3, false);
+        expectStatement(s);
+        (s.nIn, s.nOut) = (3, 0);
+        expectStatement(s);
+        // In 32 bits this sum would wrap around to the key's four.
+        (s.nIn, s.nOut) = (type(uint32).max, 4);
+        expectStatement(s);
+        (s.nIn, s.nOut, s.inputPrivate) = (2, 1, true);
+        vm.expectRevert(abi.encodeWithSelector(IModelRegistry.PrivateInputNotOneWord.selector, 2));
+        models.register(s, toy.vk, "");
+    }
+
+    function test_register_reverts_for_a_bad_key() public {
+        bytes memory bad = bytes.concat(toy.vk, hex"00");
+        vm.expectRevert(abi.encodeWithSelector(VerifyingKeyLib.WrongKeyLength.selector, bad.length, toy.vk.length));
+        models.register(spec(), bad, "");
+    }
+
+    function test_register_reverts_for_a_model_commitment_the_key_does_not_expect() public {
+        bytes memory point = ToyGroth16.point(1);
+        expectBadCommitment(toy.vk, point);
+        ToyKey memory private_ = ToyGroth16.key(json, 3, 4, 5);
+        expectBadCommitment(private_.vk, "");
+        expectBadCommitment(private_.vk, slice(point, 0, 63));
+        expectBadCommitment(private_.vk, bytes.concat(point, hex"00"));
+        expectBadCommitment(private_.vk, new bytes(64)); // infinity
+        expectBadCommitment(private_.vk, withWord(point, 0, 5)); // off the curve
+        expectBadCommitment(private_.vk, withWord(point, 0x20, 2 + FIELD_PRIME)); // not canonical
+    }
+
+    function test_register_takes_the_largest_key_a_contract_can_hold() public {
+        // 1 STOP byte + 15 words + 2 for each of 1, x: 24,576 bytes hold 375 inputs.
+        ToyKey memory large = ToyGroth16.key(json, 0, 375, 0);
+        ModelSpec memory s = spec();
+        (s.inputPrivate, s.nIn, s.nOut) = (false, 300, 74);
+        bytes32 id = models.register(s, large.vk, "");
+        vm.assertEq(models.verifyingKeyOf(id), large.vk);
+        ToyKey memory larger = ToyGroth16.key(json, 0, 376, 0);
+        s.nOut = 75;
+        vm.expectRevert();
+        models.register(s, larger.vk, "");
+    }
+
+    function test_setPayout_is_the_owners_alone() public {
+        vm.expectRevert(abi.encodeWithSelector(IModelRegistry.NotModelOwner.selector, modelId, stranger));
+        vm.prank(stranger);
+        models.setPayout(modelId, stranger);
+        vm.startPrank(publisher);
+        vm.expectRevert(IModelRegistry.ZeroAddress.selector);
+        models.setPayout(modelId, address(0));
+        vm.expectEmit(address(models));
+        emit IModelRegistry.PayoutChanged(modelId, bob);
+        models.setPayout(modelId, bob);
+        vm.assertEq(models.modelOf(modelId).payout, bob);
+    }
+
+    function test_retire_is_the_owners_alone_and_for_good() public {
+        vm.expectRevert(abi.encodeWithSelector(IModelRegistry.NotModelOwner.selector, modelId, stranger));
+        vm.prank(stranger);
+        models.retire(modelId);
+        vm.startPrank(publisher);
+        vm.expectEmit(address(models));
+        emit IModelRegistry.ModelRetired(modelId);
+        models.retire(modelId);
+        vm.assertTrue(models.termsOf(modelId).retired);
+        vm.expectRevert(abi.encodeWithSelector(IModelRegistry.ModelAlreadyRetired.selector, modelId));
+        models.retire(modelId);
+    }
+
+    function test_views_revert_for_an_unknown_model() public {
+        bytes32 id = keccak256("no model");
+        bytes memory expected = abi.encodeWithSelector(IModelRegistry.ModelUnknown.selector, id);
+        vm.expectRevert(expected);
+        models.modelOf(id);
+        vm.expectRevert(expected);
+        models.termsOf(id);
+        vm.expectRevert(expected);
+        models.settlementOf(id);
+        vm.expectRevert(expected);
+        models.verifyingKeyOf(id);
+        vm.expectRevert(expected);
+        models.retire(id);
+        vm.expectRevert(expected);
+        models.setPayout(id, bob);
+    }
+
+    function test_constructor_reverts_without_a_verifier() public {
+        vm.expectRevert(IModelRegistry.ZeroAddress.selector);
+        new ModelRegistry(IGroth16Verifier(address(0)));
+    }
+
+    function test_gas_of_register() public {
+        vm.prank(stranger);
+        models.register(spec(), toy.vk, "");
+        vm.snapshotGasLastCall("registry", "register_committed_4_words");
+    }
+
+    function expectOther(ModelSpec memory s) private {
+        vm.prank(publisher);
+        vm.assertNotEq(models.register(s, toy.vk, ""), modelId);
+    }
+
+    function expectStatement(ModelSpec memory s) private {
+        vm.expectRevert(abi.encodeWithSelector(IModelRegistry.WrongStatementSize.selector, s.nIn, s.nOut, 4));
+        models.register(s, toy.vk, "");
+    }
+
+    function expectBadCommitment(bytes memory vk, bytes memory commitment) private {
+        vm.expectRevert(IModelRegistry.BadModelCommitment.selector);
+        models.register(spec(), vk, commitment);
+    }
+}
