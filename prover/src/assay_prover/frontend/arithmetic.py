@@ -1,4 +1,4 @@
-"""Add, Sub, Mul, Div, Neg, Sum with numpy broadcasting: affine whenever at most one factor depends on the input."""
+"""Add, Sub, Mul, Div, Neg, Sum with broadcasting: affine if at most one factor depends on the input."""
 
 from __future__ import annotations
 

@@ -60,7 +60,8 @@ class Node:
 class Context:
     """Names map either to a constant array or to a tensor that depends on the input.
 
-    A variable's `alias` is the tensor of the graph that holds its values; reshapes make a new shape over the same alias.
+    A variable's `alias` is the tensor of the graph that holds its values; reshapes make a new shape over the
+    same alias.
     """
 
     def __init__(self, input_name: str, input_shape: tuple[int, ...], graph: onnx.GraphProto) -> None:

@@ -1,7 +1,8 @@
 """The float graph: what a network computes over the reals, in the few forms that the quantiser knows.
 
-Everything linear is an `Affine` (a constant matrix in the most compact form that fits), so that convolution, pooling, batch
-normalisation, slices and residual additions are one thing to the passes. Shapes keep ONNX's leading batch axis, which is 1.
+Everything linear is an `Affine` (a constant matrix in the most compact form that fits), so that convolution,
+pooling, batch normalisation, slices and residual additions are one thing to the passes. Shapes keep ONNX's
+leading batch axis, which is 1.
 """
 
 from __future__ import annotations
@@ -94,7 +95,8 @@ class FloatArgMax:
 
     def evaluate(self, value: Float64Array) -> Float64Array:
         """First maximum."""
-        return _rows(value)[:, self.index].argmax(axis=2).astype(np.float64).reshape(-1, *self.shape)
+        first = np.argmax(_rows(value)[:, self.index], axis=2)
+        return np.asarray(first, dtype=np.float64).reshape(-1, *self.shape)
 
 
 @dataclass(frozen=True, eq=False)
@@ -192,7 +194,7 @@ class FloatGraph:
         return found
 
     def run(self, x: Float64Array, keep: Iterable[str] | None = None) -> dict[str, Float64Array]:
-        """Evaluate a batch `[batch, *input_shape]` in float64; `keep` limits what is returned (default all)."""
+        """Evaluate a batch `[batch, *input_shape]` in float64; `keep` limits what is returned."""
         wanted = None if keep is None else set(keep)
         known = {self.input: np.asarray(x, dtype=np.float64)}
         for op in self.ops:

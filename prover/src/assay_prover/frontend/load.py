@@ -96,8 +96,6 @@ def _fix_batch(model: onnx.ModelProto) -> None:
                     "export the model with a fixed shape"
                 )
             dim.dim_value = 1
-    if kind.shape.dim and kind.shape.dim[0].dim_value != 1 and len(kind.shape.dim) > 1:
-        raise ModelError(f"input {value.name!r} has a batch of {kind.shape.dim[0].dim_value}; export with 1")
     del model.graph.value_info[:]
     for output in model.graph.output:
         output.type.tensor_type.ClearField("shape")

@@ -102,7 +102,7 @@ class FloatDense(FloatMap):
 
     def row_sums(self, power: int) -> Float64Array:
         """Over columns."""
-        return _powers(self.weight, power).sum(axis=1)
+        return np.asarray(_powers(self.weight, power).sum(axis=1))
 
     def quantise(self, factor: float) -> ref.Dense:
         """Rounded weights."""
