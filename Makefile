@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 CARGO_TARGET_DIR ?= $(CURDIR)/prover/target
 export CARGO_TARGET_DIR
 
-DEV_TOOLS := maturin mypy ruff pytest pytest-aiohttp pytest-asyncio pytest-timeout hypothesis scikit-learn py_ecc matplotlib
+DEV_TOOLS := maturin mypy ruff pytest pytest-aiohttp pytest-asyncio pytest-timeout hypothesis scikit-learn py_ecc matplotlib mkdocs pdoc
 RUST_SOURCES := prover/Cargo.toml prover/Cargo.lock $(shell find prover/crates -name '*.rs' -o -name Cargo.toml)
 
 .DEFAULT_GOAL := help
@@ -61,6 +61,10 @@ format: setup ## rewrite the sources in the project's format
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 	cd prover && cargo fmt --all
+
+docs: setup ## the documentation and the Python API as pages (build/docs)
+	$(BIN)/mkdocs build --quiet
+	$(BIN)/pdoc --output-directory build/docs/api assay_prover assay_node
 
 bench: setup ## the prover beside gnark, arkworks, halo2curves (build/bench/prover.json, .svg)
 	$(BIN)/python tests/bench/prover.py
