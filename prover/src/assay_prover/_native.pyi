@@ -102,6 +102,13 @@ class ProvingKey:
         rng_seed: builtins.bytes | None = None,
         progress: Progress | None = None,
     ) -> builtins.bytes: ...
+    def finish_batch(
+        self,
+        jobs: Sequence[tuple[Session, Vector, Vector, Vector]],
+        *,
+        threads: int | None = None,
+        progress: Progress | None = None,
+    ) -> list[builtins.bytes]: ...
 
 @final
 class Session:

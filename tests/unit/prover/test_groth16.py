@@ -14,6 +14,7 @@ from py_ecc.optimized_bn128 import FQ, FQ2, FQ12, G1, G2, add, curve_order, mult
 from assay_prover import _native, groth16
 from assay_prover.errors import AssayProverError
 from assay_prover.groth16 import FIELD_ORDER, InvalidInput, InvalidKey, InvalidProof, InvalidWitness
+from assay_prover.groth16.arrays import Vector
 from unit.prover.toy_circuit import ToyCircuit, limbs
 
 MODES = [(False, False), (True, False), (False, True), (True, True)]
@@ -238,6 +239,39 @@ def test_a_session_serves_one_proof(tmp_path: Path) -> None:
         session.finish(w2, a, b)
     with pytest.raises(InvalidInput, match="use commit"):
         key.prove(circuit.public, w2, a, b)
+
+
+@pytest.mark.parametrize(("committed", "private"), MODES)
+def test_a_batch_of_sessions_gives_a_proof_each(tmp_path: Path, committed: bool, private: bool) -> None:
+    circuit = toy(committed, private)
+    key = circuit.setup(tmp_path)
+    model = circuit.model(key)
+    opened = None if model is None else (circuit.weights, model.M, model.mu)
+
+    def start() -> tuple[groth16.Session, Vector, Vector, Vector]:
+        session = key.commit(circuit.public, circuit.w1, model=opened)
+        challenge = session.challenge if committed else None
+        w2 = circuit.w2(challenge)
+        a, b = groth16.eval_rows(circuit.layout, [circuit.block], circuit.z(challenge, w2))
+        return session, w2, a, b
+
+    seen: list[float] = []
+    jobs = [start() for _ in range(5)]
+    proofs = key.finish_batch(jobs, progress=lambda _stage, fraction: seen.append(fraction))
+    assert len(set(proofs)) == 5
+    assert seen[0] == 0
+    assert max(seen) == 1
+    groth16.verify_batch(key.vk, [(circuit.public, p) for p in proofs], model.M if model else None)
+    with pytest.raises(InvalidInput, match="one proof"):
+        key.finish_batch(jobs[:1])
+    twice = start()
+    with pytest.raises(InvalidInput, match="job 1: this session is there already"):
+        key.finish_batch([twice, twice])
+    with pytest.raises(InvalidInput, match="job 0: a session of another key"):
+        groth16.ProvingKey.open(tmp_path / "key.pk").finish_batch([twice])
+    with pytest.raises(groth16.Cancelled):
+        key.finish_batch([twice, start()], progress=lambda _stage, fraction: fraction > 0)
+    assert key.finish_batch([]) == []
 
 
 def test_witnesses_of_the_wrong_kind_are_refused(tmp_path: Path) -> None:

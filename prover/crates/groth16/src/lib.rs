@@ -27,7 +27,7 @@ pub use key::{ProvingKey, format::Origin};
 pub use layout::Layout;
 pub use matrix::{MatrixBlock, Rows};
 pub use proof::Proof;
-pub use prove::{Assignment, ModelCommitment, Session};
+pub use prove::{Assignment, Job, ModelCommitment, Session};
 pub use random::Randomness;
 pub use setup::SetupBuilder;
 pub use verifying_key::VerifyingKey;

@@ -123,7 +123,7 @@ impl Rows<'_> {
     ///
     /// # Errors
     /// `InvalidInput` if the three blocks differ.
-    pub fn len(&self) -> Result<usize> {
+    pub fn count(&self) -> Result<usize> {
         let [a, b, c] = [self.a.rows(), self.b.rows(), self.c.rows()];
         if a != b || b != c {
             bail!(InvalidInput, "blocks of {a}, {b} and {c} rows");
@@ -174,7 +174,7 @@ pub(crate) fn check_segments(segments: &[Scalars<'_>], expected: usize, name: &s
 pub fn first_unsatisfied(blocks: &[Rows<'_>], z: &[Fr]) -> Result<Option<usize>> {
     let mut offset = 0;
     for rows in blocks {
-        let n = rows.len()?;
+        let n = rows.count()?;
         let failing = (0..n).into_par_iter().find_first(|&j| {
             rows.a.evaluate(j, z) * rows.b.evaluate(j, z) != rows.c.evaluate(j, z)
         });

@@ -1,5 +1,7 @@
 //! The prover: commitments first, then one quotient and five multi-scalar multiplications.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use ark_bn254::{Fr, G1Affine, G1Projective};
 use ark_ec::CurveGroup;
 use ark_ff::Zero;
@@ -7,6 +9,7 @@ use assay_bn254::{
     Scalars,
     msm::{MsmG1, msm_g1, msm_g1_many, msm_g2},
 };
+use rayon::prelude::*;
 use zeroize::Zeroizing;
 
 use crate::{
@@ -68,6 +71,17 @@ pub struct Assignment<'a> {
     pub a: &'a [Scalars<'a>],
     /// `<B_j, z>` of each constraint.
     pub b: &'a [Scalars<'a>],
+}
+
+/// One proof of a batch.
+#[allow(missing_debug_implementations)] // holds secrets
+pub struct Job<'a> {
+    /// What was committed.
+    pub session: Session,
+    /// What completes it.
+    pub assignment: Assignment<'a>,
+    /// Where `r` and `s` come from.
+    pub randomness: Randomness,
 }
 
 fn msm_query(query: Query<'_, G1Affine>, scalars: &[Scalars<'_>]) -> G1Projective {
@@ -232,4 +246,30 @@ impl ProvingKey {
             d: session.commitment,
         })
     }
+
+    /// Completes several proofs in parallel: each runs on few threads, so that the short serial steps of one overlap with the
+    /// others' work. Proofs come in the order of the jobs.
+    ///
+    /// # Errors
+    /// As [`ProvingKey::finish`], for the first job (in order of completion) that fails.
+    pub fn finish_batch(&self, jobs: Vec<Job<'_>>, progress: Progress<'_>) -> Result<Vec<Proof>> {
+        let total = jobs.len();
+        let done = AtomicUsize::new(0);
+        report(progress, "batch", 0, total)?;
+        jobs.into_par_iter()
+            .map(|mut job| {
+                let quiet = |_: &'static str, _: f64| !cancelled(progress, &done, total);
+                let proof =
+                    self.finish(job.session, &job.assignment, &mut job.randomness, &quiet)?;
+                let finished = done.fetch_add(1, Ordering::Relaxed) + 1;
+                report(progress, "batch", finished, total)?;
+                Ok(proof)
+            })
+            .collect()
+    }
+}
+
+/// Asks the caller whether to stop, at the batch's own stage.
+fn cancelled(progress: Progress<'_>, done: &AtomicUsize, total: usize) -> bool {
+    report(progress, "batch", done.load(Ordering::Relaxed), total).is_err()
 }

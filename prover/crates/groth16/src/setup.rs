@@ -110,7 +110,7 @@ impl SetupBuilder {
     /// # Errors
     /// `InvalidInput` for blocks of different heights or more rows than announced.
     pub fn push(&mut self, rows: &Rows<'_>) -> Result<()> {
-        let n = rows.len()?;
+        let n = rows.count()?;
         let end = self.rows + n;
         if end > self.n_constraints {
             bail!(

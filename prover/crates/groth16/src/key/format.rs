@@ -6,7 +6,7 @@
 
 use ark_bn254::{Fq, Fq2, G1Affine, G2Affine};
 use ark_ec::AffineRepr;
-use ark_ff::BigInt;
+use ark_ff::{BigInt, Zero};
 
 use crate::{
     error::{Result, bail},
@@ -205,17 +205,19 @@ pub(crate) fn put_g2(out: &mut Vec<u8>, point: &G2Affine) {
 
 /// The point of 64 raw bytes, not checked.
 pub(crate) fn get_g1(bytes: &[u8]) -> G1Affine {
-    if bytes.iter().all(|&b| b == 0) {
+    let (x, y) = (get(&bytes[..32]), get(&bytes[32..]));
+    if x.is_zero() && y.is_zero() {
         return G1Affine::identity();
     }
-    G1Affine::new_unchecked(get(&bytes[..32]), get(&bytes[32..]))
+    G1Affine::new_unchecked(x, y)
 }
 
 /// The point of 128 raw bytes, not checked.
 pub(crate) fn get_g2(bytes: &[u8]) -> G2Affine {
-    if bytes.iter().all(|&b| b == 0) {
+    let [x0, x1, y0, y1] = [0, 32, 64, 96].map(|at| get(&bytes[at..at + 32]));
+    let (x, y) = (Fq2::new(x0, x1), Fq2::new(y0, y1));
+    if x.is_zero() && y.is_zero() {
         return G2Affine::identity();
     }
-    let c: Vec<Fq> = bytes.chunks_exact(32).map(get).collect();
-    G2Affine::new_unchecked(Fq2::new(c[0], c[1]), Fq2::new(c[2], c[3]))
+    G2Affine::new_unchecked(x, y)
 }

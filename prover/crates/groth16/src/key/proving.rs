@@ -5,7 +5,6 @@ use std::{fs::File, path::Path, sync::OnceLock};
 use ark_bn254::{G1Affine, G2Affine};
 use assay_bn254::ntt::Domain;
 use memmap2::Mmap;
-use rayon::prelude::*;
 
 use super::format::{ALIGNMENT, G1_SIZE, G2_SIZE, HEADER, Header, Origin, Section, get_g1, get_g2};
 use crate::{
@@ -223,17 +222,17 @@ impl ProvingKey {
     }
 
     /// `[delta]_1`.
-    #[must_use]
     pub fn delta_g1(&self) -> G1Affine {
         self.constants.delta
     }
 
     /// `[delta_1]_1`, infinity without a commitment round.
-    #[must_use]
     pub fn delta_1_g1(&self) -> G1Affine {
         self.constants.delta_1
     }
 
+    // Points are read on one thread: a parallel loop inside `get_or_init` could steal another proof's work, which would wait
+    // for this very cell.
     fn g1(&self, section: Section) -> &[G1Affine] {
         let slot = G1_SECTIONS
             .iter()
@@ -246,7 +245,7 @@ impl ProvingKey {
             };
             sections
                 .bytes(section)
-                .par_chunks_exact(G1_SIZE)
+                .chunks_exact(G1_SIZE)
                 .map(get_g1)
                 .collect()
         })
@@ -287,7 +286,7 @@ impl ProvingKey {
             };
             sections
                 .bytes(Section::B2)
-                .par_chunks_exact(G2_SIZE)
+                .chunks_exact(G2_SIZE)
                 .map(get_g2)
                 .collect()
         });
@@ -377,7 +376,7 @@ impl<'a> Sections<'a> {
             } else {
                 count == list.len()
             };
-            if bytes % size != 0 || !fits {
+            if !bytes.is_multiple_of(size) || !fits {
                 bail!(InvalidKey, "a query has the wrong number of points");
             }
         }
