@@ -1,6 +1,7 @@
 //! Core-microseconds a point of every kernel, beside arkworks, in one run.
 //!
-//! `cargo bench -p assay-bn254 -- [msm_g1|msm_g2|ntt|fixed] [log2 size ...]`; `ASSAY_BENCH_THREADS` sets the pool (1).
+//! `cargo bench -p assay-bn254 -- [msm_g1|msm_g2|ntt|fixed ...] [arkworks|portable|ifma ...] [log2 size ...]`;
+//! `ASSAY_BENCH_THREADS` sets the pool (1).
 
 use std::time::Instant;
 
@@ -64,13 +65,38 @@ fn points<G: CurveGroup>(count: usize, rng: &mut StdRng) -> Vec<G::Affine> {
     G::normalize_batch(&all)
 }
 
-fn report(case: &str, scalars: &str, log: u32, times: Times, baseline: Times, who: &str) {
+/// Whether the arguments ask for `name`: they do when they name nothing of its `family`.
+fn asked(name: &str, family: &[&str]) -> bool {
+    let named: Vec<String> = std::env::args()
+        .filter(|a| family.contains(&a.as_str()))
+        .collect();
+    named.is_empty() || named.iter().any(|a| a == name)
+}
+
+fn wanted(engine: &str) -> bool {
+    asked(engine, &["arkworks", "portable", "ifma"])
+}
+
+fn report(
+    case: &str,
+    scalars: &str,
+    log: u32,
+    times: Option<Times>,
+    baseline: Option<Times>,
+    who: &str,
+) {
+    let Some(times) = times else { return };
     let each = times.cores * 1e6 / f64::from(1u32 << log);
+    let ratio = baseline.map_or(String::new(), |b| {
+        format!(
+            ", {:6.2}x arkworks ({:.2}x by the wall)",
+            b.cores / times.cores,
+            b.wall / times.wall
+        )
+    });
     println!(
-        "{case:8} 2^{log:<2} {scalars:7} {who:9} {:9.2} ms {each:8.4} core-us each, {:6.2}x arkworks ({:.2}x by the wall)",
+        "{case:8} 2^{log:<2} {scalars:7} {who:9} {:9.2} ms {each:8.4} core-us each{ratio}",
         times.wall * 1e3,
-        baseline.cores / times.cores,
-        baseline.wall / times.wall,
     );
 }
 
@@ -102,11 +128,12 @@ fn bench_msm<G: VariableBaseMSM<ScalarField = Fr>>(
             ("8-bit", vec![Scalars::Small(&bytes)], &bytes_field),
             ("mixed", mixed.to_vec(), &mixed_field),
         ] {
-            let baseline = time(|| G::msm(&bases, field).expect("equal lengths"));
-            report(case, name, log, baseline, baseline, "arkworks");
-            for kernel in Kernel::all() {
-                let seconds = time(|| ours(kernel, &bases, &segments));
-                report(case, name, log, seconds, baseline, kernel.name());
+            let baseline =
+                wanted("arkworks").then(|| time(|| G::msm(&bases, field).expect("equal lengths")));
+            report(case, name, log, baseline, None, "arkworks");
+            for kernel in Kernel::all().into_iter().filter(|k| wanted(k.name())) {
+                let times = time(|| ours(kernel, &bases, &segments));
+                report(case, name, log, Some(times), baseline, kernel.name());
             }
         }
     }
@@ -117,21 +144,12 @@ fn main() {
         eprintln!("a debug build measures nothing: run `cargo bench`");
         std::process::exit(1);
     }
-    let arguments: Vec<String> = std::env::args()
-        .skip(1)
-        .filter(|a| !a.starts_with("--"))
-        .collect();
-    let mut logs: Vec<u32> = arguments.iter().filter_map(|a| a.parse().ok()).collect();
+    let arguments = std::env::args().skip(1);
+    let mut logs: Vec<u32> = arguments.filter_map(|a| a.parse().ok()).collect();
     if logs.is_empty() {
         logs = vec![14, 16, 18, 20];
     }
-    let wants = |name: &str| {
-        let names: Vec<_> = arguments
-            .iter()
-            .filter(|a| a.parse::<u32>().is_err())
-            .collect();
-        names.is_empty() || names.iter().any(|a| *a == name)
-    };
+    let case = |name| asked(name, &["msm_g1", "msm_g2", "ntt", "fixed"]);
     let threads = std::env::var("ASSAY_BENCH_THREADS").map_or(1, |v| v.parse().expect("a number"));
     let pool = rayon::ThreadPoolBuilder::new()
         .num_threads(threads)
@@ -139,7 +157,7 @@ fn main() {
         .expect("a thread pool");
     println!("{threads} thread(s)");
     pool.install(|| {
-        if wants("msm_g1") {
+        if case("msm_g1") {
             bench_msm::<G1Projective>(
                 "msm_g1",
                 &logs,
@@ -147,7 +165,7 @@ fn main() {
                 |k, b: &[G1Affine], s| msm_g1_with(k, b, s),
             );
         }
-        if wants("msm_g2") {
+        if case("msm_g2") {
             bench_msm::<G2Projective>(
                 "msm_g2",
                 &logs,

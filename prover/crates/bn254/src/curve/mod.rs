@@ -178,6 +178,9 @@ impl Curve for g1::Config {
 
 impl Curve for g2::Config {
     type Slot = Words<16>;
+    #[cfg(target_arch = "x86_64")]
+    type Simd = ifma::BuffersG2;
+    #[cfg(not(target_arch = "x86_64"))]
     type Simd = ();
 
     const BLANK: Self::Slot = Words([0; 16]);
@@ -196,13 +199,23 @@ impl Curve for g2::Config {
     }
 
     fn add_batch(
-        _kernel: Kernel,
+        kernel: Kernel,
         slots: &mut [Self::Slot],
         source: Source<'_, Self>,
         additions: &[Addition],
         workspace: &mut Workspace<Self>,
         cancelled: &mut Vec<u32>,
     ) {
+        #[cfg(target_arch = "x86_64")]
+        if kernel.is_ifma() {
+            check_range(additions, slots.len(), &source);
+            // SAFETY: as for G1.
+            let done =
+                unsafe { ifma::add_batch_g2(slots, &source, additions, &mut workspace.simd) };
+            if done {
+                return;
+            }
+        }
         portable::add_batch(slots, source, additions, &mut workspace.portable, cancelled);
     }
 }

@@ -155,32 +155,6 @@ impl<M: Modulus> Lanes<M> {
         ])
     }
 
-    /// Limbs of sixteen times the words' values: X 2^256 becomes X 2^260.
-    #[target_feature(enable = "avx512f,avx512dq,avx512vl,avx512ifma")]
-    #[inline]
-    pub fn from_words_times_16(w: [__m512i; 4]) -> Self {
-        let mask = _mm512_set1_epi64(MASK.cast_signed());
-        Self::new([
-            _mm512_and_si512(_mm512_slli_epi64::<4>(w[0]), mask),
-            or_and(
-                _mm512_srli_epi64::<48>(w[0]),
-                _mm512_slli_epi64::<16>(w[1]),
-                mask,
-            ),
-            or_and(
-                _mm512_srli_epi64::<36>(w[1]),
-                _mm512_slli_epi64::<28>(w[2]),
-                mask,
-            ),
-            or_and(
-                _mm512_srli_epi64::<24>(w[2]),
-                _mm512_slli_epi64::<40>(w[3]),
-                mask,
-            ),
-            _mm512_srli_epi64::<12>(w[3]),
-        ])
-    }
-
     /// Words of carried values below 2^256.
     #[target_feature(enable = "avx512f,avx512dq,avx512vl,avx512ifma")]
     #[inline]
@@ -327,13 +301,57 @@ impl<M: Modulus> Lanes<M> {
             wide[2 * i] = _mm512_madd52lo_epu64(wide[2 * i], a[i], a[i]);
             wide[2 * i + 1] = _mm512_madd52hi_epu64(wide[2 * i + 1], a[i], a[i]);
         }
-        Self::redc(wide)
+        Wide {
+            limbs: wide,
+            modulus: PhantomData,
+        }
+        .redc()
     }
 
-    /// Montgomery reduction of ten non-negative limbs below 2^60.
+    /// The product, carried inputs, limbs in [0, 2^56).
     #[target_feature(enable = "avx512f,avx512dq,avx512vl,avx512ifma")]
     #[inline]
-    pub fn redc(mut wide: [__m512i; 10]) -> Self {
+    pub fn times_wide(self, other: Self) -> Wide<M> {
+        let (a, b) = (self.limbs, other.limbs);
+        let mut wide = [_mm512_setzero_si512(); 10];
+        for i in 0..5 {
+            for j in 0..5 {
+                wide[i + j] = _mm512_madd52lo_epu64(wide[i + j], a[i], b[j]);
+                wide[i + j + 1] = _mm512_madd52hi_epu64(wide[i + j + 1], a[i], b[j]);
+            }
+        }
+        Wide {
+            limbs: wide,
+            modulus: PhantomData,
+        }
+    }
+}
+
+/// Eight values of ten limbs, signed and not carried.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Wide<M> {
+    limbs: [__m512i; 10],
+    modulus: PhantomData<M>,
+}
+
+impl<M: Modulus> Wide<M> {
+    /// `self - other`.
+    #[target_feature(enable = "avx512f,avx512dq,avx512vl,avx512ifma")]
+    #[inline]
+    pub fn minus(self, other: Self) -> Self {
+        let mut out = self;
+        for (x, y) in out.limbs.iter_mut().zip(other.limbs) {
+            *x = _mm512_sub_epi64(*x, y);
+        }
+        out
+    }
+
+    /// Montgomery reduction: `self / 2^260` modulo p, not carried; limbs of magnitude below 2^60. A value in
+    /// [-a p 2^260, b p 2^260) gives one in [-a p, (b + 1) p).
+    #[target_feature(enable = "avx512f,avx512dq,avx512vl,avx512ifma")]
+    #[inline]
+    pub fn redc(self) -> Lanes<M> {
+        let mut wide = self.limbs;
         let p = const { Constants::<M>::MULTIPLES[1] }.map(|l| _mm512_set1_epi64(l.cast_signed()));
         let factor = _mm512_set1_epi64(const { Constants::<M>::NEGATED_INVERSE }.cast_signed());
         let zero = _mm512_setzero_si512();
@@ -345,9 +363,9 @@ impl<M: Modulus> Lanes<M> {
             for j in 0..5 {
                 wide[i + j + 1] = _mm512_madd52hi_epu64(wide[i + j + 1], m, p[j]);
             }
-            wide[i + 1] = _mm512_add_epi64(wide[i + 1], _mm512_srli_epi64::<52>(wide[i]));
+            wide[i + 1] = _mm512_add_epi64(wide[i + 1], _mm512_srai_epi64::<52>(wide[i]));
         }
-        Self::new([wide[5], wide[6], wide[7], wide[8], wide[9]])
+        Lanes::new([wide[5], wide[6], wide[7], wide[8], wide[9]])
     }
 }
 
@@ -356,4 +374,42 @@ impl<M: Modulus> Lanes<M> {
 #[inline]
 fn or_and(a: __m512i, b: __m512i, mask: __m512i) -> __m512i {
     _mm512_ternarylogic_epi64::<0xA8>(a, b, mask)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    #[test]
+    fn tmp_speed() {
+        #[target_feature(enable = "avx512f,avx512dq,avx512vl,avx512ifma")]
+        fn go() {
+            let mut x: [Lanes<FqModulus>; 8] =
+                std::array::from_fn(|i| Lanes::splat([i as u64 + 3, 5, 7, 9, 11]));
+            let y = Lanes::splat([3, 4, 5, 6, 7]);
+            for _ in 0..5 {
+                let t = std::time::Instant::now();
+                for _ in 0..200_000 {
+                    for v in &mut x {
+                        *v = v.times(y);
+                    }
+                }
+                let a = t.elapsed().as_secs_f64() / 1.6e6 * 1e9;
+                let t = std::time::Instant::now();
+                for _ in 0..200_000 {
+                    for v in &mut x {
+                        *v = v.square_raw().carried();
+                    }
+                }
+                let b = t.elapsed().as_secs_f64() / 1.6e6 * 1e9;
+                let t = std::time::Instant::now();
+                for _ in 0..800_000 {
+                    x[0] = x[0].times(y);
+                }
+                let c = t.elapsed().as_secs_f64() / 0.8e6 * 1e9;
+                println!("mul {a} ns / 8 lanes, square {b}, latency {c}");
+            }
+            std::hint::black_box(x);
+        }
+        unsafe { go() }
+    }
 }

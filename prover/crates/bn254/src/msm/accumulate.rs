@@ -7,7 +7,7 @@
 use ark_ec::short_weierstrass::Affine;
 
 use crate::curve::{Addition, BATCH, Curve, NEGATE, Source, Workspace};
-use crate::kernel::Kernel;
+use crate::kernel::{Kernel, prefetch};
 
 /// Waiting pairs that trigger addition among themselves.
 const QUEUE: usize = 4 * BATCH;
@@ -78,6 +78,8 @@ impl<C: Curve> Accumulator<C> {
             self.slots[addition.dst as usize] = C::pack_base(base, addition.src & NEGATE != 0);
         } else {
             *state = self.epoch;
+            prefetch(&self.slots[addition.dst as usize]);
+            prefetch(&bases[(addition.src & !NEGATE) as usize]);
             self.batch.push(addition);
         }
     }

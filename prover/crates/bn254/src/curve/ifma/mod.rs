@@ -1,0 +1,203 @@
+//! Batch-affine addition on eight lanes of 52-bit limbs, for both groups.
+//!
+//! Coordinates of slots are below 1.65 p before and after, those of bases below p. Exponents of two: words in memory carry
+//! 2^256, and a product of factors that carry 2^a and 2^b carries 2^(a + b - 260). The k-th prefix product of differences
+//! carries 2^(260 - 4k); the inverse of all N carries 2^(258 + 4N), so that every single inverse carries 2^262. Slopes
+//! then carry 2^258, their squares 2^256, and y3 = slope * 4 (x1 - x3) - y1 carries 2^256 again.
+
+mod g1;
+mod g2;
+
+use std::arch::x86_64::{
+    __m256i, __m512i, __mmask8, _mm256_loadu_si256, _mm256_storeu_si256, _mm512_castsi256_si512,
+    _mm512_castsi512_si256, _mm512_extracti64x4_epi64, _mm512_inserti64x4,
+    _mm512_permutex2var_epi64, _mm512_set_epi64, _mm512_unpackhi_epi64, _mm512_unpacklo_epi64,
+};
+
+use ark_bn254::Fq;
+use ark_ec::short_weierstrass::Affine;
+use ark_ff::{BigInt, BigInteger, Field, PrimeField};
+
+use super::{Addition, Curve, NEGATE, Source, Words};
+use crate::field::ifma::{FqModulus, Lanes};
+
+pub(crate) use g1::{BuffersG1, add_batch_g1};
+pub(crate) use g2::{BuffersG2, add_batch_g2};
+
+type Fp = Lanes<FqModulus>;
+
+/// Addresses of the points of eight additions.
+struct Pointers {
+    dst: [*mut u64; 8],
+    src: [*const u64; 8],
+    negate: __mmask8,
+}
+
+/// Where an addition's points lie.
+struct Places {
+    slots: *mut u64,
+    slot_words: usize,
+    sources: *const u64,
+    source_words: usize,
+}
+
+impl Places {
+    /// The places of a batch; a base's coordinates start `offset` bytes into it.
+    fn new<C: Curve, const N: usize>(
+        slots: &mut [Words<N>],
+        source: &Source<'_, C>,
+        offset: usize,
+    ) -> Self {
+        let slots: *mut u64 = slots.as_mut_ptr().cast();
+        let (sources, source_words) = match source {
+            Source::Bases(bases) => (
+                bases.as_ptr().cast::<u8>().wrapping_add(offset).cast(),
+                size_of::<Affine<C>>() / 8,
+            ),
+            Source::Slots => (slots.cast_const(), N),
+        };
+        Self {
+            slots,
+            slot_words: N,
+            sources,
+            source_words,
+        }
+    }
+
+    /// Lanes without an addition work on `spare`, two points with different x.
+    fn of(&self, additions: &[Addition], spare: &mut [u64]) -> Pointers {
+        let (first, second) = spare.split_at_mut(self.slot_words);
+        let mut out = Pointers {
+            dst: [first.as_mut_ptr(); 8],
+            src: [second.as_ptr(); 8],
+            negate: 0,
+        };
+        for (lane, addition) in additions.iter().enumerate() {
+            out.dst[lane] = self
+                .slots
+                .wrapping_add(addition.dst as usize * self.slot_words);
+            let index = (addition.src & !NEGATE) as usize;
+            out.src[lane] = self.sources.wrapping_add(index * self.source_words);
+            out.negate |= u8::from(addition.src & NEGATE != 0) << lane;
+        }
+        out
+    }
+}
+
+/// Words 0 to 3 at each pointer, transposed: vector `k` holds word `k` of all lanes.
+///
+/// # Safety
+/// Four words are readable at each pointer.
+#[target_feature(enable = "avx512f,avx512dq,avx512vl,avx512ifma")]
+#[inline]
+unsafe fn load_words<P: Copy + Into<*const u64>>(at: [P; 8], offset: usize) -> [__m512i; 4] {
+    let row = |lane: usize| -> __m256i {
+        let pointer: *const u64 = at[lane].into();
+        // SAFETY: readable by the caller's promise.
+        unsafe { _mm256_loadu_si256(pointer.wrapping_add(offset).cast()) }
+    };
+    let pair =
+        |lane: usize| _mm512_inserti64x4::<1>(_mm512_castsi256_si512(row(lane)), row(lane + 4));
+    let (z0, z1, z2, z3) = (pair(0), pair(1), pair(2), pair(3));
+    let (even01, odd01) = (_mm512_unpacklo_epi64(z0, z1), _mm512_unpackhi_epi64(z0, z1));
+    let (even23, odd23) = (_mm512_unpacklo_epi64(z2, z3), _mm512_unpackhi_epi64(z2, z3));
+    let low = _mm512_set_epi64(13, 12, 5, 4, 9, 8, 1, 0);
+    let high = _mm512_set_epi64(15, 14, 7, 6, 11, 10, 3, 2);
+    [
+        _mm512_permutex2var_epi64(even01, low, even23),
+        _mm512_permutex2var_epi64(odd01, low, odd23),
+        _mm512_permutex2var_epi64(even01, high, even23),
+        _mm512_permutex2var_epi64(odd01, high, odd23),
+    ]
+}
+
+/// The inverse of [`load_words`].
+///
+/// # Safety
+/// Four words are writable at each pointer.
+#[target_feature(enable = "avx512f,avx512dq,avx512vl,avx512ifma")]
+#[inline]
+unsafe fn store_words(at: [*mut u64; 8], offset: usize, w: [__m512i; 4]) {
+    let low = _mm512_set_epi64(11, 10, 3, 2, 9, 8, 1, 0);
+    let high = _mm512_set_epi64(15, 14, 7, 6, 13, 12, 5, 4);
+    let (even01, odd01) = (
+        _mm512_unpacklo_epi64(w[0], w[1]),
+        _mm512_unpackhi_epi64(w[0], w[1]),
+    );
+    let (even23, odd23) = (
+        _mm512_unpacklo_epi64(w[2], w[3]),
+        _mm512_unpackhi_epi64(w[2], w[3]),
+    );
+    for (first, rows) in [
+        (0, _mm512_permutex2var_epi64(even01, low, even23)),
+        (1, _mm512_permutex2var_epi64(odd01, low, odd23)),
+        (4, _mm512_permutex2var_epi64(even01, high, even23)),
+        (5, _mm512_permutex2var_epi64(odd01, high, odd23)),
+    ] {
+        // SAFETY: writable by the caller's promise.
+        unsafe {
+            _mm256_storeu_si256(
+                at[first].wrapping_add(offset).cast(),
+                _mm512_castsi512_si256(rows),
+            );
+            _mm256_storeu_si256(
+                at[first + 2].wrapping_add(offset).cast(),
+                _mm512_extracti64x4_epi64::<1>(rows),
+            );
+        }
+    }
+}
+
+/// The Fq elements whose Montgomery words are the lanes, which lie below 2^256.
+#[target_feature(enable = "avx512f,avx512dq,avx512vl,avx512ifma")]
+fn to_scalars(lanes: Fp) -> [Fq; 8] {
+    // SAFETY: four vectors and four arrays of eight words have the same size, and any bits are valid words.
+    let words: [[u64; 8]; 4] = unsafe { std::mem::transmute(lanes.to_words()) };
+    std::array::from_fn(|lane| {
+        let mut limbs = BigInt(std::array::from_fn(|k| words[k][lane]));
+        while limbs >= Fq::MODULUS {
+            limbs.sub_with_borrow(&Fq::MODULUS);
+        }
+        Fq::new_unchecked(limbs)
+    })
+}
+
+/// The lanes that hold the Montgomery words of `values`.
+#[target_feature(enable = "avx512f,avx512dq,avx512vl,avx512ifma")]
+fn from_scalars(values: [Fq; 8]) -> Fp {
+    let words: [[u64; 8]; 4] =
+        std::array::from_fn(|k| std::array::from_fn(|lane| values[lane].0.0[k]));
+    // SAFETY: as in `to_scalars`.
+    Fp::from_words(unsafe { std::mem::transmute::<[[u64; 8]; 4], [__m512i; 4]>(words) })
+}
+
+/// For each value with words t 2^e, the one with words 2^(518 - e) / t; `None` when one is zero.
+fn invert_all<F: Field>(values: [F; 8]) -> Option<[F; 8]> {
+    // As Montgomery words with R = 2^256 they stand for t 2^(e - 256), and 2^(262 - e) / t is 2^6 over that.
+    let mut out = [F::ZERO; 8];
+    let mut product = F::ONE;
+    for (prefix, value) in out.iter_mut().zip(&values) {
+        *prefix = product;
+        product *= value;
+    }
+    let mut inverse = product.inverse()? * F::from(1u64 << 6);
+    for (prefix, value) in out.iter_mut().zip(&values).rev() {
+        *prefix *= inverse;
+        inverse *= value;
+    }
+    Some(out)
+}
+
+/// 2^260 mod p in limbs.
+const ONE: [u64; 5] = {
+    // 2^260 = 16 * 2^256, and 2^256 mod p is Montgomery's one.
+    let one = <ark_bn254::FqConfig as ark_ff::MontConfig<4>>::R.0;
+    let shifted = [
+        one[0] << 4,
+        one[0] >> 60 | one[1] << 4,
+        one[1] >> 60 | one[2] << 4,
+        one[2] >> 60 | one[3] << 4,
+        one[3] >> 60,
+    ];
+    crate::field::ifma::limbs(shifted)
+};
