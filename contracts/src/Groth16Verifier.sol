@@ -114,29 +114,38 @@ contract Groth16Verifier is IGroth16Verifier {
         view
     {
         bool ok = true;
-        bool inGroup = true;
         assembly ("memory-safe") {
             let product := add(sum, 0x40)
             mcopy(sum, ic, 0x40) // IC_0
             let point := add(ic, shl(6, add(inputs.length, 1))) // one past IC_n
+            // Arguments are evaluated last first, so below the multiplication runs before the addition. A call that
+            // fails leaves a stale product behind, but `ok` stays 0 from there on.
             if committed {
                 mstore(add(point, 0x40), challenge) // c < r
-                ok := staticcall(gas(), EC_MUL, point, 0x60, product, 0x40)
-                ok := and(ok, staticcall(gas(), EC_ADD, sum, 0x80, sum, 0x40))
+                ok := and(
+                    staticcall(gas(), EC_ADD, sum, 0x80, sum, 0x40),
+                    staticcall(gas(), EC_MUL, point, 0x60, product, 0x40)
+                )
             }
             for { let word := add(inputs.offset, shl(5, inputs.length)) } gt(word, inputs.offset) {} {
                 word := sub(word, 0x20)
                 point := sub(point, 0x40)
                 let x := calldataload(word)
-                // The precompile takes scalars above r and reduces them: a second name for the same statement.
-                inGroup := and(inGroup, lt(x, GROUP_ORDER))
                 mstore(add(point, 0x40), x)
-                // A failed call leaves a stale product, but `ok` stays 0 from there on.
-                ok := and(ok, staticcall(gas(), EC_MUL, point, 0x60, product, 0x40))
-                ok := and(ok, staticcall(gas(), EC_ADD, sum, 0x80, sum, 0x40))
+                ok := and(
+                    and(
+                        // The precompile takes scalars above r and reduces them: a second name for one statement.
+                        and(ok, lt(x, GROUP_ORDER)),
+                        staticcall(gas(), EC_ADD, sum, 0x80, sum, 0x40)
+                    ),
+                    staticcall(gas(), EC_MUL, point, 0x60, product, 0x40)
+                )
             }
         }
-        if (!inGroup) Groth16Lib.requireInGroup(inputs);
-        if (!ok) revert PrecompileFailed(EC_MUL);
+        if (!ok) {
+            // Only now is it worth looking for the reason.
+            Groth16Lib.requireInGroup(inputs);
+            revert PrecompileFailed(EC_MUL);
+        }
     }
 }

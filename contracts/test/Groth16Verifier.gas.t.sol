@@ -6,7 +6,7 @@ import {ToyGroth16, ToyKey} from "./utils/ToyGroth16.sol";
 import {VectorTest} from "./utils/VectorTest.sol";
 
 /// @dev Gas of execution alone, without a transaction's 21,000 and its calldata; the key's account is cold. Written to
-/// snapshots/, compared with it under FORGE_SNAPSHOT_CHECK.
+/// snapshots/, or compared with it where FORGE_SNAPSHOT_CHECK is set.
 contract Groth16VerifierGasTest is VectorTest {
     string[4] private names = ["plain", "committed", "private", "committedPrivate"];
 

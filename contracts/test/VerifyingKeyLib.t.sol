@@ -147,7 +147,7 @@ contract VerifyingKeyLibTest is Test {
     }
 
     /// @dev Starved of gas the subgroup check must not pass for one that succeeded.
-    function test_check_short_of_gas_reverts() public {
+    function test_check_short_of_gas_reverts() public view {
         bytes memory data = abi.encodeCall(KeyChecker.check, (withG2(DELTA_M, ".g2OutsideSubgroup")));
         for (uint256 gasLimit = 2000; gasLimit < 400_000; gasLimit += 3989) {
             (bool ok,) = address(checker).staticcall{gas: gasLimit}(data);

@@ -53,12 +53,16 @@ library VerifyingKeyLib {
 
     /// @notice Byte offset of IC, one G2 point later for each flag.
     function icOffset(uint256 flags) internal pure returns (uint256) {
-        return DELTA_1_OR_M + 0x80 * ((flags & 1) + (flags >> 1));
+        unchecked {
+            return DELTA_1_OR_M + 0x80 * ((flags & COMMITTED) + (flags >> 1)); // flags < 4
+        }
     }
 
-    /// @notice Bytes of a key. No overflow: n < 2^32.
+    /// @notice Bytes of a key.
     function length(uint256 flags, uint256 n) internal pure returns (uint256) {
-        return icOffset(flags) + 0x40 * (1 + n + (flags & COMMITTED));
+        unchecked {
+            return icOffset(flags) + 0x40 * (1 + n + (flags & COMMITTED)); // flags < 4, n < 2^32
+        }
     }
 
     /// @notice vkHash: keccak256 of a key in memory.
@@ -89,7 +93,9 @@ library VerifyingKeyLib {
         }
         bool known;
         (known, flags, n) = parseHeader(_load(key));
-        if (!valid || !known || size != 1 + length(flags, n)) revert IGroth16Verifier.BadVerifyingKey(vk);
+        unchecked {
+            if (!valid || !known || size != 1 + length(flags, n)) revert IGroth16Verifier.BadVerifyingKey(vk);
+        }
     }
 
     /// @notice Refuses a key under which a proof would not mean what it says. Done once, when a key is stored.

@@ -108,7 +108,7 @@ contract MarketHandler {
         ++reached[JobState.Settled];
     }
 
-    function leave(uint256 which) external {
+    function exit(uint256 which) external {
         (bytes32 jobId, Job memory job) = pick(which);
         if (job.state == JobState.Open && job.worker != address(0)) {
             vm.prank(job.requester);

@@ -154,6 +154,8 @@ contract MarketSettleTest is MarketTest {
         assertSolvent(0);
     }
 
+    /// @dev Each call a transaction of its own, with 21,000 and calldata: what a user pays.
+    /// forge-config: default.isolate = true
     function test_gas_of_a_jobs_life() public {
         bytes32 jobId = open();
         vm.snapshotGasLastCall("market", "submitJob");
