@@ -1,7 +1,7 @@
 """Prove what an ONNX model answered.
 
-`compile_model` turns a network into a bundle, `Bundle.setup` makes its keys, `Bundle.prover` proves and `verify` checks. The
-bit-exact integer network is public too: `assay_prover.reference`.
+`compile_model` turns a network into a bundle, `Bundle.setup` makes its keys, `Bundle.prover` proves and
+`verify` checks. The bit-exact integer network is public too: `assay_prover.reference`.
 """
 
 from assay_prover._native import __version__, poseidon

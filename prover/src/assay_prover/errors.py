@@ -2,7 +2,7 @@
 
 AssayProverError
 ├── ModelError            the ONNX file is corrupt, dynamic, or holds NaN or infinite numbers
-│   └── UnsupportedModel  a node this compiler cannot lower (names the node, its operator and what is supported)
+│   └── UnsupportedModel  a node that the compiler cannot lower: its name, operator, what is supported
 ├── QuantisationError     no exact integer form within 62 bits
 ├── InputError            a sample of the wrong shape, NaN, or outside the declared range
 ├── BundleError           a bundle that is missing, damaged, stale or of another version

@@ -1,4 +1,4 @@
-"""The integer reference: maps agree with their matrices, intervals hold, and rounding is what the docs say."""
+"""The integer reference: maps agree with their matrices, intervals hold, rounding is as documented."""
 
 from __future__ import annotations
 

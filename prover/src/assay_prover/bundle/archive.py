@@ -1,7 +1,8 @@
 """circuit.npz: an integer graph as a file.
 
-An uncompressed zip of little-endian arrays in their narrowest integer type, and `graph.json` for the structure. Written with fixed
-dates and order, so that equal graphs are equal bytes; read with nothing executable in it, so that a stranger's bundle is only data.
+An uncompressed zip of little-endian arrays in their narrowest integer type, and `graph.json` for the
+structure. Written with fixed dates and order, so that equal graphs are equal bytes; read with nothing
+executable in it, so that a stranger's bundle is only data.
 """
 
 from __future__ import annotations
@@ -77,10 +78,10 @@ def load_graph(data: bytes) -> ref.IntegerGraph:
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             if any(info.compress_type != zipfile.ZIP_STORED for info in archive.infolist()):
-                raise BundleError("circuit.npz: compressed members are refused")
+                raise _refused("compressed members")
             structure = json.loads(archive.read(STRUCTURE))
             if structure.get("format") != FORMAT:
-                raise BundleError(f"circuit.npz: unknown format {structure.get('format')!r}")
+                raise _refused(f"unknown format {structure.get('format')!r}")
             reader = _Reader(archive)
             inputs = [
                 ref.Tensor(t["name"], tuple(t["shape"]), reader.array(t["lo"]), reader.array(t["hi"]))
@@ -94,6 +95,10 @@ def load_graph(data: bytes) -> ref.IntegerGraph:
         raise BundleError(f"circuit.npz is damaged: {error}") from error
     except AssayProverError as error:
         raise BundleError(f"circuit.npz holds no valid network: {error}") from error
+
+
+def _refused(why: str) -> BundleError:
+    return BundleError(f"circuit.npz is refused: {why}")
 
 
 class _Reader:

@@ -9,7 +9,6 @@ setup.json      written last: which circuit the keys belong to
 
 from __future__ import annotations
 
-import os
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -84,7 +83,7 @@ def new_salt() -> int:
 
 
 class Bundle:
-    """An opened bundle; `Bundle.open(path)`. Cheap to open: the circuit and the keys are read when they are needed."""
+    """An opened bundle (`Bundle.open`). The circuit is built and the keys are read when they are needed."""
 
     def __init__(self, path: Path, manifest: Manifest, graph: IntegerGraph) -> None:
         self.path = path
@@ -118,7 +117,7 @@ class Bundle:
         ) != (int(np.prod(out.shape)), out.lo, out.hi):
             raise BundleError(f"{self.path}: the manifest's input or output is not that of circuit.npz")
 
-    # -- identity -----------------------------------------------------------------------------------------------------
+    # -- identity
 
     @property
     def circuit_hash(self) -> bytes:
@@ -135,7 +134,7 @@ class Bundle:
         """SHA-256 of how statements are read."""
         return bytes.fromhex(self.manifest.hashes.metadata)
 
-    # -- circuit and keys ---------------------------------------------------------------------------------------------
+    # -- circuit and keys
 
     @property
     def spec(self) -> StatementSpec:
@@ -182,7 +181,7 @@ class Bundle:
         return self.path / PROVING_KEY
 
     def _setup_report(self) -> SetupReport | None:
-        """The report of the keys that are there and belong to this circuit; None if any part is missing or stale."""
+        """The report of this circuit's keys; None if any part is missing or stale."""
         try:
             report = SetupReport.model_validate_json(_read(self.path / SETUP, MAX_MANIFEST_BYTES))
             key = _read(self.path / VERIFYING_KEY)
@@ -226,7 +225,8 @@ class Bundle:
     ) -> SetupReport:
         """Make proving and verifying key; skipped if those of this circuit are there.
 
-        Single-party, for development: whoever runs it could forge proofs under the key. A killed setup leaves the bundle as it was.
+        Single-party, for development: whoever runs it could forge proofs under the key. A killed setup
+        leaves the bundle as it was.
 
         Args:
             threads: default all cores.
@@ -266,7 +266,7 @@ class Bundle:
             check_verifying_key(key)
             (self.path / SETUP).unlink(missing_ok=True)
             replace_file(self.path / VERIFYING_KEY, key)
-            os.replace(partial, self.proving_key_path)
+            partial.replace(self.proving_key_path)
         finally:
             partial.unlink(missing_ok=True)
         report = SetupReport(
@@ -290,7 +290,7 @@ class Bundle:
             raise BundleError(f"{self.path} has no keys of its circuit: run setup")
         return ModelProver(self, threads)
 
-    # -- inputs and outputs -------------------------------------------------------------------------------------------
+    # -- inputs and outputs
 
     def encode_input(self, x: NDArray[Any], *, saturate: bool = False) -> Int64Array:
         """One sample of real values as integers, of the manifest's shape.
@@ -322,7 +322,7 @@ class Bundle:
                 f"{int(outside.sum())} input values are outside the declared range [{lo:g}, {hi:g}], "
                 f"first {values[place]:g}{where}; saturate to clip them"
             )
-        return np.clip(scaled, info.lo, info.hi).astype(np.int64)
+        return np.asarray(np.clip(scaled, info.lo, info.hi), dtype=np.int64)
 
     def check_integers(self, ints: Int64Array) -> Int64Array:
         """Quantised integers of the manifest's shape and range, as int64.
@@ -361,7 +361,8 @@ class Bundle:
         """Decrypt (if encrypted) and unpack the statement's output words.
 
         Raises:
-            InputError: the wrong number of words, a missing or superfluous salt, or, for encrypted words, the wrong salt.
+            InputError: the wrong number of words, a missing or superfluous salt, or, for encrypted words,
+            the wrong salt.
         """
         out = self.manifest.output
         if (salt is not None) != (out.visibility == "encrypted"):
@@ -384,7 +385,11 @@ class Bundle:
         if out.kind == "label":
             label = int(integers.ravel()[0]) if integers.size == 1 else None
             return Decoded(integers.astype(np.float64), integers, label)
-        return Decoded(integers * out.scale, integers, int(integers.argmax()) if integers.size > 1 else None)
+        return Decoded(
+            np.asarray(integers * out.scale, dtype=np.float64),
+            integers,
+            int(integers.argmax()) if integers.size > 1 else None,
+        )
 
     def verify(self, public: Sequence[int], proof: bytes) -> None:
         """Check a proof of this model; returns nothing.

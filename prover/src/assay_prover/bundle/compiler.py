@@ -83,8 +83,8 @@ def compile_model(
 
     Args:
         model: ONNX file or its bytes.
-        samples: typical inputs, `[n, *input shape]`, to choose scales and to measure accuracy; None takes uniform noise over
-            `input_range`, with a warning.
+        samples: typical inputs, `[n, *input shape]`, to choose scales and to measure accuracy; None takes
+            uniform noise over `input_range`, with a warning.
         out: the bundle's directory.
         labels: class numbers of the samples, `[n]`.
         input: whether the input is behind a commitment or part of the statement.
@@ -96,8 +96,10 @@ def compile_model(
         progress: called with (stage, fraction); False cancels.
 
     Raises:
-        ModelError, UnsupportedModel: the file cannot be compiled. InputError: the samples do not fit the model.
-        QuantisationError: no exact integer form. BundleError: `out` is there already, or cannot be written.
+        ModelError, UnsupportedModel: the file cannot be compiled.
+        InputError: the samples do not fit the model.
+        QuantisationError: no exact integer form.
+        BundleError: `out` is there already, or cannot be written.
     """
     started = perf_counter()
     folder = Path(out)
@@ -203,8 +205,8 @@ def _warnings(choice: Choice, target: Target, samples: Float64Array | None) -> t
     found = []
     if samples is None:
         found.append(
-            "no samples were given: scales come from uniform noise over the declared range, and the accuracy says "
-            "nothing about real data; compile again with samples"
+            "no samples were given: scales come from uniform noise over the declared range, "
+            "and the accuracy says nothing about real data; compile again with samples"
         )
     elif len(samples) < FEW_SAMPLES:
         found.append(f"only {len(samples)} samples: the accuracy is a rough guess")
@@ -215,7 +217,8 @@ def _warnings(choice: Choice, target: Target, samples: Float64Array | None) -> t
         )
     if choice.report.saturated:
         found.append(
-            f"{choice.report.saturated:.2%} of the samples' values are outside the declared range and were clipped"
+            f"{choice.report.saturated:.2%} of the samples' values are outside the declared range "
+            "and were clipped"
         )
     return tuple(found)
 

@@ -35,7 +35,7 @@ def replace_file(path: Path, data: bytes) -> None:
 
 @contextlib.contextmanager
 def new_directory(path: Path, *, overwrite: bool) -> Iterator[Path]:
-    """A directory to fill, which takes its name only when all went well; one that is there is replaced if allowed."""
+    """A directory to fill, which takes its name only when all went well, replacing another if allowed."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     partial.mkdir()

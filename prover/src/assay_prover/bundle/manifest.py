@@ -105,7 +105,7 @@ class PrecisionInfo(_Part):
 
 
 class Hashes(_Part):
-    """Hexadecimal SHA-256: the constraints, the quantised graph (circuit.npz), and this manifest's meaning."""
+    """Hexadecimal SHA-256 of the constraints, of circuit.npz, and of what the manifest means."""
 
     circuit: str = Field(pattern=r"^[0-9a-f]{64}$")
     quantisation: str = Field(pattern=r"^[0-9a-f]{64}$")
@@ -116,7 +116,7 @@ class Manifest(_Part):
     """Everything about a bundle except weights and keys."""
 
     format: Literal["assay-bundle"] = "assay-bundle"
-    version: Literal[1] = VERSION
+    version: Literal[1] = 1
     model: ModelInfo
     input: InputInfo
     output: OutputInfo

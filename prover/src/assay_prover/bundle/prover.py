@@ -34,7 +34,7 @@ class Proved:
 
 
 class ModelProver:
-    """Proves one bundle's model; safe to keep for the life of a process, and to call from one thread at a time."""
+    """Proves one bundle's model; to be kept for the life of a process, one proof at a time."""
 
     def __init__(self, bundle: Bundle, threads: int | None = None) -> None:
         self.bundle = bundle

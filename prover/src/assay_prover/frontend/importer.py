@@ -68,7 +68,8 @@ def _fold(context: Context, node: Node, model: onnx.ModelProto) -> bool:
     )
     folded = helper.make_model(graph, opset_imports=model.opset_import, ir_version=model.ir_version)
     try:
-        results = ReferenceEvaluator(folded).run(None, {})
+        with np.errstate(all="ignore"):  # what is not finite is refused below
+            results = ReferenceEvaluator(folded).run(None, {})
     except (RuntimeError, ValueError, TypeError, NotImplementedError, IndexError, KeyError) as error:
         raise node.unsupported(f"cannot be folded: {error}") from error
     for name, result in zip((n for n in node.outputs if n), results, strict=True):

@@ -1,7 +1,7 @@
 """Calibrate: what each tensor's values look like on real samples.
 
-Calibration only chooses scales, so it decides accuracy and cost. Whether every input proves never depends on it: ranges come from
-the worst case (`reference.IntegerGraph`), see `bound`.
+Calibration only chooses scales, so it decides accuracy and cost. Whether every input proves never depends on
+it: ranges come from the worst case (`reference.IntegerGraph`), see `bound`.
 """
 
 from __future__ import annotations
@@ -50,8 +50,8 @@ class Calibration:
 def declare_range(samples: Float64Array | None, given: tuple[float, float] | None) -> tuple[float, float]:
     """The range of input values that must prove.
 
-    Given, or one of the natural ranges [0, 1], [-1, 1], [0, 255] if the samples fill it, or their span with a margin of 10 % at
-    each side.
+    Given, or one of the natural ranges [0, 1], [-1, 1], [0, 255] if the samples fill it, or their span with
+    a margin of 10 % at each side.
 
     Raises:
         InputError: an empty or infinite range, or neither a range nor samples.

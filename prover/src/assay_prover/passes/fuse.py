@@ -1,7 +1,8 @@
 """Fuse: linear operations that follow each other become one, and what nothing reads is dropped.
 
-Fewer roundings and narrower integers: a convolution, its batch normalisation and a residual addition end as one affine
-operation with one requantisation. Composition happens over the reals, before any rounding, so it changes no answer.
+Fewer roundings and narrower integers: a convolution, its batch normalisation and a residual addition end as
+one affine operation with one requantisation. Composition happens over the reals, before any rounding, so it
+changes no answer.
 """
 
 from __future__ import annotations

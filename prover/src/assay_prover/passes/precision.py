@@ -12,11 +12,11 @@ import numpy as np
 class Precision:
     """Knobs of the quantiser.
 
-    limb_bits: widths and shifts are multiples of it, to fill the lookups of a range check; 1 means single bits.
+    limb_bits: widths and shifts are multiples of it, to fill the lookups of a range check; 1 means bits.
     input_bits: the input's integers span exactly 2^input_bits values.
     activation_bits: a calibrated maximum spans at least 2^activation_bits steps.
     output_bits: the same for the network's output.
-    weight_noise: largest standard deviation of an activation that rounding the weights may cause, in its steps.
+    weight_noise: largest standard deviation that rounding the weights may cause, in an activation's steps.
     headroom_bits: a worst case so many bits above the calibrated maximum is clamped.
     """
 
@@ -58,7 +58,8 @@ def encode_range(input_range: tuple[float, float], bits: int) -> InputEncoding:
 
 @dataclass(frozen=True)
 class ScalePlan:
-    """A requantisation to be: the result's scale, the accumulator's is scale / 2^shift; `bits` hold the worst case.
+    """A requantisation to be: the result's scale, the accumulator's is scale / 2^shift; `bits` hold the
+    worst case.
 
     `clamp` is the largest result kept, in steps, or None where the worst case needs no clamp.
     """
@@ -77,9 +78,11 @@ class ScalePlan:
 def plan_scale(
     precision: Precision, resolution: int, worst: float, reach: float
 ) -> tuple[float, int, int | None]:
-    """(scale, bits, clamp) of a result whose worst case spans `worst` and whose calibrated maximum is `reach`.
+    """(scale, bits, clamp) of a result whose worst case spans `worst` and whose calibrated maximum is
+    `reach`.
 
-    The worst case fills its limbs: of all scales fine enough for `resolution` bits, the finest that takes no further limb.
+    The worst case fills its limbs: of all scales fine enough for `resolution` bits, the finest that takes no
+    further limb.
     """
     reach = min(reach, worst) if reach > 0 else worst / 16
     coarsest = reach / ((1 << resolution) - 1)
@@ -97,6 +100,7 @@ def plan_scale(
 def plan_shift(precision: Precision, noise: float) -> int:
     """Shift after which rounding each weight to an integer disturbs a result by at most `weight_noise` steps.
 
-    `noise` is the disturbance with shift 0, as a standard deviation: sqrt(sum over a row of mean square inputs / 12).
+    `noise` is the disturbance with shift 0, as a standard deviation: sqrt(sum over a row of mean square
+    inputs / 12).
     """
     return precision.align(log2(max(noise / precision.weight_noise, 1.0)))

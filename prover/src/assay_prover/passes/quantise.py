@@ -1,9 +1,10 @@
 """Quantise: the float graph as an `IntegerGraph` with exact semantics.
 
-Every tensor is integers times one scale, without zero points. A linear layer's weights absorb all scales: with input scale s_x and
-accumulator scale s_a a weight w becomes round(w s_x / s_a), of as many bits as accuracy asks for, since constants cost nothing in
-a circuit. An accumulator is brought back to activation width by one rounding shift, s_y = s_a 2^shift, which also applies Relu.
-Maps whose coefficients are all equal (reshapes, pooling, sums of one tensor) are exact and only change the scale.
+Every tensor is integers times one scale, without zero points. A linear layer's weights absorb all scales:
+with input scale s_x and accumulator scale s_a a weight w becomes round(w s_x / s_a), of as many bits as
+accuracy asks for, since constants cost nothing in a circuit. An accumulator is brought back to activation
+width by one rounding shift, s_y = s_a 2^shift, which also applies Relu. Maps whose coefficients are all
+equal (reshapes, pooling, sums of one tensor) are exact and only change the scale.
 """
 
 from __future__ import annotations
@@ -36,15 +37,18 @@ from assay_prover.passes.precision import (
 )
 
 RETRIES = 6
-"""Rounded weights can exceed the planned width by a little; the scale then grows and the layer is rounded again. Should that not
-settle, the layer costs another limb: the width is a wish, the interval analysis of the result is what the circuit uses."""
+"""Rounded weights can exceed the planned width by a little; the scale then grows and the layer is rounded
+again. Should that not settle, the layer costs another limb: the width is a wish, the interval analysis of
+the result is what the
+circuit uses."""
 
 
 @dataclass(frozen=True, eq=False)
 class QuantisedModel:
     """An integer graph and how its ends relate to real values.
 
-    `scales[name]` is the real value of one step of each tensor; `is_label` when the output is a class, not values.
+    `scales[name]` is the real value of one step of each tensor; `is_label` when the output is a class, not
+    values.
     """
 
     graph: ref.IntegerGraph
@@ -109,7 +113,7 @@ class _Quantiser:
         is_label = any(isinstance(op, FloatArgMax) for op in self.graph.ops)
         return QuantisedModel(graph, self.input, self.scales, self.labels, is_label, self.precision)
 
-    # -- bookkeeping --------------------------------------------------------------------------------------------------
+    # -- bookkeeping
 
     def _append(self, op: FloatOp, integer: ref.Op, scale: float) -> None:
         self._define(integer, scale, op.label)
@@ -147,7 +151,7 @@ class _Quantiser:
         )
 
     def _destination(self, name: str) -> tuple[str, FloatOp | None]:
-        """Follow an accumulator through what only moves or compares it: (last tensor, the operation that uses it)."""
+        """Follow an accumulator through what only moves or compares it: (last tensor, its user)."""
         while True:
             readers = self.consumers[name]
             if len(readers) != 1 or name == self.graph.output:
@@ -164,7 +168,7 @@ class _Quantiser:
     def _is_gather(op: FloatAffine) -> bool:
         return all(isinstance(m, FloatGather) for m in op.maps) and not op.bias.any()
 
-    # -- linear layers ------------------------------------------------------------------------------------------------
+    # -- linear layers
 
     def _affine(self, op: FloatAffine) -> None:
         if len(op.inputs) == 1 and self._is_gather(op):
@@ -183,11 +187,13 @@ class _Quantiser:
 
     def _exact(self, op: FloatAffine, sources: tuple[str, ...]) -> bool:
         """Emit without rounding if one common factor explains every coefficient."""
-        common = [m.common_coefficient() for m in op.maps]
-        steps = {c * self.scales[s] for c, s in zip(common, sources, strict=True) if c is not None}
-        if len(steps) != 1 or op.bias.any():
+        common = [c for m in op.maps if (c := m.common_coefficient()) is not None]
+        if len(common) != len(op.maps) or op.bias.any():
             return False
-        maps = tuple(m.quantise(1.0 / c if c else 1.0) for m, c in zip(op.maps, common, strict=True))
+        steps = {c * self.scales[s] for c, s in zip(common, sources, strict=True)}
+        if len(steps) != 1:
+            return False
+        maps = tuple(m.quantise(1.0 / c) for m, c in zip(op.maps, common, strict=True))
         integer = ref.Affine(sources, op.output, op.shape, maps, np.zeros(op.bias.size, dtype=np.int64))
         self._append(op, integer, steps.pop())
         return True
@@ -220,7 +226,7 @@ class _Quantiser:
         return ref.Affine(sources, op.output, op.shape, maps, bias.astype(np.int64))
 
     def _span(self, op: FloatAffine, lo: float, hi: float) -> float:
-        """What the requantisation's range check must hold: |y| under a one-sided Relu, the whole width otherwise."""
+        """What the range check must hold: |y| under a one-sided Relu, the whole width otherwise."""
         _, reader = self._destination(op.output)
         if isinstance(reader, FloatClip) and (reader.lo is None) != (reader.hi is None):
             return max(abs(lo), abs(hi))
@@ -252,7 +258,7 @@ class _Quantiser:
         noise = float(np.sqrt(variance.mean())) * min(1.0, scale / wanted if wanted > 0 else 1.0)
         return ScalePlan(scale, plan_shift(self.precision, noise), bits, clamp)
 
-    # -- the rest -----------------------------------------------------------------------------------------------------
+    # -- the rest
 
     def _clip(self, op: FloatClip) -> None:
         plan = self.plans.pop(op.input, None) if len(self.consumers[op.input]) == 1 else None

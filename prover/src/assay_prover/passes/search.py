@@ -1,7 +1,8 @@
 """Search: the cheapest precision whose answers are good enough, by measuring both.
 
-The candidates cross limb widths with activation widths. Each is quantised and its circuit planned (no constraint is emitted), and
-from the cheapest upwards the samples are run until one meets the target. Wider inputs are tried only when no candidate does.
+The candidates cross limb widths with activation widths. Each is quantised and its circuit planned (no
+constraint is emitted), and from the cheapest upwards the samples are run until one meets the target. Wider
+inputs are tried only when no candidate does.
 """
 
 from __future__ import annotations
@@ -57,7 +58,7 @@ GOALS: dict[Target, Goal] = {
 
 @dataclass(frozen=True, eq=False)
 class Choice:
-    """The chosen model, its report, the cost that the planner gave it, and how many candidates were weighed."""
+    """The chosen model, its report and planned cost; `met` says whether it reached the goal."""
 
     model: QuantisedModel
     report: AccuracyReport

@@ -1,7 +1,7 @@
 """The bit-exact integer reference of a quantised network.
 
-Plain numpy int64, no field arithmetic: what `IntegerGraph.run` answers is, bit for bit, what the circuit constrains. Anyone
-can recompute a proven answer with this package alone.
+Plain numpy int64, no field arithmetic: what `IntegerGraph.run` answers is, bit for bit, what the circuit
+constrains. Anyone can recompute a proven answer with this package alone.
 """
 
 from assay_prover.reference.conv import Conv

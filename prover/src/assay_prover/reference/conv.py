@@ -25,8 +25,8 @@ def window_index(
 ) -> tuple[NDArray[np.int64], tuple[int, ...]]:
     """Flat indices of every window over one channel of spatial `shape`; -1 where a window meets padding.
 
-    `pads` is ONNX's: all begins, then all ends. Returns `(index[prod(out), prod(kernel)], out)`. With `ceil_mode` a window may
-    hang over the end, but, as in ONNX, none starts in the end padding.
+    `pads` is ONNX's: all begins, then all ends. Returns `(index[prod(out), prod(kernel)], out)`. With
+    `ceil_mode` a window may hang over the end, but, as in ONNX, none starts in the end padding.
     """
     rank = len(shape)
     per_axis: list[NDArray[np.int64]] = []
@@ -60,7 +60,7 @@ def window_index(
 
 @dataclass(frozen=True, eq=False)
 class Conv(LinearMap):
-    """ONNX Conv without bias: `weight[O, I/groups, *kernel]` over `in_shape = (I, *spatial)`, giving `(O, *out)`."""
+    """ONNX Conv without bias: `weight[O, I/groups, *kernel]` over `in_shape = (I, *spatial)`."""
 
     weight: Int64Array = field(repr=False)
     strides: tuple[int, ...]

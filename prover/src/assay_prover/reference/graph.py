@@ -17,8 +17,8 @@ Op = Affine | Requantise | ReduceMax | ArgMax | Multiply | MatMul | Table
 class IntegerGraph:
     """Operations in execution order, from bounded integer inputs to one output.
 
-    Construction runs the interval analysis: `tensors[name]` has the shape and the worst case of every tensor for every input
-    within its declared range, below 62 bits each.
+    Construction runs the interval analysis: `tensors[name]` has the shape and the worst case of every tensor
+    for every input within its declared range, below 62 bits each.
 
     Raises:
         ValueError: a name read before it is written, or written twice; shapes that do not fit.
@@ -69,7 +69,8 @@ class IntegerGraph:
             array = np.asarray(value)
             if array.dtype.kind not in "iu" or array.shape[1:] != tensor.shape:
                 raise InputError(
-                    f"input {tensor.name!r} must be integers [batch, {tensor.shape}], got {array.dtype} {array.shape}"
+                    f"input {tensor.name!r} must be integers [batch, {tensor.shape}], "
+                    f"got {array.dtype} {array.shape}"
                 )
             array = array.astype(np.int64)
             if ((array < tensor.lo) | (array > tensor.hi)).any():

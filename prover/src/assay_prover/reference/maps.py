@@ -1,7 +1,8 @@
-"""Linear maps with constant integer coefficients: `Dense`, `Sparse`, `Gather`, `Scale` (and `Conv` beside this file).
+"""Linear maps with constant integer coefficients: `Dense`, `Sparse`, `Gather`, `Scale` (and `Conv` beside
+this file).
 
-Each maps `[batch, n_in] -> [batch, n_out]`, flattened row-major, and writes itself as a sparse matrix for the circuit. In a
-circuit they cost no constraints: constants are coefficients of linear combinations.
+Each maps `[batch, n_in] -> [batch, n_out]`, flattened row-major, and writes itself as a sparse matrix for
+the circuit. In a circuit they cost no constraints: constants are coefficients of linear combinations.
 """
 
 from __future__ import annotations
@@ -51,7 +52,8 @@ class LinearMap(ABC):
         """Exact worst case over the box `lo <= x <= hi` (flat arrays): M centre -+ |M| radius.
 
         Raises:
-            QuantisationError: when the largest row of |M| times the largest |x| reaches 61 bits; below that every sum and
+            QuantisationError: when the largest row of |M| times the largest |x| reaches 61 bits; below that
+            every sum and
                 difference in the analysis is exact in int64.
         """
         largest = int(max(np.abs(lo).max(initial=0), np.abs(hi).max(initial=0)))
@@ -61,7 +63,8 @@ class LinearMap(ABC):
         base = self.apply(lo[None])[0]
         signed = self.apply(width[None])[0]
         spread = self.absolute().apply(width[None])[0]
-        # M lo + (M w - |M| w)/2 takes each negative coefficient at hi; the parities are equal, so halving is exact
+        # M lo + (M w - |M| w)/2 takes each negative coefficient at hi; the parities are equal, so halving is
+        # exact
         return base + (signed - spread) // 2, base + (signed + spread) // 2
 
 

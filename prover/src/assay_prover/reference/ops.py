@@ -1,7 +1,8 @@
 """The operations of the integer graph.
 
-Each is a frozen description with three readings that must agree: `evaluate` (exact integers on a leading batch axis), `infer`
-(shape and worst-case interval of the result) and the gadget that the circuit lowers it to.
+Each is a frozen description with three readings that must agree: `evaluate` (exact integers on a leading
+batch axis), `infer` (shape and worst-case interval of the result) and the gadget that the circuit lowers it
+to.
 """
 
 from __future__ import annotations
@@ -71,7 +72,8 @@ def _reach(lo: Int64Array, hi: Int64Array) -> int:
 class Requantise:
     """y = clamp(floor((x + 2^(shift-1)) / 2^shift), lo, hi); shift 0 only clamps.
 
-    Halves round towards plus infinity, for negative values too. `lo = 0` is ReLU; `None` means that side needs no clamp.
+    Halves round towards plus infinity, for negative values too. `lo = 0` is ReLU; `None` means that side
+    needs no clamp.
     """
 
     input: str
@@ -224,7 +226,7 @@ class Multiply:
 
 @dataclass(frozen=True, eq=False)
 class MatMul:
-    """y = a @ b over the last two axes, leading axes broadcast as in numpy. One constraint a product of wires."""
+    """y = a @ b over the last two axes, leading axes broadcast. One constraint a product of wires."""
 
     a: str
     b: str
@@ -283,7 +285,8 @@ class Table:
         """Extremes of the table over the reachable span of the whole tensor."""
         if value.min < self.lo or value.max > self.hi:
             raise QuantisationError(
-                f"tensor {value.name!r} reaches [{value.min}, {value.max}], the table of {self.output!r} holds [{self.lo}, {self.hi}]"
+                f"tensor {value.name!r} reaches [{value.min}, {value.max}], "
+                f"the table of {self.output!r} holds [{self.lo}, {self.hi}]"
             )
         reachable = self.values[value.min - self.lo : value.max - self.lo + 1]
         zero = np.zeros(value.shape, dtype=np.int64)

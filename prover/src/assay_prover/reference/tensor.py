@@ -18,7 +18,8 @@ LIMIT = 1 << 62
 
 @dataclass(frozen=True, eq=False)
 class Tensor:
-    """`shape` without the batch axis; `lo <= value <= hi` holds elementwise for every input in the declared range.
+    """`shape` without the batch axis; `lo <= value <= hi` holds elementwise for every input in the declared
+    range.
 
     Bounds are int64 arrays of `shape`; scalars are accepted and broadcast.
     """

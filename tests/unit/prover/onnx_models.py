@@ -1,0 +1,85 @@
+"""Small ONNX models for the compiler's tests."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime as ort
+from onnx import TensorProto, helper, numpy_helper
+
+MODELS = Path(__file__).parents[2] / "vectors" / "models"
+
+Nodes = Sequence[tuple[str, Sequence[str], str, Mapping[str, Any]]]
+
+
+def build(
+    nodes: Nodes,
+    constants: Mapping[str, np.ndarray],
+    shape: Sequence[int | str],
+    opset: int = 17,
+    output: str = "output",
+    output_type: int = TensorProto.FLOAT,
+) -> bytes:
+    """A model with the input `input`; nodes are (operator, inputs, output, attributes)."""
+    graph = helper.make_graph(
+        [helper.make_node(op, list(ins), [out], name=f"n_{out}", **attrs) for op, ins, out, attrs in nodes],
+        "test",
+        [helper.make_tensor_value_info("input", TensorProto.FLOAT, shape)],
+        [helper.make_tensor_value_info(output, output_type, None)],
+        [
+            numpy_helper.from_array(v.astype(np.float32) if v.dtype.kind == "f" else v, k)
+            for k, v in constants.items()
+        ],
+    )
+    for value in graph.output:
+        value.type.tensor_type.shape.SetInParent()
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=8)
+    del model.graph.output[:]
+    inferred = helper.make_tensor_value_info(output, output_type, ["?"] * _rank(model, nodes, output))
+    model.graph.output.append(inferred)
+    return bytes(model.SerializeToString())
+
+
+def _rank(model: onnx.ModelProto, nodes: Nodes, output: str) -> int:
+    copy = onnx.ModelProto()
+    copy.CopyFrom(model)
+    copy.graph.output.append(helper.make_empty_tensor_value_info(output))
+    for value in copy.graph.input:
+        for dim in value.type.tensor_type.shape.dim:
+            if not dim.HasField("dim_value"):
+                dim.dim_value = 1
+    for value in onnx.shape_inference.infer_shapes(copy, data_prop=True).graph.output:
+        if value.type.tensor_type.HasField("shape"):
+            return len(value.type.tensor_type.shape.dim)
+    return 2
+
+
+def run(model: bytes, x: np.ndarray, output: str = "output") -> np.ndarray:
+    """onnxruntime's answer for one sample."""
+    options = ort.SessionOptions()
+    options.log_severity_level = 3
+    session = ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    return np.asarray(session.run([output], {"input": x.astype(np.float32)})[0])
+
+
+def mlp(rng: np.random.Generator, widths: Sequence[int], scale: float = 1.0) -> bytes:
+    """Gemm and Relu layers of the given widths, the input's first."""
+    nodes: list[tuple[str, Sequence[str], str, Mapping[str, Any]]] = []
+    constants: dict[str, np.ndarray] = {}
+    name = "input"
+    for layer, (rows, columns) in enumerate(itertools.pairwise(widths)):
+        last = layer == len(widths) - 2
+        constants[f"w{layer}"] = rng.normal(size=(rows, columns)) * scale / np.sqrt(rows)
+        constants[f"b{layer}"] = rng.normal(size=columns) * 0.1
+        out = "output" if last else f"h{layer}"
+        nodes.append(("Gemm", [name, f"w{layer}", f"b{layer}"], out, {}))
+        name = out
+        if not last:
+            nodes.append(("Relu", [name], f"r{layer}", {}))
+            name = f"r{layer}"
+    return build(nodes, constants, (1, widths[0]))

@@ -1,0 +1,189 @@
+"""The quantiser: every input in range stays within the bounds, and answers stay close to the float
+network's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from assay_prover.frontend import import_model, read_model
+from assay_prover.passes import Precision, QuantisedModel, calibrate, fuse, quantise
+from assay_prover.passes.report import assess
+from assay_prover.passes.search import GOALS, search
+from assay_prover.reference import Affine, Requantise
+from unit.prover.onnx_models import MODELS, build, mlp
+
+
+def _network(rng: np.random.Generator, kind: str) -> bytes:
+    """A random network of one of a few families, weights of random size, some far from normalised."""
+    scale = float(10 ** rng.uniform(-1, 1))
+    if kind == "mlp":
+        return mlp(rng, [6, *rng.integers(2, 9, size=int(rng.integers(1, 5))).tolist(), 3], scale)
+    if kind == "conv":
+        constants = {
+            "k": rng.normal(size=(3, 2, 3, 3)) * scale,
+            "b": rng.normal(size=3),
+            "w": rng.normal(size=(12, 4)),
+        }
+        pool = str(rng.choice(["MaxPool", "AveragePool"]))
+        nodes: list[tuple[str, list[str], str, Mapping[str, Any]]] = [
+            ("Conv", ["input", "k", "b"], "c", {"pads": [1, 1, 1, 1], "strides": [2, 2]}),
+            ("Relu", ["c"], "r", {}),
+            (pool, ["r"], "p", {"kernel_shape": [2, 2], "strides": [1, 1]}),
+            ("Flatten", ["p"], "f", {}),
+            ("MatMul", ["f", "w"], "output", {}),
+        ]
+        return build(nodes, constants, (1, 2, 6, 5))
+    if kind == "residual":
+        constants = {"w": rng.normal(size=(5, 5)) * scale, "v": rng.normal(size=(5, 5)), "lo": np.array(-1.0)}
+        constants["hi"] = np.array(6.0)
+        nodes = [
+            ("MatMul", ["input", "w"], "m", {}),
+            ("Relu", ["m"], "r", {}),
+            ("Add", ["r", "input"], "a", {}),
+            ("Clip", ["a", "lo", "hi"], "c", {}),
+            ("MatMul", ["c", "v"], "x", {}),
+            ("Sub", ["x", "r"], "output", {}),
+        ]
+        return build(nodes, constants, (1, 5))
+    constants = {"w": rng.normal(size=(4, 4)) * scale, "v": rng.normal(size=(4, 4))}
+    nodes = [
+        ("MatMul", ["input", "w"], "q", {}),
+        ("MatMul", ["input", "v"], "k", {}),
+        ("Transpose", ["k"], "t", {"perm": [0, 2, 1]}),
+        ("Relu", ["t"], "tr", {}),
+        ("MatMul", ["q", "tr"], "s", {}),
+        ("Mul", ["s", "s"], "u", {}),
+        ("ReduceMax", ["u"], "output", {"axes": [2], "keepdims": 0}),
+    ]
+    return build(nodes, constants, (1, 3, 4))
+
+
+def _quantised(
+    data: bytes, rng: np.random.Generator, precision: Precision
+) -> tuple[QuantisedModel, np.ndarray, np.ndarray]:
+    graph = fuse(import_model(data))
+    x = rng.uniform(-1, 1, size=(64, *graph.input_shape))
+    calibration = calibrate(graph, x, (-1.0, 1.0))
+    return quantise(graph, calibration, precision), x, calibration.outputs
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    seed=st.integers(0, 2**32),
+    kind=st.sampled_from(["mlp", "conv", "residual", "attention"]),
+    limb=st.sampled_from([1, 3, 8, 12]),
+    activation=st.integers(4, 10),
+    headroom=st.sampled_from([1, 3, 8]),
+)
+def test_no_input_in_range_leaves_the_worst_case(
+    seed: int, kind: str, limb: int, activation: int, headroom: int
+) -> None:
+    """Totality: corners and random points of the input box, not only calibration samples."""
+    rng = np.random.default_rng(seed)
+    precision = Precision(limb_bits=limb, activation_bits=activation, headroom_bits=headroom)
+    model, _, _ = _quantised(_network(rng, kind), rng, precision)
+    lo, hi = model.input.lo, model.input.hi
+    assert hi - lo + 1 == 1 << model.input.bits
+    shape = (48, *model.graph.input.shape)
+    points = np.where(rng.random(shape) < 0.5, lo, hi)
+    points[24:] = rng.integers(lo, hi + 1, size=(24, *shape[1:]))
+    for name, values in model.graph.run(points).items():
+        tensor = model.graph.tensors[name]
+        assert ((values >= tensor.lo) & (values <= tensor.hi)).all(), name
+
+
+@settings(max_examples=40, deadline=None)
+@given(seed=st.integers(0, 2**32), kind=st.sampled_from(["mlp", "conv", "residual", "attention"]))
+def test_fine_integers_answer_as_the_float_network(seed: int, kind: str) -> None:
+    rng = np.random.default_rng(seed)
+    precision = Precision(limb_bits=1, input_bits=14, activation_bits=14, output_bits=14, weight_noise=0.1)
+    model, x, expected = _quantised(_network(rng, kind), rng, precision)
+    integers = model.graph.run(model.encode(x))[model.graph.output]
+    span = max(float(np.ptp(expected)), float(np.abs(expected).max()), 1e-9)
+    assert np.abs(integers * model.output_scale - expected).max() / span < 0.01
+
+
+@pytest.mark.parametrize("limb", [1, 4, 8])
+def test_shifts_are_multiples_of_the_limb(limb: int) -> None:
+    rng = np.random.default_rng(0)
+    model, _, _ = _quantised(mlp(rng, [16, 32, 8, 4]), rng, Precision(limb_bits=limb))
+    shifts = [op.shift for op in model.graph.ops if isinstance(op, Requantise)]
+    assert len(shifts) == 3
+    assert all(shift % limb == 0 for shift in shifts)
+
+
+def test_average_pooling_is_exact() -> None:
+    nodes = [("AveragePool", ["input"], "output", {"kernel_shape": [2, 2], "strides": [2, 2]})]
+    rng = np.random.default_rng(0)
+    model, _, _ = _quantised(build(nodes, {}, (1, 1, 4, 4)), rng, Precision())
+    (op,) = model.graph.ops
+    assert isinstance(op, Affine)
+    assert set(op.maps[0].csr().data) == {1}
+    assert model.output_scale == pytest.approx(model.input.scale / 4)
+
+
+def test_worst_case_that_would_explode_is_clamped() -> None:
+    rng = np.random.default_rng(0)
+    weights = [np.abs(rng.normal(size=(40, 40))) / 4 for _ in range(8)]
+    nodes, constants, name = [], {}, "input"
+    for k, weight in enumerate(weights):
+        signs = np.where(np.arange(40) % 2, 1.0, -1.0)
+        constants[f"w{k}"] = weight * signs[:, None]
+        nodes += [("MatMul", [name, f"w{k}"], f"m{k}", {}), ("Relu", [f"m{k}"], f"r{k}", {})]
+        name = f"r{k}"
+    data = build(nodes, constants, (1, 40), output=name)
+    model, _, _ = _quantised(data, rng, Precision(limb_bits=1, headroom_bits=6))
+    assert any(op.hi is not None for op in model.graph.ops if isinstance(op, Requantise))
+    assert max(max(abs(t.min), t.max) for t in model.graph.tensors.values()) < 2**40
+
+
+@pytest.mark.parametrize("name", ["bc_mlp", "digits_mlp"])
+def test_search_meets_the_balanced_goal_without_losing_accuracy(name: str) -> None:
+    graph = fuse(import_model(read_model(MODELS / f"{name}.onnx")))
+    data = np.load(MODELS / f"{name}.npz")
+    x = data["x"].reshape(-1, *graph.input_shape).astype(np.float64)
+    calibration = calibrate(graph, x, (float(x.min()) - 1, float(x.max()) + 1))
+
+    def bits(model: QuantisedModel) -> float:
+        return float(sum(np.log2(t.hi - t.lo + 1.0).sum() for t in model.graph.tensors.values()))
+
+    choice = search(graph, calibration, x, data["y"], bits, target="balanced", synthetic=False)
+    assert choice.met
+    assert choice.report.accuracy_loss <= 0.0
+    assert choice.report.agreement >= GOALS["balanced"].agreement
+    assert choice.report.samples == len(x)
+
+
+def test_search_reports_honestly_when_no_candidate_is_good_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(GOALS, "speed", replace(GOALS["speed"], p99_error=1e-9))
+    rng = np.random.default_rng(1)
+    graph = fuse(import_model(mlp(rng, [4, 3])))
+    x = rng.uniform(-1, 1, size=(64, 1, 4))
+    calibration = calibrate(graph, x, (-1.0, 1.0))
+    choice = search(graph, calibration, x, None, lambda _: 0.0, target="speed", synthetic=False)
+    assert not choice.met
+    assert choice.report.samples == 64
+
+
+def test_report_counts_agreement_errors_and_saturation() -> None:
+    rng = np.random.default_rng(2)
+    model, x, expected = _quantised(mlp(rng, [6, 4, 3]), rng, Precision(limb_bits=1))
+    labels = expected.reshape(64, -1).argmax(axis=1)
+    labels[0] = (labels[0] + 1) % 3
+    report = assess(model, x, expected, labels, synthetic=False)
+    assert report.accuracy_float == pytest.approx(63 / 64)
+    assert report.agreement > 0.95
+    assert report.saturated == 0.0
+    assert report.error_median is not None
+    assert report.error_max is not None
+    assert 0 <= report.error_median <= report.error_max
+    wide = assess(model, x * 4, expected, labels, synthetic=False)
+    assert wide.saturated > 0.5
