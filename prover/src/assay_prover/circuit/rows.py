@@ -125,7 +125,7 @@ def _challenge_rows(n: int, layout: WireLayout) -> sp.csr_array:
 
 
 class LookupRows(RowGroup):
-    """inverse_i * (c - f_i) = 1, the full-width inverse in A, so that B and its G2 points see small values."""
+    """inverse_i * (c - f_i) = 1, the full-width inverse in A, so that B and its G2 points stay small."""
 
     def __init__(
         self, layer: str, gadget: str, table: LookupTable, values: LinearTensor, inverses: DerivedWires

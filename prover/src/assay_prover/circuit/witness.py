@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import groupby
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
@@ -25,8 +25,7 @@ def merge(segments: Iterable[Segment]) -> list[Segment]:
 
 
 def _join(run: list[Segment]) -> Segment:
-    joined: Segment = np.concatenate(run)
-    return joined
+    return cast("Segment", np.concatenate(run))
 
 
 class Witness:

@@ -2,19 +2,19 @@
 
 Statement. y_i = min{ j : x[index[i, j]] = max of the group }.
 
-Constraints for a group x_0..x_(k-1), with selector bits e_j (the last one is 1 - sum of the others) and the
-maximum M:
+Constraints for a group x_0..x_(k-1), with selectors e_j (e_0 = 1 - sum of the others) and the maximum M:
 
-    e_j (1 - e_j) = 0
+    e_j (1 - e_j) = 0                           j > 0
     e_j (M - x_j) = 0
-    M - x_j - sum_(i > j) e_i in [0, 2^n)       (loose upward)
-    y = sum_j j e_j                             (a linear combination)
+    M - x_j - sum_(i > j) e_i in [0, 2^n)       loose upward
+    y = sum_j j e_j                             a linear combination
 
-Cost. k (2 + range check) constraints a group; k small wires beside the limbs.
+Cost. 2k - 1 constraints and k range checks a group; k small wires beside the limbs.
 
-Soundness. The bits add up to 1 and are bits, so exactly one, e_l, is 1; M = x_l. The third line says M >=
-x_j for j >= l and M >= x_j + 1 for j < l: l is the lowest position of the maximum. Differences are below
-2^63: nothing wraps.
+Soundness. e_1.. are bits. Were e_i = e_j = 1 for 0 < i < j, the second line would give M = x_i and the
+third, for i, a negative value; so at most one of them is 1, e_0 is 0 or 1, and exactly one e_l is 1. Then M
+= x_l; the third line says M >= x_j for j >= l and M >= x_j + 1 for j < l: l is the lowest position of the
+maximum. Differences stay below 2^63.
 """
 
 from __future__ import annotations
@@ -47,15 +47,18 @@ def argmax(
 
         return b.integers(groups, chosen)
 
-    bits = [selector(j) for j in range(k - 1)]
-    last: LinearTensor = combine([(-1, bit) for bit in bits], constant=1)
+    others = [selector(j) for j in range(1, k)]
+    first: LinearTensor = combine([(-1, bit) for bit in others], constant=1)
+    selectors = [first, *others]
     top = b.integers(groups, lambda frame: frame.value(x)[index].max(axis=1))
     top_hi = x_hi[index].max(axis=1)
-    for j, bit in enumerate([*bits, last]):
-        member = x[index[:, j]]
+    for bit in others:
         boolean(b, bit)
-        b.constrain(bit, top - member)
-        later: list[tuple[int, LinearTensor]] = [(-1, other) for other in [*bits, last][j + 1 :]]
+    for j, selected in enumerate(selectors):
+        member = x[index[:, j]]
+        b.constrain(selected, top - member)
+        later: list[tuple[int, LinearTensor]] = [(-1, bit) for bit in selectors[j + 1 :]]
         difference = int((top_hi - x_lo[index[:, j]]).max())
-        range_check(b, combine([(1, top), (-1, member), *later]), bit_length(max(difference, 1)), exact=False)
-    return combine([(j, bit) for j, bit in enumerate([*bits, last]) if j])
+        gap = combine([(1, top), (-1, member), *later])
+        range_check(b, gap, bit_length(max(difference, 1)), exact=False)
+    return combine([(j, bit) for j, bit in enumerate(selectors) if j])
