@@ -17,8 +17,9 @@ escapes is a bug and keeps its traceback.
     ├── chain.DeploymentError       the deployment file or the packaged contracts
     ├── chain.KeyFileError          key files and their passwords
     ├── chain.SenderBusy            another process sends with this key
-    ├── envelope.EnvelopeError      a sealed input that cannot be opened or is not canonical
-    └── worker.WorkerError          the worker's configuration and state
+    ├── client.ClientError          a requester's operation; its own tree is in client.errors
+    ├── worker.WorkerError          the worker's configuration and state
+    └── worker.InboxError           a delivered input that cannot be taken
 """
 
 from __future__ import annotations

@@ -96,7 +96,8 @@ class Chain:
 
     def follower(self, database: Database, name: str = "events", *, start: int | None = None) -> Follower:
         """A cursor over all events of the deployment, from `start` or the deployment's block."""
-        database.execute(SCHEMA)
+        for statement in SCHEMA.split(";"):
+            database.execute(statement)
         return Follower(
             self.node,
             database,

@@ -3,8 +3,8 @@
 Only `eth_getLogs` over bounded ranges, never a filter kept by the server: a filter is lost when the server
 restarts or its load balancer picks another machine, and then events are missed without a word. The cursor is
 a block's number *and hash*; where the hash is no longer the chain's, the cursor goes back to the newest
-position that still is and says so. Delivery is at least once: a batch is committed by its reader, after the
-reader has stored what it made of it.
+position that still is and says so, also if the batch that went wrong was delivered and never committed.
+Delivery is at least once: a batch is committed by its reader, after the reader has stored what it made of it.
 """
 
 from __future__ import annotations
@@ -28,6 +28,11 @@ CREATE TABLE IF NOT EXISTS cursor_positions (
     number INTEGER NOT NULL,
     hash BLOB NOT NULL,
     PRIMARY KEY (name, number)
+);
+CREATE TABLE IF NOT EXISTS cursor_deliveries (
+    name TEXT PRIMARY KEY,
+    number INTEGER NOT NULL,
+    hash BLOB NOT NULL
 )
 """
 POSITIONS_KEPT = 512
@@ -102,6 +107,13 @@ class Follower:
             NodeUnavailable, RpcError: the node does not answer even for a single block.
         """
         position = self._position()
+        delivered = self._database.row(
+            "SELECT number, hash FROM cursor_deliveries WHERE name = ?", self._name
+        )
+        if delivered is not None and not await self._is_canonical(delivered["number"], delivered["hash"]):
+            # The reader may have stored what it made of a batch, died, and the chain has changed its mind
+            # since.
+            return await self._rewind()
         head = await self._node.block_number() - self._confirmations
         if position is not None:
             if head < position[0]:
@@ -125,6 +137,9 @@ class Follower:
         if position is not None and not await self._is_canonical(*position):
             return None
         events = [event for log in logs if (event := decode_event(self._contracts, log)) is not None]
+        self._database.execute(
+            "INSERT OR REPLACE INTO cursor_deliveries VALUES (?, ?, ?)", self._name, end.number, end.hash
+        )
         return Batch(None, tuple(events), end.number, end.hash)
 
     def commit(self, batch: Batch) -> None:
@@ -134,6 +149,7 @@ class Follower:
                 self._database.execute(
                     "DELETE FROM cursor_positions WHERE name = ? AND number > ?", self._name, batch.rewound_to
                 )
+            self._database.execute("DELETE FROM cursor_deliveries WHERE name = ?", self._name)
             if batch.hash:
                 self._database.execute(
                     "INSERT OR REPLACE INTO cursor_positions VALUES (?, ?, ?)",

@@ -472,7 +472,7 @@ class Outbox:
             "data": call.data,
         }
         if call.to is not None:
-            transaction["to"] = call.to
+            transaction["to"] = bytes.fromhex(call.to.removeprefix("0x"))
         signed = self.account.sign_transaction(transaction)
         return Attempt(bytes(signed.hash), bytes(signed.raw_transaction), fees, False, None)
 

@@ -18,6 +18,7 @@ class SenderLock:
     """
 
     def __init__(self, folder: Path, chain_id: int, address: str) -> None:
+        self._descriptor = -1
         self.path = folder / f"{chain_id}-{address.lower()}.lock"
         try:
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -36,5 +37,7 @@ class SenderLock:
         os.pwrite(self._descriptor, f"{os.getpid()}\n".encode(), 0)
 
     def release(self) -> None:
-        """Lets go of the lock; the file stays, or a waiting process would hold a lock on an unlinked one."""
-        os.close(self._descriptor)
+        """Lets go of the lock. The file stays, or a waiting process would hold a lock on an unlinked one."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1

@@ -16,7 +16,7 @@ from nacl.public import PrivateKey
 
 from assay_prover import binding
 
-from ..chain import Call, Chain, ChainError, IntentStatus, JobState, Outbox
+from ..chain import Call, Chain, ChainError, Intent, IntentStatus, JobState, Outbox
 from ..chain.outbox import came_to_nothing
 from .appraiser import Appraiser
 from .clock import ChainClock
@@ -205,7 +205,7 @@ class Desk:
                 continue
             del self._sends[job_id]
             if came_to_nothing(intent):
-                self.feed(job_id, Refused(send.action, f"the transaction {intent.status}", self.clock.now()))
+                self.feed(job_id, Refused(send.action, _outcome(intent), self.clock.now()))
             else:
                 self.feed(job_id, Confirmed(send.action))
 
@@ -418,6 +418,12 @@ class Desk:
             self.store.decide(job_id, "proof failed", str(outcome), {})
             _log.error("job.proof_failed", job="0x" + job_id.hex(), reason=str(outcome), exc_info=outcome)
             self.feed(job_id, ProofFailed(str(outcome) or type(outcome).__name__, self.clock.now()))
+
+
+def _outcome(intent: Intent) -> str:
+    if intent.status in (IntentStatus.LOST, IntentStatus.CANCELLED):
+        return f"the transaction was {intent.status}"
+    return "the transaction was mined and reverted"
 
 
 def _intent_key(job_id: bytes, send: Send) -> str:

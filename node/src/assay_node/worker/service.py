@@ -143,7 +143,8 @@ class Worker:
         config = self.config
         if self._signals:
             self._handle_signals(stack)
-        account, secret = self._keys()
+        # Both keys cost a tenth of a second or more to open, by design.
+        account, secret = await asyncio.to_thread(self._keys)
         library = ModelLibrary(config.bundles)
         deployment = Deployment.load(config.deployment)
         node = await stack.enter_async_context(Rpc(config.rpc_url))

@@ -221,7 +221,7 @@ def phase(track: Track, me: Me) -> Phase:
     if view.state is JobState.OPEN:
         if mine:
             return Phase.LEADING
-        if track.quote_round != view.round:
+        if track.quote_round != view.round or track.quote_asked:
             return Phase.WATCHING
         if track.ask is None:
             return Phase.DECLINED

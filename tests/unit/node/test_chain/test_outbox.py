@@ -1,0 +1,487 @@
+"""The outbox: once, through crashes, lost answers, full pools, re-orgs and foreign transactions."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from eth_account.signers.local import LocalAccount
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from assay_node.chain import (
+    Call,
+    ChainError,
+    ContractReverted,
+    FeePolicy,
+    FeesTooHigh,
+    InsufficientFunds,
+    IntentStatus,
+    NodeUnavailable,
+    RpcError,
+    SenderBusy,
+    TransactionFailed,
+    TransactionLost,
+    TransactionPending,
+)
+
+TO = "0x" + "ab" * 20
+
+
+def call(name: str) -> Call:
+    return Call(TO, name.encode(), description=name)
+
+
+async def settle(outbox: Any, node: Any, clock: Any, rounds: int = 12) -> None:
+    """Calm weather: blocks come, the outbox looks."""
+    for _ in range(rounds):
+        clock.now += 11
+        await outbox.step()
+        node.mine()
+    await outbox.step()
+
+
+async def test_sends_and_confirms(node, clock, open_outbox, tmp_path):
+    outbox = await open_outbox(node, tmp_path / "o.db", clock)
+    await outbox.submit("a", call("a"))
+    assert outbox.intent("a").status is IntentStatus.PENDING
+    node.mine()
+    receipt = await outbox.wait("a")
+    assert receipt.succeeded
+    assert outbox.intent("a").status is IntentStatus.MINED
+    for _ in range(3):
+        node.mine()
+    await outbox.step()
+    assert outbox.intent("a").status is IntentStatus.DONE
+    assert [tx.data for tx in node.executed()] == [b"a"]
+
+
+async def test_same_key_is_sent_once(node, clock, open_outbox, tmp_path):
+    outbox = await open_outbox(node, tmp_path / "o.db", clock)
+    first = await outbox.submit("a", call("a"))
+    second = await outbox.submit("a", call("something else"))
+    assert second == first
+    await settle(outbox, node, clock)
+    assert (await outbox.submit("a", call("a"))).status is IntentStatus.DONE
+    assert [tx.data for tx in node.executed()] == [b"a"]
+
+
+async def test_nonces_are_consecutive(node, clock, open_outbox, tmp_path):
+    outbox = await open_outbox(node, tmp_path / "o.db", clock)
+    await asyncio.gather(*(outbox.submit(str(i), call(str(i))) for i in range(5)))
+    assert [intent.nonce for intent in outbox.pending()] == [0, 1, 2, 3, 4]
+
+
+async def test_reverting_call_uses_no_nonce(node, clock, open_outbox, tmp_path):
+    outbox = await open_outbox(node, tmp_path / "o.db", clock)
+    node.estimate_error = RpcError("eth_estimateGas", 3, "execution reverted", "0x")
+    with pytest.raises(ContractReverted, match="cannot a: the contract reverted without a reason"):
+        await outbox.submit("a", call("a"))
+    assert outbox.intent("a") is None
+    assert await outbox.next_nonce() == 0
+
+
+async def test_refuses_what_cannot_be_paid(node, clock, open_outbox, tmp_path, account):
+    outbox = await open_outbox(node, tmp_path / "o.db", clock)
+    node.balances[account.address] = 1000
+    with pytest.raises(InsufficientFunds, match="has 1000 wei"):
+        await outbox.submit("a", call("a"))
+    assert outbox.pending() == []
+
+
+async def test_counts_pending_transactions_against_the_balance(node, clock, open_outbox, tmp_path, account):
+    outbox = await open_outbox(node, tmp_path / "o.db", clock)
+    await outbox.submit("a", Call(TO, b"a", value=10**18))
+    node.balances[account.address] = 10**18 + 10**17
+    with pytest.raises(InsufficientFunds):
+        await outbox.submit("b", Call(TO, b"b", value=10**18))
+
+
+async def test_fee_cap_is_kept(node, clock, open_outbox, tmp_path):
+    outbox = await open_outbox(node, tmp_path / "o.db", clock, fees=FeePolicy(max_fee_cap=30, tip_cap=5))
+    node.base_fee = 31
+    with pytest.raises(FeesTooHigh):
+        await outbox.submit("a", call("a"))
+    node.base_fee = 20
+    await outbox.submit("a", call("a"))
+    node.base_fee = 1000
+    for _ in range(20):
+        clock.now += 11
+        await outbox.step()
+        node.mine()
+    assert max(tx.max_fee for tx in node.sent) <= 30
+    node.base_fee = 5
+    await settle(outbox, node, clock)
+    assert [tx.data for tx in node.executed()] == [b"a"]
+
+
+async def test_stuck_transaction_is_replaced_at_higher_fees(node, clock, open_outbox, tmp_path):
+    outbox = await open_outbox(node, tmp_path / "o.db", clock)
+    await outbox.submit("a", call("a"))
+    node.base_fee = 100  # the pool's transaction is now too cheap to be mined
+    node.mine()
+    await outbox.step()
+    assert len(node.sent) == 1  # patience first
+    clock.now += 11
+    await outbox.step()
+    first, second = node.sent
+    assert second.nonce == first.nonce
+    assert second.max_fee * 10 >= first.max_fee * 11
+    assert second.tip * 10 >= first.tip * 11
+    await settle(outbox, node, clock)
+    assert [tx.data for tx in node.executed()] == [b"a"]
+
+
+async def test_lost_answer_does_not_send_twice(node, clock, open_outbox, tmp_path):
+    outbox = await open_outbox(node, tmp_path / "o.db", clock)
+    node.lose_answers = 1
+    await outbox.submit("a", call("a"))
+    await settle(outbox, node, clock)
+    assert outbox.intent("a").status is IntentStatus.DONE
+    assert [tx.data for tx in node.executed()] == [b"a"]
+
+
+async def test_dropped_transaction_is_sent_again(node, clock, open_outbox, tmp_path):
+    outbox = await open_outbox(node, tmp_path / "o.db", clock)
+    node.drop_next = 1
+    await outbox.submit("a", call("a"))
+    assert not node.pool
+    await settle(outbox, node, clock)
+    assert [tx.data for tx in node.executed()] == [b"a"]
+
+
+async def test_forgetful_pool_heals_the_nonce_below(node, clock, open_outbox, tmp_path):
+    outbox = await open_outbox(node, tmp_path / "o.db", clock)
+    node.drop_next = 1
+    await outbox.submit("a", call("a"))
+    await outbox.submit("b", call("b"))
+    node.mine()
+    assert node.executed() == []  # b waits for a
+    await settle(outbox, node, clock)
+    assert [tx.data for tx in node.executed()] == [b"a", b"b"]
+
+
+async def test_refusal_by_the_node_only_delays(node, clock, open_outbox, tmp_path):
+    outbox = await open_outbox(node, tmp_path / "o.db", clock)
+    node.refuse = "txpool is full"
+    await outbox.submit("a", call("a"))
+    assert outbox.intent("a").note == "txpool is full"
+    waiting = asyncio.create_task(outbox.wait("a", timeout=5))
+    for _ in range(3):
+        await asyncio.sleep(0)
+        clock.now += 6
+    with pytest.raises(TransactionPending, match="txpool is full"):
+        await waiting
+    node.refuse = None
+    await settle(outbox, node, clock)
+    assert [tx.data for tx in node.executed()] == [b"a"]
+
+
+async def test_reorg_brings_a_mined_transaction_back(node, clock, open_outbox, tmp_path):
+    outbox = await open_outbox(node, tmp_path / "o.db", clock)
+    await outbox.submit("a", call("a"))
+    node.mine()
+    await outbox.step()
+    assert outbox.intent("a").status is IntentStatus.MINED
+    node.reorg(1, forget=True)
+    await outbox.step()
+    assert outbox.intent("a").status is IntentStatus.PENDING
+    await settle(outbox, node, clock)
+    assert outbox.intent("a").status is IntentStatus.DONE
+    assert [tx.data for tx in node.executed()] == [b"a"]
+
+
+async def test_replaced_transaction_that_is_mined_after_all_is_found(node, clock, open_outbox, tmp_path):
+    outbox = await open_outbox(node, tmp_path / "o.db", clock)
+    await outbox.submit("a", call("a"))
+    original = node.pool[next(iter(node.pool))]
+    clock.now += 11
+    await outbox.step()
+    node.pool[original.sender, original.nonce] = original  # another miner never saw the replacement
+    node.mine()
+    await settle(outbox, node, clock)
+    intent = outbox.intent("a")
+    assert (intent.status, intent.tx_hash) == (IntentStatus.DONE, original.hash)
+
+
+async def test_reverted_transaction_raises_and_may_be_repeated(node, clock, open_outbox, tmp_path):
+    outbox = await open_outbox(node, tmp_path / "o.db", clock)
+    node.reverts.add(b"a")
+    await outbox.submit("a", call("a"))
+    node.mine()
+    with pytest.raises(TransactionFailed, match="mined and reverted"):
+        await outbox.wait("a")
+    assert (await outbox.submit("a", call("a"))).generation == 0
+    node.reverts.clear()
+    node.reverts.add(b"x")
+    again = await outbox.submit("a", Call(TO, b"a2"), again=True)
+    assert (again.generation, again.nonce) == (1, 1)
+    await settle(outbox, node, clock)
+    assert outbox.intent("a").status is IntentStatus.DONE
+
+
+async def test_foreign_transaction_with_our_nonce_is_reported(node, clock, open_outbox, tmp_path, account):
+    outbox = await open_outbox(node, tmp_path / "o.db", clock)
+    node.drop_next = 1
+    await outbox.submit("a", call("a"))
+    other = await open_outbox(node, ":memory:", clock, account=account)  # another program with the same key
+    await other.submit("z", call("z"))
+    node.mine()
+    for _ in range(3):
+        await outbox.step()
+        assert outbox.intent("a").status is IntentStatus.PENDING  # not before it is final
+        node.mine()
+    for _ in range(4):
+        node.mine()
+        await outbox.step()
+    assert outbox.intent("a").status is IntentStatus.LOST
+    with pytest.raises(TransactionLost):
+        await outbox.wait("a")
+    again = await outbox.submit("a", call("a"), again=True)
+    assert again.nonce == 1
+    await settle(outbox, node, clock)
+    assert [tx.data for tx in node.executed()] == [b"z", b"a"]
+
+
+async def test_gap_below_is_filled(node, clock, open_outbox, tmp_path, account):
+    foreign = await open_outbox(node, ":memory:", clock, account=account)
+    await foreign.submit("z", call("z"))
+    outbox = await open_outbox(node, tmp_path / "o.db", clock)
+    assert (await outbox.submit("a", call("a"))).nonce == 1
+    node.pool.pop((account.address, 0))  # the pool forgets the foreign one, and nobody sends it again
+    await settle(outbox, node, clock)
+    assert [tx.data for tx in node.executed()] == [b"a"]
+    assert await node.nonce(account.address) == 2
+
+
+async def test_cancel_gives_the_nonce_up(node, clock, open_outbox, tmp_path):
+    outbox = await open_outbox(node, tmp_path / "o.db", clock)
+    await outbox.submit("a", call("a"))
+    await outbox.cancel("a")
+    await settle(outbox, node, clock)
+    assert outbox.intent("a").status is IntentStatus.CANCELLED
+    assert node.executed() == []
+    with pytest.raises(TransactionLost, match="cancelled"):
+        await outbox.wait("a")
+
+
+async def test_cancel_that_loses_the_race_is_a_success(node, clock, open_outbox, tmp_path):
+    outbox = await open_outbox(node, tmp_path / "o.db", clock)
+    await outbox.submit("a", call("a"))
+    original = node.pool[next(iter(node.pool))]
+    await outbox.cancel("a")
+    node.pool[original.sender, original.nonce] = original
+    node.mine()
+    await settle(outbox, node, clock)
+    assert outbox.intent("a").status is IntentStatus.DONE
+    assert (await outbox.wait("a")).succeeded
+
+
+async def test_one_sender_for_each_key(node, clock, open_outbox, tmp_path, account, stranger):
+    first = await open_outbox(node, tmp_path / "o.db", clock)
+    with pytest.raises(SenderBusy, match="another process"):
+        await open_outbox(node, tmp_path / "other.db", clock)
+    other = await open_outbox(node, tmp_path / "third.db", clock, account=stranger)
+    assert other.account.address != first.account.address
+
+
+async def test_lock_is_free_after_close(node, clock, open_outbox, tmp_path):
+    from assay_node.chain import Outbox
+
+    first = await Outbox.open(node, (await open_outbox(node, ":memory:", clock)).account, tmp_path / "o.db")
+    first.close()
+    await open_outbox(node, tmp_path / "o.db", clock)
+
+
+async def test_refuses_another_chains_outbox(node, new_node, clock, open_outbox, tmp_path):
+    (await open_outbox(node, tmp_path / "a" / "o.db", clock, lock_dir=tmp_path / "1"))
+    other = new_node()
+    other._forks = 7
+    other.blocks.clear()
+    other.mine(0)
+    with pytest.raises(ChainError, match="another chain"):
+        await open_outbox(other, tmp_path / "a" / "o.db", clock, lock_dir=tmp_path / "2")
+
+
+async def test_refuses_another_accounts_outbox(node, clock, open_outbox, tmp_path, stranger):
+    await open_outbox(node, tmp_path / "o.db", clock)
+    with pytest.raises(ChainError, match="another account"):
+        await open_outbox(node, tmp_path / "o.db", clock, account=stranger)
+
+
+class Tripwire:
+    """Ends the process at the n-th chance: just before or just after a request or a write."""
+
+    def __init__(self, at: int, crash: type[BaseException]) -> None:
+        self.left = at
+        self.crash = crash
+
+    def __call__(self, _: str = "") -> None:
+        self.left -= 1
+        if self.left == 0:
+            raise self.crash
+
+
+def arm(node: Any, outbox: Any, wire: Tripwire) -> None:
+    node.before = node.after = wire
+    store = outbox._store
+    for name in ("add", "add_attempt", "mark_sent", "set_mined", "set_pending", "note"):
+        original = getattr(store, name)
+
+        def wrapped(*args: Any, original: Callable[..., Any] = original, **kwargs: Any) -> Any:
+            wire()
+            result = original(*args, **kwargs)
+            wire()
+            return result
+
+        setattr(store, name, wrapped)
+
+
+def disarm(node: Any) -> None:
+    node.before = node.after = lambda _: None
+
+
+async def test_a_crash_at_every_single_step_neither_loses_nor_repeats(
+    new_node, new_clock, open_outbox, tmp_path, crash
+):
+    """Exhaustive: one scenario, killed at its first step, at its second, and so on until it is through."""
+
+    async def scenario(outbox: Any, node: Any, clock: Any) -> None:
+        for name in ("a", "b"):
+            await outbox.submit(name, call(name))
+        node.base_fee = 40  # stuck: replacements are needed
+        for _ in range(6):
+            clock.now += 11
+            await outbox.step()
+            node.mine(1)
+        await outbox.step()
+
+    crashes = 0
+    for at in range(1, 2000):
+        node, clock, path = new_node(), new_clock(), tmp_path / f"{at}.db"
+        outbox = await open_outbox(node, path, clock, lock_dir=tmp_path / str(at))
+        arm(node, outbox, Tripwire(at, crash))
+        try:
+            await scenario(outbox, node, clock)
+        except crash:
+            crashes += 1
+        finally:
+            disarm(node)
+        survived = crashes < at
+        outbox.close()
+        outbox = await open_outbox(node, path, clock, lock_dir=tmp_path / str(at))
+        for name in ("a", "b"):
+            await outbox.submit(name, call(name))
+        await settle(outbox, node, clock, 10)
+        assert sorted(tx.data for tx in node.executed()) == [b"a", b"b"], at
+        assert all(outbox.intent(name).status is IntentStatus.DONE for name in ("a", "b")), at
+        if survived:
+            break
+        outbox.close()
+    else:
+        pytest.fail("the scenario never got through")
+    assert crashes > 50  # it has that many steps
+
+
+WEATHER = st.lists(
+    st.one_of(
+        st.tuples(st.just("submit"), st.integers(0, 4)),
+        st.tuples(st.just("mine"), st.integers(0, 3)),
+        st.tuples(st.just("reorg"), st.integers(1, 2)),
+        st.tuples(st.just("forget"), st.integers(1, 2)),
+        st.tuples(st.just("drop"), st.integers(1, 2)),
+        st.tuples(st.just("lose"), st.integers(1, 2)),
+        st.tuples(st.just("fee"), st.integers(1, 80)),
+        st.tuples(st.just("down"), st.integers(0, 1)),
+        st.tuples(st.just("refuse"), st.integers(0, 1)),
+        st.tuples(st.just("wait"), st.integers(0, 30)),
+        st.tuples(st.just("restart"), st.just(0)),
+        st.tuples(st.just("crash"), st.integers(1, 30)),
+    ),
+    max_size=40,
+)
+
+
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(weather=WEATHER)
+def test_any_weather_then_calm(weather, new_node, new_clock, account, crash, tmp_path_factory):
+    asyncio.run(
+        _any_weather(weather, new_node(), new_clock(), account, crash, tmp_path_factory.mktemp("outbox"))
+    )
+
+
+async def _any_weather(
+    weather: list[tuple[str, int]],
+    node: Any,
+    clock: Any,
+    account: LocalAccount,
+    crash: type[BaseException],
+    folder: Path,
+) -> None:
+    from assay_node.chain import FinalityPolicy, Outbox, OutboxConfig
+
+    async def open_() -> Outbox:
+        return await Outbox.open(
+            node,
+            account,
+            folder / "o.db",
+            finality=FinalityPolicy(confirmations=0, final_after=3),
+            config=OutboxConfig(resubmit_after=10.0, poll=0.0),
+            clock=clock,
+        )
+
+    wanted: set[str] = set()
+    outbox = await open_()
+    for what, amount in weather:
+        try:
+            match what:
+                case "submit":
+                    wanted.add(str(amount))
+                    await outbox.submit(str(amount), call(str(amount)))
+                case "mine":
+                    node.mine(amount)
+                case "reorg":
+                    node.reorg(amount)
+                case "forget":
+                    node.reorg(amount, forget=True)
+                case "drop":
+                    node.drop_next = amount
+                case "lose":
+                    node.lose_answers = amount
+                case "fee":
+                    node.base_fee = amount
+                case "down":
+                    node.down = bool(amount)
+                case "refuse":
+                    node.refuse = "txpool is full" if amount else None
+                case "wait":
+                    clock.now += amount
+                case "crash":
+                    arm(node, outbox, Tripwire(amount, crash))
+                case "restart":
+                    down, node.down = node.down, False
+                    outbox.close()
+                    outbox = await open_()
+                    node.down = down
+            await outbox.step()
+        except NodeUnavailable:
+            pass
+        except crash:
+            disarm(node)
+            down, node.down = node.down, False
+            outbox.close()
+            outbox = await open_()
+            node.down = down
+    disarm(node)
+    node.down, node.refuse, node.drop_next, node.lose_answers, node.base_fee = False, None, 0, 0, 5
+    outbox.close()
+    outbox = await open_()
+    for name in sorted(wanted):
+        await outbox.submit(name, call(name))
+    await settle(outbox, node, clock, 20)
+    assert sorted(tx.data.decode() for tx in node.executed()) == sorted(wanted)
+    assert not outbox.pending()
+    outbox.close()
