@@ -7,7 +7,7 @@ import os
 from typing import Annotated
 
 import typer
-from eth_utils import is_address, to_checksum_address
+from eth_utils.address import is_address, to_checksum_address
 
 from ..chain import keystore_address
 from ..errors import AssayError

@@ -21,6 +21,7 @@ from base64 import b64decode, b64encode
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 import numpy as np
 from nacl.encoding import RawEncoder
@@ -211,7 +212,12 @@ class JobStore:
 
     def _select(self, clause: str, *values: object) -> list[JobRecord]:
         rows = self._db.rows(f"SELECT {_COLUMNS} FROM jobs {clause}", *values)  # noqa: S608 - literals above
-        return [JobRecord(*row[:5], None if row[5] is None else Path(row[5]), *row[6:]) for row in rows]
+        return [_record(dict(row)) for row in rows]
+
+
+def _record(row: dict[str, Any]) -> JobRecord:
+    bundle = row.pop("bundle")
+    return JobRecord(bundle=None if bundle is None else Path(bundle), **row)
 
 
 class StoreKey:
