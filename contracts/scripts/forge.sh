@@ -16,4 +16,11 @@ if [ "${1:-}" = --tool ]; then
   tool=$2
   shift 2
 fi
-exec "node_modules/.bin/$tool" "$@"
+# The binary itself, not the package's launcher: that one answers 0 whatever the tool's exit status.
+os=$(uname -s | tr '[:upper:]' '[:lower:]')
+case $(uname -m) in
+  x86_64) arch=amd64 ;;
+  aarch64 | arm64) arch=arm64 ;;
+  *) echo "no $tool for $(uname -m)" >&2 && exit 1 ;;
+esac
+exec "node_modules/@foundry-rs/$tool-$os-$arch/bin/$tool" "$@"

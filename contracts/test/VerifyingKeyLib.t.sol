@@ -75,7 +75,7 @@ contract VerifyingKeyLibTest is Test {
         for (uint256 bit; bit < 256; ++bit) {
             bool isCount = bit >= 160 && bit < 192;
             bool isFlag = bit == 208 || bit == 209;
-            bytes memory bad = withWord(key, 0, load(key, 0) ^ (1 << bit));
+            bytes memory bad = withWord(key, 0, load(key, 0) ^ 2 ** bit);
             if (isCount || isFlag) {
                 vm.expectRevert(); // another length
             } else {

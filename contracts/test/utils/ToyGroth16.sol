@@ -46,9 +46,8 @@ library ToyGroth16 {
         toy.model = uint256(keccak256(abi.encode("model", salt))) % GROUP_ORDER;
         if (flags & PRIVATE_WEIGHTS != 0) toy.modelCommitment = point(toy.model);
 
-        bytes memory vk = abi.encodePacked(bytes5(0x4153564b01), uint8(flags), uint16(0), uint32(n), bytes20(0));
-        vk = bytes.concat(
-            vk,
+        bytes memory vk = bytes.concat(
+            bytes32((0x4153564b01 << 216) | (flags << 208) | (n << 160)),
             point(toy.alpha),
             vm.parseJsonBytes(json, ".toy.g2.beta"),
             vm.parseJsonBytes(json, ".toy.g2.gamma"),
