@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from math import prod
@@ -108,6 +109,13 @@ class Conv(LinearMap):
 
     def apply(self, values: Int64Array) -> Int64Array:
         """Windows gathered once, then one exact matrix product a group."""
+        return self._convolve(values, [matrix.apply for matrix in self._matrices])
+
+    def apply_absolute(self, values: Int64Array) -> Int64Array:
+        """The same with |weight|."""
+        return self._convolve(values, [matrix.apply_absolute for matrix in self._matrices])
+
+    def _convolve(self, values: Int64Array, products: list[Callable[[Int64Array], Int64Array]]) -> Int64Array:
         index, out = self._windows
         batch, channels = values.shape[0], self.in_shape[0]
         # one zero column at the end, which index -1 picks
@@ -116,10 +124,10 @@ class Conv(LinearMap):
         per_group = channels // self.groups
         result = np.empty((batch, self.weight.shape[0], prod(out)), dtype=np.int64)
         step = self.weight.shape[0] // self.groups
-        for group, matrix in enumerate(self._matrices):
+        for group, product in enumerate(products):
             taken = padded[:, group * per_group : (group + 1) * per_group][:, :, index]
             columns = taken.transpose(0, 2, 1, 3).reshape(batch, index.shape[0], -1)
-            result[:, group * step : (group + 1) * step] = matrix.apply(columns).transpose(0, 2, 1)
+            result[:, group * step : (group + 1) * step] = product(columns).transpose(0, 2, 1)
         return result.reshape(batch, -1)
 
     def csr(self) -> sp.csr_array:

@@ -32,9 +32,18 @@ class ExactMatrix:
     def _transposed_float(self) -> NDArray[np.float64]:
         return np.asfortranarray(self.weight.T.astype(np.float64))
 
+    def _fits_float(self, values: Int64Array) -> bool:
+        largest = float(np.abs(values).max()) if values.size else 0.0
+        return self._row_norm * largest * 2 < FLOAT_EXACT
+
     def apply(self, values: Int64Array) -> Int64Array:
         """Exact `values @ weight.T`; the caller's interval analysis guarantees that the result fits int64."""
-        largest = float(np.abs(values).max()) if values.size else 0.0
-        if self._row_norm * largest * 2 < FLOAT_EXACT:
+        if self._fits_float(values):
             return (values.astype(np.float64) @ self._transposed_float).astype(np.int64)
         return np.asarray(values @ self.weight.T, dtype=np.int64)
+
+    def apply_absolute(self, values: Int64Array) -> Int64Array:
+        """The same with |weight|, for interval analysis."""
+        if self._fits_float(values):
+            return (values.astype(np.float64) @ np.abs(self._transposed_float)).astype(np.int64)
+        return np.asarray(values @ np.abs(self.weight.T), dtype=np.int64)

@@ -49,7 +49,7 @@ class LinearMap(ABC):
         """Largest sum of |coefficients| of a row."""
 
     def bounds(self, lo: Int64Array, hi: Int64Array) -> tuple[Int64Array, Int64Array]:
-        """Exact worst case over the box `lo <= x <= hi` (flat arrays): M centre -+ |M| radius.
+        """Exact worst case over the box `lo <= x <= hi` (flat arrays): (M (lo + hi) -+ |M| (hi - lo)) / 2.
 
         Raises:
             QuantisationError: when the largest row of |M| times the largest |x| reaches 61 bits; below that
@@ -59,13 +59,14 @@ class LinearMap(ABC):
         largest = int(max(np.abs(lo).max(initial=0), np.abs(hi).max(initial=0)))
         if self.row_norm() * largest >= LIMIT // 2:
             raise QuantisationError("a linear layer's worst case exceeds 61 bits")
-        width = hi - lo
-        base = self.apply(lo[None])[0]
-        signed = self.apply(width[None])[0]
-        spread = self.absolute().apply(width[None])[0]
-        # M lo + (M w - |M| w)/2 takes each negative coefficient at hi; the parities are equal, so halving is
-        # exact
-        return base + (signed - spread) // 2, base + (signed + spread) // 2
+        doubled_centre, width = self.apply((lo + hi)[None])[0], (hi - lo)[None]
+        spread = self.apply_absolute(width)[0]
+        # equal parities: M (lo + hi) and |M| (hi - lo) differ by an even number, so halving is exact
+        return (doubled_centre - spread) // 2, (doubled_centre + spread) // 2
+
+    def apply_absolute(self, values: Int64Array) -> Int64Array:
+        """|M| x, for interval analysis."""
+        return self.absolute().apply(values)
 
 
 def _check_int64(array: Int64Array, what: str) -> None:
@@ -100,6 +101,10 @@ class Dense(LinearMap):
     def apply(self, values: Int64Array) -> Int64Array:
         """W x."""
         return self._exact.apply(values)
+
+    def apply_absolute(self, values: Int64Array) -> Int64Array:
+        """|W| x."""
+        return self._exact.apply_absolute(values)
 
     def csr(self) -> sp.csr_array:
         """W without its zeros."""
