@@ -13,7 +13,7 @@ import multiprocessing
 import os
 import threading
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import Executor as Pool
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -126,6 +126,11 @@ def _start_child(parent: int, stop: _Flag) -> None:
     threading.Thread(target=watch, daemon=True, name="parent-watch").start()
 
 
+def _warm_up(path: Path, threads: int | None) -> None:
+    """Opens a bundle's key ahead of its first job: starting a process and building a circuit take seconds."""
+    _prover(path, threads)
+
+
 def _prove_in_child(task: ProofTask) -> ProofResult:
     assert _child_stop is not None  # noqa: S101 - set by the initializer
     return prove(task, _child_stop)
@@ -149,14 +154,24 @@ class Executor:
         prepare: makes the task of a job when its turn comes; an exception is that job's failure.
         done: told the result: a `ProofResult`, `ProofCancelled`, or whatever went wrong.
         kind: "process" or "thread".
+        warm: bundles to open ahead of their first job.
+        threads: of a proof, as the tasks will say.
     """
 
     def __init__(
-        self, prepare: Prepare, done: Done, *, kind: Literal["process", "thread"] = "process"
+        self,
+        prepare: Prepare,
+        done: Done,
+        *,
+        kind: Literal["process", "thread"] = "process",
+        warm: Sequence[Path] = (),
+        threads: int | None = None,
     ) -> None:
         self._prepare = prepare
         self._done = done
         self._kind = kind
+        self._warm = tuple(warm)
+        self._threads = threads
         self._pool: Pool | None = None
         context = multiprocessing.get_context("spawn")
         self._stop: _Flag = context.Event() if kind == "process" else threading.Event()
@@ -168,6 +183,7 @@ class Executor:
 
     async def __aenter__(self) -> Executor:
         """Starts taking proofs."""
+        self._pool = self._new_pool()
         self._task = asyncio.create_task(self._run(), name="executor")
         return self
 
@@ -235,7 +251,13 @@ class Executor:
             raise ProofError("the prover's process died, most likely for lack of memory") from error
 
     def _new_pool(self) -> Pool:
+        pool: Pool
         if self._kind == "thread":
-            return ThreadPoolExecutor(1, thread_name_prefix="prover")
-        context = multiprocessing.get_context("spawn")
-        return ProcessPoolExecutor(1, context, _start_child, (os.getpid(), self._stop))
+            pool = ThreadPoolExecutor(1, thread_name_prefix="prover")
+        else:
+            context = multiprocessing.get_context("spawn")
+            pool = ProcessPoolExecutor(1, context, _start_child, (os.getpid(), self._stop))
+        for path in self._warm:
+            # What fails here fails again, with a job to tell it to, when the bundle is needed.
+            pool.submit(_warm_up, path, self._threads)
+        return pool

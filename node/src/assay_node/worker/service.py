@@ -167,7 +167,13 @@ class Worker:
         desk = Desk(config, chain, outbox, store, library, secret, ChainClock(), self.metrics)
         stack.push_async_callback(desk.close)
         desk.executor = await stack.enter_async_context(
-            Executor(desk.prepare, desk.proved, kind=config.prover)
+            Executor(
+                desk.prepare,
+                desk.proved,
+                kind=config.prover,
+                warm=config.bundles,
+                threads=config.prover_threads,
+            )
         )
         self._inbox = await stack.enter_async_context(
             Inbox(
