@@ -9,6 +9,7 @@ pub mod encoding;
 pub mod error;
 pub mod field;
 mod gather;
+pub mod interop;
 pub mod key;
 pub mod layout;
 pub mod matrix;

@@ -194,12 +194,23 @@ impl ProvingKey {
         );
 
         report(progress, "quotient", 0, 1)?;
-        let products = odd_coset_products(self.domain(), assignment.a, assignment.b, &inputs);
+        let products = odd_coset_products(
+            self.domain(),
+            assignment.a,
+            assignment.b,
+            &inputs,
+            self.is_merged(),
+        );
 
         report(progress, "G1", 0, 1)?;
         let query = |q: Query<'_, G1Affine>| gather(&z, q.index, q.points.len());
         let (a, b, k) = (self.query_a(), self.query_b1(), self.query_k());
-        let (a_z, b_z, k_z) = (query(a), query(b), query(k));
+        let (a_z, b_z) = (query(a), query(b));
+        let k_z = if self.is_merged() {
+            query(k)
+        } else {
+            gather(assignment.w2, k.index, k.points.len())
+        };
         let h_z = [Scalars::Full(&products)];
         let sums = msm_g1_many(&[
             MsmG1 {

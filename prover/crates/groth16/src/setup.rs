@@ -19,7 +19,7 @@ use crate::{
     error::{Result, bail},
     key::{
         KeyWriter,
-        format::{G1_SIZE, G2_SIZE, Origin, Section, put_g1, put_g2},
+        format::{Description, G1_SIZE, G2_SIZE, Origin, Section, put_g1, put_g2},
     },
     layout::Layout,
     matrix::{Rows, accumulate_rows, zeros},
@@ -150,12 +150,13 @@ impl SetupBuilder {
         vk.check()?;
         let mut writer = KeyWriter::create(path)?;
         keys.write(&vk, &mut writer, progress)?;
-        writer.finish(
-            Origin::Development,
-            self.layout,
-            self.n_constraints,
-            self.domain.size(),
-        )?;
+        writer.finish(&Description {
+            origin: Origin::Development,
+            merged: true,
+            layout: self.layout,
+            n_constraints: self.n_constraints,
+            domain_size: self.domain.size(),
+        })?;
         Ok(vk)
     }
 }

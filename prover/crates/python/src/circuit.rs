@@ -111,9 +111,9 @@ impl PyLayout {
 /// Borrowed `(ptr, col, coef)` arrays.
 #[derive(FromPyObject)]
 pub(crate) struct Arrays<'py>(
-    PyReadonlyArray1<'py, i64>,
-    PyReadonlyArray1<'py, u32>,
-    Bound<'py, PyAny>,
+    pub(crate) PyReadonlyArray1<'py, i64>,
+    pub(crate) PyReadonlyArray1<'py, u32>,
+    pub(crate) Bound<'py, PyAny>,
 );
 
 /// The same rows of three matrices, borrowed.

@@ -6,6 +6,7 @@ mod errors;
 mod evm;
 mod field;
 mod hash;
+mod interop;
 mod keys;
 mod run;
 mod verify;
@@ -62,6 +63,11 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
         field::field_scale,
         field::field_inverse,
         field::field_sum,
+        interop::r1cs_read,
+        interop::r1cs_write,
+        interop::wtns_read,
+        interop::wtns_write,
+        interop::zkey_import,
         verify::verify,
         verify::verify_batch,
         verify::check_verifying_key,

@@ -74,13 +74,32 @@ impl Origin {
     }
 }
 
+/// What a key is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Description {
+    pub origin: Origin,
+    /// Whether the K query covers all wires and holds the half of C (`docs/quotient.md`); otherwise it covers `w2` alone.
+    pub merged: bool,
+    pub layout: Layout,
+    pub n_constraints: usize,
+    pub domain_size: usize,
+}
+
+impl Description {
+    /// Wires that the K query is about.
+    pub(crate) fn k_wires(&self) -> usize {
+        if self.merged {
+            self.layout.n_wires()
+        } else {
+            self.layout.w2().len()
+        }
+    }
+}
+
 /// What the first 512 bytes say.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Header {
-    pub origin: Origin,
-    pub layout: Layout,
-    pub n_constraints: u64,
-    pub domain_size: u64,
+    pub description: Description,
     pub sections: [(u64, u64); SECTIONS],
     pub body_hash: [u8; 32],
 }
@@ -95,20 +114,21 @@ impl Header {
         let mut out = Vec::with_capacity(HEADER);
         out.extend(MAGIC);
         out.extend(VERSION.to_le_bytes());
-        out.extend((self.origin as u32).to_le_bytes());
-        let l = &self.layout;
+        let d = &self.description;
+        out.extend((d.origin as u32).to_le_bytes());
+        let l = &d.layout;
         for value in [
             l.n_public,
             u32::from(l.committed),
             l.n_model,
             l.n_w1,
             l.n_w2,
-            0,
+            u32::from(d.merged),
         ] {
             out.extend(value.to_le_bytes());
         }
-        out.extend(self.n_constraints.to_le_bytes());
-        out.extend(self.domain_size.to_le_bytes());
+        out.extend((d.n_constraints as u64).to_le_bytes());
+        out.extend((d.domain_size as u64).to_le_bytes());
         for (offset, length) in self.sections {
             out.extend(offset.to_le_bytes());
             out.extend(length.to_le_bytes());
@@ -148,7 +168,7 @@ impl Header {
         let Some(origin) = Origin::from_code(u32_at(12)) else {
             bail!(InvalidKey, "unknown origin {}", u32_at(12));
         };
-        if u32_at(20) > 1 || u32_at(36) != 0 {
+        if u32_at(20) > 1 || u32_at(36) > 1 {
             bail!(InvalidKey, "the header has unknown bits");
         }
         let layout = Layout::new(
@@ -164,13 +184,23 @@ impl Header {
         }
         let hash_at = 56 + 16 * SECTIONS;
         Ok(Self {
-            origin,
-            layout,
-            n_constraints: u64_at(40),
-            domain_size: u64_at(48),
+            description: Description {
+                origin,
+                merged: u32_at(36) == 1,
+                layout,
+                n_constraints: size(u64_at(40))?,
+                domain_size: size(u64_at(48))?,
+            },
             sections,
             body_hash: bytes[hash_at..hash_at + 32].try_into().expect("32 bytes"),
         })
+    }
+}
+
+fn size(value: u64) -> Result<usize> {
+    match usize::try_from(value) {
+        Ok(value) => Ok(value),
+        Err(_) => bail!(InvalidKey, "{value} rows do not fit this machine"),
     }
 }
 

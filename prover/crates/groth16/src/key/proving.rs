@@ -129,21 +129,22 @@ impl ProvingKey {
         sections.check()?;
         let vk_bytes = sections.bytes(Section::VerifyingKey).to_vec();
         let vk = VerifyingKey::from_bytes(&vk_bytes)?;
-        if !vk.matches(&header.layout) {
+        if !vk.matches(&header.description.layout) {
             bail!(
                 InvalidKey,
                 "the verifying key inside belongs to another layout"
             );
         }
-        let rows = usize::try_from(header.n_constraints)
-            .ok()
-            .and_then(|n| n.checked_add(header.layout.n_ic()));
+        let description = header.description;
+        let rows = description
+            .n_constraints
+            .checked_add(description.layout.n_ic());
         let domain = match rows.and_then(Domain::new) {
-            Some(domain) if domain.size() as u64 == header.domain_size => domain,
+            Some(domain) if domain.size() == description.domain_size => domain,
             _ => bail!(
                 InvalidKey,
                 "a domain of {} rows does not fit",
-                header.domain_size
+                description.domain_size
             ),
         };
         let c = sections.bytes(Section::Constants);
@@ -194,13 +195,13 @@ impl ProvingKey {
     /// The circuit's wires.
     #[must_use]
     pub fn layout(&self) -> &Layout {
-        &self.header.layout
+        &self.header.description.layout
     }
 
     /// Rows of the circuit, without the input rows.
     #[must_use]
     pub fn n_constraints(&self) -> usize {
-        usize::try_from(self.header.n_constraints).expect("checked when opened")
+        self.header.description.n_constraints
     }
 
     /// Rows of the domain.
@@ -218,7 +219,7 @@ impl ProvingKey {
     /// Who knew the secrets.
     #[must_use]
     pub fn origin(&self) -> Origin {
-        self.header.origin
+        self.header.description.origin
     }
 
     /// `[delta]_1`.
@@ -296,7 +297,12 @@ impl ProvingKey {
         }
     }
 
-    /// `[w_i Z / (2 delta)]_1` of all wires, plus `[K_i / delta]_1` for those of `w2`.
+    /// Whether the K query covers all wires and holds the half of C, or `w2` alone, as in an imported key.
+    pub(crate) fn is_merged(&self) -> bool {
+        self.header.description.merged
+    }
+
+    /// Merged, `[w_i Z / (2 delta)]_1` of all wires, plus `[K_i / delta]_1` for those of `w2`; otherwise the latter alone.
     pub(crate) fn query_k(&self) -> Query<'_, G1Affine> {
         self.query(Section::IndexK, Section::K)
     }
@@ -332,25 +338,28 @@ impl<'a> Sections<'a> {
             }
             end = offset + length;
         }
-        let l = &self.header.layout;
+        let description = &self.header.description;
+        let l = &description.layout;
         self.check_query(Section::IndexA, &[(Section::A, G1_SIZE)], l.n_wires())?;
         self.check_query(
             Section::IndexB,
             &[(Section::B1, G1_SIZE), (Section::B2, G2_SIZE)],
             l.n_wires(),
         )?;
-        self.check_query(Section::IndexK, &[(Section::K, G1_SIZE)], l.n_wires())?;
+        self.check_query(
+            Section::IndexK,
+            &[(Section::K, G1_SIZE)],
+            description.k_wires(),
+        )?;
         self.check_query(Section::IndexD, &[(Section::D, G1_SIZE)], l.n_w1 as usize)?;
         self.check_query(
             Section::IndexM,
             &[(Section::M, G1_SIZE)],
             l.n_model as usize,
         )?;
-        let h = self.bytes(Section::H).len() as u64;
+        let h = self.bytes(Section::H).len();
         let constants = self.bytes(Section::Constants).len();
-        if Some(h) != self.header.domain_size.checked_mul(G1_SIZE as u64)
-            || constants != CONSTANTS_SIZE
-        {
+        if Some(h) != description.domain_size.checked_mul(G1_SIZE) || constants != CONSTANTS_SIZE {
             bail!(InvalidKey, "a section has the wrong size");
         }
         Ok(())

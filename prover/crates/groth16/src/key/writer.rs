@@ -6,11 +6,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::format::{ALIGNMENT, HEADER, Header, Origin, SECTIONS, Section};
-use crate::{
-    error::{Error, Result},
-    layout::Layout,
-};
+use super::format::{ALIGNMENT, Description, HEADER, Header, SECTIONS, Section};
+use crate::error::{Error, Result};
 
 pub(crate) struct KeyWriter {
     target: PathBuf,
@@ -72,18 +69,9 @@ impl KeyWriter {
     }
 
     /// Writes the header, flushes to the disk and gives the file its name.
-    pub(crate) fn finish(
-        mut self,
-        origin: Origin,
-        layout: Layout,
-        n_constraints: usize,
-        domain_size: usize,
-    ) -> Result<()> {
+    pub(crate) fn finish(mut self, description: &Description) -> Result<()> {
         let header = Header {
-            origin,
-            layout,
-            n_constraints: n_constraints as u64,
-            domain_size: domain_size as u64,
+            description: *description,
             sections: self.sections,
             body_hash: *self.hasher.finalize().as_bytes(),
         };

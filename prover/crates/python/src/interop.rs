@@ -1,0 +1,102 @@
+//! Files of snarkjs and circom.
+
+use std::path::PathBuf;
+
+use assay_groth16::{
+    Layout,
+    interop::{self, R1cs},
+};
+use numpy::{IntoPyArray, PyArray1, PyArray2, PyReadonlyArray2};
+use pyo3::{prelude::*, types::PyBytes};
+
+use crate::{
+    circuit::{Arrays, PyLayout},
+    convert::{Segment, items, limb_array, limbs},
+    errors::{invalid_input, raise},
+    run::run,
+};
+
+type MatrixArrays<'py> = (
+    Bound<'py, PyArray1<i64>>,
+    Bound<'py, PyArray1<u32>>,
+    Bound<'py, PyArray2<u64>>,
+);
+
+/// `(layout, n_outputs, (A, B, C))` of a `.r1cs` file's bytes. Raises InvalidInput for anything out of range.
+#[pyfunction]
+#[allow(clippy::type_complexity)]
+pub(crate) fn r1cs_read<'py>(
+    py: Python<'py>,
+    data: &[u8],
+) -> PyResult<(
+    PyLayout,
+    u32,
+    (MatrixArrays<'py>, MatrixArrays<'py>, MatrixArrays<'py>),
+)> {
+    let circuit = py.detach(|| interop::read_r1cs(data)).map_err(raise)?;
+    let [a, b, c] = circuit.matrices.map(|m| {
+        let arrays = (m.ptr.into_pyarray(py), m.col.into_pyarray(py));
+        limb_array(py, m.coef).map(|coef| (arrays.0, arrays.1, coef))
+    });
+    Ok((PyLayout(circuit.layout), circuit.n_outputs, (a?, b?, c?)))
+}
+
+/// The bytes of a `.r1cs` file; coefficients must be limbs. Raises InvalidInput for circuits that are not plain.
+#[pyfunction]
+pub(crate) fn r1cs_write<'py>(
+    py: Python<'py>,
+    layout: &PyLayout,
+    n_outputs: u32,
+    block: (Arrays<'py>, Arrays<'py>, Arrays<'py>),
+) -> PyResult<Bound<'py, PyBytes>> {
+    let owned = |arrays: Arrays<'py>| -> PyResult<interop::Matrix> {
+        let Segment::Full(coef) = Segment::new(&arrays.2, "coef")? else {
+            return Err(invalid_input("coef: limbs are needed here"));
+        };
+        Ok(interop::Matrix {
+            ptr: items(&arrays.0, "ptr")?.to_vec(),
+            col: items(&arrays.1, "col")?.to_vec(),
+            coef: limbs(&coef, "coef")?.to_vec(),
+        })
+    };
+    let matrices = [owned(block.0)?, owned(block.1)?, owned(block.2)?];
+    let circuit = R1cs {
+        n_outputs,
+        layout: Layout { ..layout.0 },
+        n_constraints: matrices[0].ptr.len().saturating_sub(1),
+        matrices,
+    };
+    let bytes = py.detach(|| interop::write_r1cs(&circuit)).map_err(raise)?;
+    Ok(PyBytes::new(py, &bytes))
+}
+
+/// All wires of a `.wtns` file's bytes, `uint64[wires, 4]`, the leading 1 included.
+#[pyfunction]
+pub(crate) fn wtns_read<'py>(py: Python<'py>, data: &[u8]) -> PyResult<Bound<'py, PyArray2<u64>>> {
+    let values = py.detach(|| interop::read_wtns(data)).map_err(raise)?;
+    limb_array(py, values)
+}
+
+/// The bytes of a `.wtns` file.
+#[pyfunction]
+pub(crate) fn wtns_write<'py>(
+    py: Python<'py>,
+    values: PyReadonlyArray2<'py, u64>,
+) -> PyResult<Bound<'py, PyBytes>> {
+    let values = limbs(&values, "values")?;
+    let bytes = py.detach(|| interop::write_wtns(values)).map_err(raise)?;
+    Ok(PyBytes::new(py, &bytes))
+}
+
+/// Turns a `.zkey` into a proving key file of origin "imported"; returns the verifying key's bytes.
+#[pyfunction]
+pub(crate) fn zkey_import<'py>(
+    py: Python<'py>,
+    zkey_path: PathBuf,
+    pk_path: PathBuf,
+) -> PyResult<Bound<'py, PyBytes>> {
+    let vk = run(py, None, None, move |_| {
+        interop::import_zkey_file(&zkey_path, &pk_path)
+    })?;
+    Ok(PyBytes::new(py, &vk.to_bytes()))
+}
