@@ -170,6 +170,75 @@ CASES: dict[str, tuple[list[tuple[str, list[str], str, dict[str, Any]]], Mapping
         {"w": W45},
         (1, 4),
     ),
+    "leaky_relu": ([("LeakyRelu", ["input"], "output", {"alpha": 0.3})], {}, (4, 5)),
+    "prelu": ([("PRelu", ["input", "s"], "output", {})], {"s": W45[:1]}, (4, 5)),
+    "abs": ([("Abs", ["input"], "output", {})], {}, (4, 5)),
+    "max": (
+        [("Neg", ["input"], "n", {}), ("Max", ["input", "c", "n"], "output", {})],
+        {"c": W45[:1]},
+        (4, 5),
+    ),
+    "min": (
+        [("Neg", ["input"], "n", {}), ("Min", ["input", "n", "c"], "output", {})],
+        {"c": W45[:1]},
+        (4, 5),
+    ),
+    "max_of_one": ([("Max", ["input"], "output", {})], {}, (4, 5)),
+    "mean": ([("Mean", ["input", "c"], "output", {})], {"c": W45}, (4, 5)),
+    "reduce_min": ([("ReduceMin", ["input"], "output", {"axes": [0]})], {}, (4, 5)),
+    "reduce_l1": ([("ReduceL1", ["input"], "output", {"axes": [1], "keepdims": 0})], {}, (4, 5)),
+    "reduce_sum_square": ([("ReduceSumSquare", ["input"], "output", {"axes": [1]})], {}, (4, 5)),
+    "hard_sigmoid": ([("HardSigmoid", ["input"], "output", {"alpha": 0.4})], {}, (4, 5)),
+    "hard_swish": ([("HardSwish", ["input"], "output", {})], {}, (4, 5)),
+    "pow": ([("Pow", ["input", "e"], "output", {})], {"e": np.array(3.0)}, (4, 5)),
+    "sigmoid": ([("Sigmoid", ["input"], "output", {})], {}, (4, 5)),
+    "tanh": ([("Tanh", ["input"], "output", {})], {}, (4, 5)),
+    "softplus": ([("Softplus", ["input"], "output", {})], {}, (4, 5)),
+    "softsign": ([("Softsign", ["input"], "output", {})], {}, (4, 5)),
+    "erf": ([("Erf", ["input"], "output", {})], {}, (4, 5)),
+    "exp": ([("Exp", ["input"], "output", {})], {}, (4, 5)),
+    "elu": ([("Elu", ["input"], "output", {"alpha": 0.7})], {}, (4, 5)),
+    "selu": ([("Selu", ["input"], "output", {})], {}, (4, 5)),
+    "mul_broadcast": (
+        [("Slice", ["input", "s", "e"], "r", {}), ("Mul", ["r", "input"], "output", {})],
+        {"s": _ints(0), "e": _ints(1)},
+        (4, 5),
+    ),
+    "softmax_within": (
+        [("Softmax", ["input"], "s", {"axis": 1}), ("Neg", ["s"], "output", {})],
+        {},
+        (2, 3, 4),
+    ),
+    "log_softmax_within": ([("LogSoftmax", ["input"], "s", {}), ("Neg", ["s"], "output", {})], {}, (2, 4)),
+    "gather_elements": (
+        [("GatherElements", ["input", "i"], "output", {"axis": 1})],
+        {"i": np.array([[0, -1], [2, 2]])},
+        (2, 3),
+    ),
+    "tile": ([("Tile", ["input", "r"], "output", {})], {"r": _ints(2, 3)}, (2, 3)),
+    "depth_to_space": (
+        [("DepthToSpace", ["input"], "output", {"blocksize": 2, "mode": "CRD"})],
+        {},
+        (1, 8, 2, 3),
+    ),
+    "space_to_depth": ([("SpaceToDepth", ["input"], "output", {"blocksize": 2})], {}, (1, 2, 4, 6)),
+    "split": (
+        [("Split", ["input", "p"], "a", {"axis": 1}), ("Neg", ["a"], "output", {})],
+        {"p": _ints(5)},
+        (2, 5),
+    ),
+    "conv_transpose": (
+        [
+            (
+                "ConvTranspose",
+                ["input", "k", "b"],
+                "output",
+                {"strides": [2, 2], "pads": [1, 0, 1, 1], "output_padding": [1, 0], "group": 2},
+            )
+        ],
+        {"k": RNG.normal(size=(4, 1, 3, 3)), "b": RNG.normal(size=2)},
+        (1, 4, 4, 3),
+    ),
     "residual": (
         [
             ("Gemm", ["input", "w"], "g", {}),
@@ -241,8 +310,8 @@ def test_unknown_operator_is_refused_by_node_operator_and_what_is_supported() ->
     assert caught.value.supported == supported_operators()
 
 
-def test_softmax_in_the_middle_is_refused() -> None:
-    nodes = [("Softmax", ["input"], "s", {}), ("Relu", ["s"], "output", {})]
+def test_argmax_in_the_middle_is_refused() -> None:
+    nodes = [("ArgMax", ["input"], "a", {}), ("Cast", ["a"], "output", {"to": 1})]
     with pytest.raises(UnsupportedModel, match="only at the end"):
         import_model(build(nodes, {}, (1, 3)))
 

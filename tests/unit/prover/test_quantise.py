@@ -20,6 +20,8 @@ from assay_prover.passes.search import GOALS, search
 from assay_prover.reference import Affine, Requantise
 from unit.prover.onnx_models import MODELS, build, mlp
 
+KINDS = ["mlp", "conv", "residual", "attention", "functions", "softmax"]
+
 
 def _network(rng: np.random.Generator, kind: str) -> bytes:
     """A random network of one of a few families, weights of random size, some far from normalised."""
@@ -54,6 +56,26 @@ def _network(rng: np.random.Generator, kind: str) -> bytes:
         ]
         return build(nodes, constants, (1, 5))
     constants = {"w": rng.normal(size=(4, 4)) * scale, "v": rng.normal(size=(4, 4))}
+    if kind == "functions":
+        chosen = [str(name) for name in rng.choice(["Sigmoid", "Tanh", "Softplus", "Elu", "Erf", "Exp"], 2)]
+        constants["w"] /= scale
+        nodes = [
+            ("MatMul", ["input", "w"], "m", {}),
+            (chosen[0], ["m"], "f", {}),
+            ("MatMul", ["f", "v"], "n", {}),
+            ("LeakyRelu", ["n"], "l", {"alpha": 0.2}),
+            (chosen[1] if chosen[1] != "Exp" else "Tanh", ["l"], "output", {}),
+        ]
+        return build(nodes, constants, (1, 4))
+    if kind == "softmax":
+        constants["w"] /= scale
+        nodes = [
+            ("MatMul", ["input", "w"], "m", {}),
+            ("Softmax", ["m"], "p", {"axis": -1}),
+            ("MatMul", ["p", "v"], "o", {}),
+            ("Add", ["o", "input"], "output", {}),
+        ]
+        return build(nodes, constants, (1, 3, 4))
     nodes = [
         ("MatMul", ["input", "w"], "q", {}),
         ("MatMul", ["input", "v"], "k", {}),
@@ -78,7 +100,7 @@ def _quantised(
 @settings(max_examples=60, deadline=None)
 @given(
     seed=st.integers(0, 2**32),
-    kind=st.sampled_from(["mlp", "conv", "residual", "attention"]),
+    kind=st.sampled_from(KINDS),
     limb=st.sampled_from([1, 3, 8, 12]),
     activation=st.integers(4, 10),
     headroom=st.sampled_from([1, 3, 8]),
@@ -101,10 +123,12 @@ def test_no_input_in_range_leaves_the_worst_case(
 
 
 @settings(max_examples=40, deadline=None)
-@given(seed=st.integers(0, 2**32), kind=st.sampled_from(["mlp", "conv", "residual", "attention"]))
+@given(seed=st.integers(0, 2**32), kind=st.sampled_from(KINDS))
 def test_fine_integers_answer_as_the_float_network(seed: int, kind: str) -> None:
     rng = np.random.default_rng(seed)
-    precision = Precision(limb_bits=1, input_bits=14, activation_bits=14, output_bits=14, weight_noise=0.1)
+    precision = Precision(
+        limb_bits=1, input_bits=14, activation_bits=14, output_bits=14, weight_noise=0.1, table_bits=14
+    )
     model, x, expected = _quantised(_network(rng, kind), rng, precision)
     integers = model.graph.run(model.encode(x))[model.graph.output]
     span = max(float(np.ptp(expected)), float(np.abs(expected).max()), 1e-9)

@@ -102,6 +102,7 @@ class PrecisionInfo(_Part):
     output_bits: int
     weight_noise: float
     headroom_bits: int
+    table_bits: int
 
 
 class Hashes(_Part):

@@ -3,7 +3,9 @@
 from assay_prover.frontend import (
     activation,
     arithmetic,
+    composite,
     convolution,
+    elementwise,
     head,
     linear,
     normalization,
@@ -20,7 +22,9 @@ from assay_prover.frontend.registry import supported_operators
 FAMILIES = (
     activation,
     arithmetic,
+    composite,
     convolution,
+    elementwise,
     head,
     linear,
     normalization,

@@ -6,7 +6,7 @@ from math import prod
 
 import numpy as np
 
-from assay_prover.frontend.context import Context, Node
+from assay_prover.frontend.context import Context, Node, Step
 from assay_prover.frontend.graph import FloatMultiply
 from assay_prover.frontend.maps import Float64Array, FloatGather, FloatMap, FloatScale, FloatSparse
 from assay_prover.frontend.registry import lowers
@@ -52,7 +52,12 @@ def multiply(context: Context, node: Node) -> None:
             _scale(context, node, 1 - position, np.broadcast_to(factor, shape), shape)
             return
     if any(context.shape(name) != shape for name in node.inputs):
-        raise node.unsupported("a product of two computed tensors needs equal shapes")
+        expansions: list[Step] = [
+            ("Expand", [name, ".shape"], f".{k}", {}) for k, name in enumerate(node.inputs)
+        ]
+        product: Step = ("Mul", [".0", ".1"], node.outputs[0], {})
+        context.expand(node, [*expansions, product], {".shape": np.array(shape, dtype=np.int64)})
+        return
     a, b = context.variable(node, 0), context.variable(node, 1)
     context.emit(node, FloatMultiply(a, b, node.outputs[0], shape, node.name))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import prod
 from typing import Any
 
@@ -14,9 +14,13 @@ from onnx import helper
 from assay_prover.errors import ModelError, UnsupportedModel
 from assay_prover.frontend.graph import FloatAffine, FloatOp
 from assay_prover.frontend.maps import Float64Array, FloatGather, FloatMap, Int64Array
-from assay_prover.frontend.registry import supported_operators
+from assay_prover.frontend.registry import lowering, supported_operators
 
 Array = NDArray[Any]
+Step = tuple[str, Sequence[str], str, Mapping[str, Any]]
+
+EXPANSION_OPSET = 17
+"""The operator set in which expansions are written."""
 
 
 class Node:
@@ -34,6 +38,14 @@ class Node:
             for a in proto.attribute
             if a.type != onnx.AttributeProto.GRAPH
         }
+
+    def writing(self, output: str) -> Node:
+        """The same node as if `output` were its only output."""
+        proto = onnx.NodeProto()
+        proto.CopyFrom(self.proto)
+        del proto.output[:]
+        proto.output.append(output)
+        return Node(proto, self.opset)
 
     def unsupported(self, reason: str) -> UnsupportedModel:
         """The error that refuses this node."""
@@ -127,6 +139,8 @@ class Context:
 
     def emit(self, node: Node, op: FloatOp) -> None:
         """Append an operation whose output is the node's first output."""
+        if not prod(op.shape):
+            raise node.unsupported("an empty tensor")
         self.ops.append(op)
         self._shapes[op.output] = op.shape
         self._alias[op.output] = op.output
@@ -136,10 +150,31 @@ class Context:
     def alias(self, node: Node, position: int, shape: tuple[int, ...]) -> None:
         """The node's output is an input's values under another shape: nothing is computed."""
         source = node.inputs[position]
+        if not prod(shape):
+            raise node.unsupported("an empty tensor")
         if prod(shape) != prod(self._shapes[source]):
             raise node.unsupported(f"cannot view {self._shapes[source]} as {shape}")
         self._shapes[node.outputs[0]] = shape
         self._alias[node.outputs[0]] = self._alias[source]
+
+    def expand(self, node: Node, steps: Sequence[Step], constants: Mapping[str, Array] | None = None) -> None:
+        """Lower a node as simpler ones. A step is (operator, inputs, output, attributes).
+
+        Names that start with "." are the expansion's own; `constants` are its own too.
+        """
+
+        def local(name: str) -> str:
+            return f"{node.outputs[0]}/{name[1:]}" if name.startswith(".") else name
+
+        for name, value in (constants or {}).items():
+            self.constants[local(name)] = np.asarray(value)
+        for operator, inputs, output, attributes in steps:
+            names = [local(name) for name in inputs]
+            proto = helper.make_node(operator, names, [local(output)], name=node.name, **attributes)
+            lower = lowering(operator)
+            if lower is None:
+                raise ValueError(f"{node.operator} expands to {operator}, which nothing lowers")
+            lower(self, Node(proto, EXPANSION_OPSET))
 
     def drop(self, node: Node) -> None:
         """The node's output is replaced by its input, which has other values."""

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import scipy.sparse as sp
+
 from assay_prover.frontend.context import Context, Node
-from assay_prover.frontend.maps import FloatConv
+from assay_prover.frontend.maps import FloatConv, FloatSparse
 from assay_prover.frontend.registry import lowers
 
 
@@ -34,6 +36,40 @@ def spatial_attributes(
     if min(pads, default=0) < 0:
         raise node.unsupported("negative pads")
     return strides, pads, dilations
+
+
+@lowers("ConvTranspose")
+def conv_transpose(context: Context, node: Node) -> None:
+    """The transposed matrix of the convolution that maps the output's shape to the input's."""
+    weight = context.weights(node, 1, "the kernel")
+    batch, *in_shape = context.shape(node.inputs[0])
+    if batch != 1:
+        raise node.unsupported("the batch must be 1")
+    spatial, kernel = in_shape[1:], weight.shape[2:]
+    rank = len(spatial)
+    if node.text("auto_pad", "NOTSET") not in ("NOTSET", "", "VALID") or "output_shape" in node.attributes:
+        raise node.unsupported("auto_pad or output_shape; give pads")
+    strides, pads, dilations = spatial_attributes(node, spatial, kernel)
+    extra = node.ints("output_padding", [0] * rank)
+    out = tuple(
+        strides[a] * (spatial[a] - 1)
+        + extra[a]
+        + dilations[a] * (kernel[a] - 1)
+        + 1
+        - pads[a]
+        - pads[rank + a]
+        for a in range(rank)
+    )
+    groups = node.int("group", 1)
+    channels = int(weight.shape[1]) * groups
+    forward = FloatConv(weight, strides, pads, dilations, groups, (channels, *out))
+    if forward.out_shape[1:] != tuple(spatial):
+        raise node.unsupported("output_padding as large as the stride")
+    bias = None
+    if context.has(node, 2):
+        bias = context.weights(node, 2, "the bias").reshape(1, -1, *[1] * rank)
+    linear = FloatSparse(sp.csr_array(forward.csr().T))
+    context.affine(node, (1, channels, *out), [(context.variable(node, 0), linear)], bias)
 
 
 @lowers("Conv")

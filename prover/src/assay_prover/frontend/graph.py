@@ -13,6 +13,7 @@ from math import prod
 
 import numpy as np
 
+from assay_prover.frontend import functions
 from assay_prover.frontend.maps import Float64Array, FloatMap, Int64Array
 
 
@@ -100,6 +101,27 @@ class FloatArgMax:
 
 
 @dataclass(frozen=True, eq=False)
+class FloatFunction:
+    """y = f(x) elementwise, by table; `kind` is a name of `frontend.functions.FUNCTIONS`."""
+
+    input: str
+    output: str
+    shape: tuple[int, ...]
+    kind: str
+    parameters: tuple[float, ...]
+    label: str
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """The one input."""
+        return (self.input,)
+
+    def evaluate(self, value: Float64Array) -> Float64Array:
+        """Elementwise; not finite where the function is not defined."""
+        return functions.apply(self.kind, self.parameters, value)
+
+
+@dataclass(frozen=True, eq=False)
 class FloatMultiply:
     """y = a * b elementwise, both computed by the network, equal shapes."""
 
@@ -141,7 +163,7 @@ class FloatMatMul:
         return np.asarray(left @ right)
 
 
-FloatOp = FloatAffine | FloatClip | FloatReduceMax | FloatArgMax | FloatMultiply | FloatMatMul
+FloatOp = FloatAffine | FloatClip | FloatReduceMax | FloatArgMax | FloatFunction | FloatMultiply | FloatMatMul
 
 
 def with_inputs(op: FloatOp, rename: Callable[[str], str]) -> FloatOp:

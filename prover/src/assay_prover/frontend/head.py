@@ -1,24 +1,68 @@
-"""What networks end with: Softmax is dropped (it changes no order), ArgMax becomes a proven label."""
+"""Softmax, dropped at the end (it changes no order), computed within; ArgMax, a label at the end."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from assay_prover.frontend.context import Context, Node
+from assay_prover.frontend.context import Context, Node, Step
 from assay_prover.frontend.graph import FloatArgMax
 from assay_prover.frontend.registry import lowers
 
 
 @lowers("Softmax", "LogSoftmax")
 def softmax(context: Context, node: Node) -> None:
-    """At the end only: the proven output is the logits, whose order is the same."""
+    """At the end the proven output is the logits, whose order is the same; elsewhere exp and reciprocal
+    tables.
+
+    softmax(x) = e / sum(e) with e = exp(x - max x), the maximum being one of the x.
+    """
     if any(follower != "ArgMax" for follower in context.followers(node)):
-        raise node.unsupported("only at the end of a network, where it is dropped")
+        _within(context, node)
+        return
     context.note(
         f"{node.operator} {node.name!r} at the end was dropped: "
         "the output is its input (logits), in the same order"
     )
     context.drop(node)
+
+
+def _within(context: Context, node: Node) -> None:
+    shape = context.shape(node.inputs[0])
+    if node.opset < 13:
+        raise node.unsupported("before opset 13 only at the end of a network")
+    axes = {"axes": [node.int("axis", -1) % len(shape)], "keepdims": 1}
+    summed = {"keepdims": 1}
+    steps: list[Step] = [
+        ("ReduceMax", [node.inputs[0]], ".max", axes),
+        ("Sub", [node.inputs[0], ".max"], ".below", {}),
+        ("Exp", [".below"], ".exp", {}),
+        ("ReduceSum", [".exp", ".axes"], ".sum", summed),
+    ]
+    if node.operator == "Softmax":
+        steps += [
+            ("Reciprocal", [".sum"], ".part", {}),
+            ("Expand", [".part", ".shape"], ".parts", {}),
+            ("Mul", [".exp", ".parts"], node.outputs[0], {}),
+        ]
+    else:
+        steps += [("Log", [".sum"], ".log", {}), ("Sub", [".below", ".log"], node.outputs[0], {})]
+    constants = {
+        ".axes": np.array(axes["axes"], dtype=np.int64),
+        ".shape": np.array(shape, dtype=np.int64),
+    }
+    context.expand(node, steps, constants)
+
+
+@lowers("ArgMin")
+def argmin(context: Context, node: Node) -> None:
+    """ArgMax of -x."""
+    if context.followers(node):
+        raise node.unsupported("only at the end of a network")
+    steps: list[Step] = [
+        ("Neg", [node.inputs[0]], ".negated", {}),
+        ("ArgMax", [".negated"], node.outputs[0], node.attributes),
+    ]
+    context.expand(node, steps)
 
 
 @lowers("ArgMax")

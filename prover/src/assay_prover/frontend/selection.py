@@ -83,6 +83,60 @@ def gather(context: Context, node: Node) -> None:
     context.gather(node, 0, np.take(places, index % length, axis=axis))
 
 
+@lowers("GatherElements")
+def gather_elements(context: Context, node: Node) -> None:
+    """Constant indices."""
+    places = context.places(node, 0)
+    axis = node.int("axis", 0)
+    index = np.asarray(context.constant(node, 1, "the indices"), dtype=np.int64)
+    context.gather(node, 0, np.take_along_axis(places, index % places.shape[axis], axis=axis))
+
+
+@lowers("Tile")
+def tile(context: Context, node: Node) -> None:
+    """Constant repeats."""
+    repeats = context.integers(node, 1, "repeats") or ()
+    context.gather(node, 0, np.tile(context.places(node, 0), repeats))
+
+
+@lowers("Split")
+def split(context: Context, node: Node) -> None:
+    """Each part is a slice."""
+    shape = context.shape(node.inputs[0])
+    axis = node.int("axis", 0) % len(shape)
+    sizes = context.integers(node, 1, "split")
+    if sizes is None:
+        count = node.int("num_outputs", len(node.outputs))
+        part = -(-shape[axis] // count)
+        sizes = (part,) * (count - 1) + (shape[axis] - part * (count - 1),)
+    if sum(sizes) != shape[axis] or len(sizes) != len(node.outputs):
+        raise node.unsupported(f"parts {sizes} do not fit {shape[axis]}")
+    places, start = context.places(node, 0), 0
+    for output, size in zip(node.outputs, sizes, strict=True):
+        picked = np.take(places, np.arange(start, start + size), axis=axis)
+        start += size
+        context.gather(node.writing(output), 0, picked)
+
+
+@lowers("DepthToSpace", "SpaceToDepth")
+def depth_to_space(context: Context, node: Node) -> None:
+    """Blocks of channels and of pixels, exchanged."""
+    places, block = context.places(node, 0), node.int("blocksize", 1)
+    n, c, h, w = places.shape
+    if node.operator == "SpaceToDepth":
+        blocks = places.reshape(n, c, h // block, block, w // block, block)
+        deep_first = node.text("mode", "DCR") == "DCR"
+        view = blocks.transpose((0, 3, 5, 1, 2, 4) if deep_first else (0, 1, 3, 5, 2, 4))
+        context.gather(node, 0, view.reshape(n, c * block * block, h // block, w // block))
+        return
+    depth = c // (block * block)
+    if node.text("mode", "DCR") == "DCR":
+        view = places.reshape(n, block, block, depth, h, w).transpose(0, 3, 4, 1, 5, 2)
+    else:
+        view = places.reshape(n, depth, block, block, h, w).transpose(0, 1, 4, 2, 5, 3)
+    context.gather(node, 0, view.reshape(n, depth, h * block, w * block))
+
+
 @lowers("Expand")
 def expand(context: Context, node: Node) -> None:
     """Broadcast to a constant shape."""

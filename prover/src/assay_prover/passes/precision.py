@@ -17,6 +17,7 @@ class Precision:
     activation_bits: a calibrated maximum spans at least 2^activation_bits steps.
     output_bits: the same for the network's output.
     weight_noise: largest standard deviation that rounding the weights may cause, in an activation's steps.
+    table_bits: function tables have 2^table_bits entries.
     headroom_bits: a worst case so many bits above the calibrated maximum is clamped.
     """
 
@@ -26,6 +27,7 @@ class Precision:
     output_bits: int = 10
     weight_noise: float = 0.3
     headroom_bits: int = 8
+    table_bits: int = 10
 
     def align(self, bits: float) -> int:
         """The least multiple of limb_bits that is at least `bits` (and at least one limb)."""

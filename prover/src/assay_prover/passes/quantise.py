@@ -15,10 +15,13 @@ import numpy as np
 
 from assay_prover import reference as ref
 from assay_prover.errors import QuantisationError
+from assay_prover.frontend import functions
+from assay_prover.frontend.functions import FUNCTIONS
 from assay_prover.frontend.graph import (
     FloatAffine,
     FloatArgMax,
     FloatClip,
+    FloatFunction,
     FloatGraph,
     FloatMatMul,
     FloatMultiply,
@@ -35,6 +38,12 @@ from assay_prover.passes.precision import (
     plan_scale,
     plan_shift,
 )
+
+TABLE_MARGIN = 0.25
+"""Part of the calibrated span that a table covers beyond it at each side."""
+
+UNBOUNDED = 62
+"""Width of a plan that asks for none."""
 
 RETRIES = 6
 """Rounded weights can exceed the planned width by a little; the scale then grows and the layer is rounded
@@ -106,6 +115,8 @@ class _Quantiser:
                     self._reduce_max(op)
                 case FloatArgMax():
                     self._append(op, ref.ArgMax(self.names[op.input], op.output, op.shape, op.index), 1.0)
+                case FloatFunction():
+                    self._function(op)
                 case FloatMultiply() | FloatMatMul():
                     self._product(op)
         output = self._settled(self.graph.output)
@@ -249,14 +260,72 @@ class _Quantiser:
         worst = self._span(op, float(lo.min()), float(hi.max()))
         if worst <= 0:
             # a layer that is constant, whatever the input
-            return ScalePlan(max(abs(float(hi.max())), 1.0) / (1 << resolution), 0, 62, None)
+            return ScalePlan(max(abs(float(hi.max())), 1.0) / (1 << resolution), 0, UNBOUNDED, None)
         scale, bits, clamp = plan_scale(self.precision, resolution, worst, self.statistics[final].reach)
         if isinstance(reader, FloatArgMax):
             clamp = None
         # judged by the steps that were asked for, not by the finer ones that fill the limbs
         wanted = self.statistics[final].reach / ((1 << resolution) - 1)
-        noise = float(np.sqrt(variance.mean())) * min(1.0, scale / wanted if wanted > 0 else 1.0)
+        spread = float(np.sqrt(variance.mean()))
+        if isinstance(reader, FloatFunction):
+            return self._table_plan(reader, spread)
+        noise = spread * min(1.0, scale / wanted if wanted > 0 else 1.0)
         return ScalePlan(scale, plan_shift(self.precision, noise), bits, clamp)
+
+    # -- functions
+
+    def _domain(self, op: FloatFunction) -> tuple[float, float]:
+        """Real arguments that the table covers: what was seen with a margin, within the natural domain."""
+        seen = self.statistics[op.input]
+        margin = TABLE_MARGIN * max(seen.hi - seen.lo, 1e-9)
+        natural = FUNCTIONS[op.kind]
+        lo, hi = max(seen.lo - margin, natural.lo), min(seen.hi + margin, natural.hi)
+        if lo <= 0 < seen.lo:
+            lo = seen.lo / 2
+        if hi >= 0 > seen.hi:
+            hi = seen.hi / 2
+        if lo >= hi:
+            lo, hi = min(lo, hi) - 1e-3, max(lo, hi) + 1e-3
+        return lo, hi
+
+    def _table_plan(self, op: FloatFunction, noise: float) -> ScalePlan:
+        lo, hi = self._domain(op)
+        scale = (hi - lo) / ((1 << self.precision.table_bits) - 1)
+        # whatever the worst case, the argument is clamped to the table
+        return ScalePlan(scale, plan_shift(self.precision, noise), UNBOUNDED, None)
+
+    def _function(self, op: FloatFunction) -> None:
+        plan = self.plans.pop(op.input, None) if len(self.consumers[op.input]) == 1 else None
+        source = self.names[op.input] if plan is not None else self._settled(op.input)
+        lo, hi = self._domain(op)
+        shift = plan.shift if plan is not None else self._coarsening(source, (hi - lo))
+        scale = self.scales[source] * (1 << shift)
+        first, last = int(np.ceil(lo / scale)), int(np.floor(hi / scale))
+        first, last = min(first, last), max(first, last)
+        clamped = self._requantise(source, f"{op.output}/argument", shift, first, last)
+        self._define(clamped, scale, op.label)
+        reached = self.tensors[clamped.output]
+        arguments = np.arange(reached.min, reached.max + 1, dtype=np.float64) * scale
+        values = functions.apply(op.kind, op.parameters, arguments)
+        if not np.isfinite(values).all():
+            raise QuantisationError(
+                f"{op.kind} of layer {op.label!r} is not defined on all of "
+                f"[{arguments[0]:g}, {arguments[-1]:g}]"
+            )
+        resolution = self.precision.activation_bits
+        if self._destination(op.output)[0] == self.graph.output:
+            resolution = self.precision.output_bits
+        step = (self.statistics[op.output].reach or 1.0) / ((1 << resolution) - 1)
+        entries = np.rint(values / step)
+        if np.abs(entries).max() >= 1 << 40:
+            raise QuantisationError(f"{op.kind} of layer {op.label!r} exceeds 40 bits")
+        table = ref.Table(clamped.output, op.output, reached.min, entries.astype(np.int64))
+        self._append(op, table, step)
+
+    def _coarsening(self, source: str, span: float) -> int:
+        """Shift that brings a settled tensor near the table's resolution."""
+        wanted = span / ((1 << self.precision.table_bits) - 1)
+        return max(0, int(np.floor(np.log2(wanted / self.scales[source]))))
 
     # -- the rest
 

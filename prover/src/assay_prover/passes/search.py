@@ -135,4 +135,5 @@ def _precisions(goal: Goal, input_bits: int) -> Iterator[Precision]:
                 activation_bits=activation,
                 output_bits=activation + 2,
                 weight_noise=goal.weight_noise,
+                table_bits=min(activation + 2, 12),
             )

@@ -1,0 +1,151 @@
+"""Operators that are exact combinations of simpler ones, mostly of Relu and sums."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from assay_prover.frontend.context import Context, Node, Step
+from assay_prover.frontend.registry import lowers
+
+
+def _slope(context: Context, node: Node, slope: np.ndarray) -> None:
+    """slope x + (1 - slope) relu(x)."""
+    x, y = node.inputs[0], node.outputs[0]
+    steps: list[Step] = [
+        ("Relu", [x], ".relu", {}),
+        ("Mul", [".relu", ".above"], ".a", {}),
+        ("Mul", [x, ".slope"], ".b", {}),
+        ("Add", [".a", ".b"], y, {}),
+    ]
+    context.expand(node, steps, {".slope": slope, ".above": 1.0 - slope})
+
+
+@lowers("LeakyRelu")
+def leaky_relu(context: Context, node: Node) -> None:
+    """x, or alpha x below zero."""
+    _slope(context, node, np.array(node.float("alpha", 0.01)))
+
+
+@lowers("PRelu")
+def prelu(context: Context, node: Node) -> None:
+    """x, or slope x below zero, the slope a constant."""
+    _slope(context, node, context.weights(node, 1, "the slope"))
+
+
+@lowers("Abs")
+def absolute(context: Context, node: Node) -> None:
+    """2 relu(x) - x."""
+    _slope(context, node, np.array(-1.0))
+
+
+def _pair(operator: str, a: str, b: str, output: str, tag: str) -> list[Step]:
+    """max(a, b) = b + relu(a - b); min(a, b) = a - relu(a - b)."""
+    steps: list[Step] = [("Sub", [a, b], f".d{tag}", {}), ("Relu", [f".d{tag}"], f".r{tag}", {})]
+    last: Step = ("Add", [b, f".r{tag}"], output, {})
+    return [*steps, last if operator == "Max" else ("Sub", [a, f".r{tag}"], output, {})]
+
+
+@lowers("Max", "Min")
+def extremum(context: Context, node: Node) -> None:
+    """Of two and more tensors, with broadcasting; constants are joined first."""
+    names = [name for name in node.inputs if name in context.constants]
+    join = np.maximum if node.operator == "Max" else np.minimum
+    variables = [name for name in node.inputs if name not in context.constants]
+    constants = {}
+    if names:
+        joined = context.constants[names[0]]
+        for name in names[1:]:
+            joined = join(joined, context.constants[name])
+        constants[".constant"] = joined
+        variables.append(".constant")
+    steps: list[Step] = []
+    if len(variables) == 1:
+        steps.append(("Identity", variables, node.outputs[0], {}))
+    current = variables[0]
+    for k, name in enumerate(variables[1:]):
+        output = node.outputs[0] if k == len(variables) - 2 else f".m{k}"
+        steps += _pair(node.operator, current, name, output, str(k))
+        current = output
+    context.expand(node, steps, constants)
+
+
+@lowers("Mean")
+def mean(context: Context, node: Node) -> None:
+    """Sum over count."""
+    steps: list[Step] = [
+        ("Sum", node.inputs, ".sum", {}),
+        ("Mul", [".sum", ".part"], node.outputs[0], {}),
+    ]
+    context.expand(node, steps, {".part": np.array(1.0 / len(node.inputs))})
+
+
+@lowers("ReduceMin")
+def reduce_min(context: Context, node: Node) -> None:
+    """-max(-x)."""
+    _reduce(context, node, [("Neg", [node.inputs[0]], ".x", {})], "ReduceMax", negate=True)
+
+
+@lowers("ReduceL1")
+def reduce_l1(context: Context, node: Node) -> None:
+    """Sum of |x|."""
+    _reduce(context, node, [("Abs", [node.inputs[0]], ".x", {})], "ReduceSum")
+
+
+@lowers("ReduceSumSquare")
+def reduce_sum_square(context: Context, node: Node) -> None:
+    """Sum of x^2, one constraint an element."""
+    _reduce(context, node, [("Mul", [node.inputs[0]] * 2, ".x", {})], "ReduceSum")
+
+
+def _reduce(context: Context, node: Node, first: list[Step], operator: str, *, negate: bool = False) -> None:
+    output = ".y" if negate else node.outputs[0]
+    steps = [*first, (operator, [".x", *node.inputs[1:]], output, node.attributes)]
+    if negate:
+        steps.append(("Neg", [".y"], node.outputs[0], {}))
+    context.expand(node, steps)
+
+
+@lowers("HardSigmoid")
+def hard_sigmoid(context: Context, node: Node) -> None:
+    """min(max(alpha x + beta, 0), 1)."""
+    _hard_sigmoid(context, node, node.float("alpha", 0.2), node.float("beta", 0.5), node.outputs[0])
+
+
+@lowers("HardSwish")
+def hard_swish(context: Context, node: Node) -> None:
+    """x times hard sigmoid with alpha 1/6, beta 1/2."""
+    _hard_sigmoid(context, node, 1 / 6, 0.5, ".gate")
+    context.expand(node, [("Mul", [node.inputs[0], ".gate"], node.outputs[0], {})])
+
+
+def _hard_sigmoid(context: Context, node: Node, alpha: float, beta: float, output: str) -> None:
+    steps: list[Step] = [
+        ("Mul", [node.inputs[0], ".alpha"], ".scaled", {}),
+        ("Add", [".scaled", ".beta"], ".shifted", {}),
+        ("Clip", [".shifted", ".zero", ".one"], output, {}),
+    ]
+    constants = {
+        ".alpha": np.array(alpha),
+        ".beta": np.array(beta),
+        ".zero": np.array(0.0),
+        ".one": np.array(1.0),
+    }
+    context.expand(node, steps, constants)
+
+
+@lowers("Pow")
+def power(context: Context, node: Node) -> None:
+    """Constant exponents: 1, 2, 3 and 4 by products, -1 and 1/2 by table."""
+    exponent = context.weights(node, 1, "the exponent").ravel()
+    x, y = node.inputs[0], node.outputs[0]
+    products: dict[float, list[Step]] = {
+        1.0: [("Identity", [x], y, {})],
+        2.0: [("Mul", [x, x], y, {})],
+        3.0: [("Mul", [x, x], ".2", {}), ("Mul", [".2", x], y, {})],
+        4.0: [("Mul", [x, x], ".2", {}), ("Mul", [".2", ".2"], y, {})],
+        -1.0: [("Reciprocal", [x], y, {})],
+        0.5: [("Sqrt", [x], y, {})],
+    }
+    if exponent.size != 1 or float(exponent[0]) not in products:
+        raise node.unsupported("only constant exponents 1, 2, 3, 4, -1 and 0.5")
+    context.expand(node, products[float(exponent[0])])
