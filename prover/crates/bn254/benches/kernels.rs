@@ -6,10 +6,14 @@
 use std::time::Instant;
 
 use ark_bn254::{Fr, G1Affine, G1Projective, G2Affine, G2Projective};
+use ark_ec::scalar_mul::BatchMulPreprocessing;
 use ark_ec::{CurveGroup, VariableBaseMSM};
 use ark_ff::{PrimeField, UniformRand};
+use ark_poly::{EvaluationDomain, Radix2EvaluationDomain};
 use ark_std::rand::{RngCore, SeedableRng, rngs::StdRng};
+use assay_bn254::fixed_base::FixedBaseG1;
 use assay_bn254::msm::{msm_g1_with, msm_g2_with};
+use assay_bn254::ntt::Domain;
 use assay_bn254::{Kernel, Scalars};
 
 /// Processor seconds of all threads of this process so far, where the system tells; a loaded machine distorts these
@@ -139,6 +143,63 @@ fn bench_msm<G: VariableBaseMSM<ScalarField = Fr>>(
     }
 }
 
+fn bench_ntt(logs: &[u32]) {
+    let rng = &mut StdRng::seed_from_u64(7);
+    for &log in logs {
+        let domain = Domain::new(1 << log).expect("a size the field supports");
+        let values: Vec<Fr> = (0..1 << log).map(|_| Fr::rand(rng)).collect();
+        let even = Radix2EvaluationDomain::<Fr>::new(1 << log).expect("as above");
+        let odd = even.get_coset(domain.odd_shift()).expect("not zero");
+        let mut work = values.clone();
+        let baseline = wanted("arkworks").then(|| {
+            time(|| {
+                even.ifft_in_place(&mut work);
+                odd.fft_in_place(&mut work);
+            })
+        });
+        report("ntt pair", "random", log, baseline, None, "arkworks");
+        for kernel in Kernel::all().into_iter().filter(|k| wanted(k.name())) {
+            domain.to_odd_coset_with(kernel, &mut work);
+            let times = time(|| domain.to_odd_coset_with(kernel, &mut work));
+            report(
+                "ntt pair",
+                "random",
+                log,
+                Some(times),
+                baseline,
+                kernel.name(),
+            );
+        }
+    }
+}
+
+fn bench_fixed(logs: &[u32]) {
+    let rng = &mut StdRng::seed_from_u64(7);
+    for &log in logs {
+        let scalars: Vec<Fr> = (0..1 << log).map(|_| Fr::rand(rng)).collect();
+        let base = G1Projective::rand(rng).into_affine();
+        let baseline = wanted("arkworks").then(|| {
+            time(|| {
+                BatchMulPreprocessing::<G1Projective>::new(base.into(), scalars.len())
+                    .batch_mul(&scalars)
+            })
+        });
+        report("fixed g1", "random", log, baseline, None, "arkworks");
+        for kernel in Kernel::all().into_iter().filter(|k| wanted(k.name())) {
+            let times =
+                time(|| FixedBaseG1::new(base, scalars.len()).mul_many_with(kernel, &scalars));
+            report(
+                "fixed g1",
+                "random",
+                log,
+                Some(times),
+                baseline,
+                kernel.name(),
+            );
+        }
+    }
+}
+
 fn main() {
     if cfg!(debug_assertions) {
         eprintln!("a debug build measures nothing: run `cargo bench`");
@@ -172,6 +233,12 @@ fn main() {
                 points::<G2Projective>,
                 |k, b: &[G2Affine], s| msm_g2_with(k, b, s),
             );
+        }
+        if case("ntt") {
+            bench_ntt(&logs);
+        }
+        if case("fixed") {
+            bench_fixed(&logs);
         }
     });
 }

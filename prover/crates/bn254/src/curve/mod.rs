@@ -12,6 +12,7 @@ use ark_bn254::{Fq, Fq2, Fr, g1, g2};
 use ark_ec::short_weierstrass::{Affine, Projective, SWCurveConfig};
 use ark_ff::{BigInt, PrimeField, Zero};
 
+use crate::field::inverse::Invert;
 use crate::kernel::Kernel;
 
 /// Additions that share an inversion; the working set (points, differences, prefix products) stays in L2.
@@ -53,7 +54,7 @@ impl<C: Curve> Default for Workspace<C> {
 }
 
 /// The two groups of BN254.
-pub(crate) trait Curve: SWCurveConfig<ScalarField = Fr> {
+pub(crate) trait Curve: SWCurveConfig<ScalarField = Fr, BaseField: Invert> {
     /// Coordinates at rest.
     type Slot: Copy + Send + Sync + std::fmt::Debug;
 

@@ -4,6 +4,7 @@ use ark_ec::short_weierstrass::Affine;
 use ark_ff::{AdditiveGroup, Field, One, Zero};
 
 use super::{Addition, Curve, NEGATE, Source};
+use crate::field::inverse::Invert;
 
 /// Denominators and prefix products of a batch.
 #[derive(Debug)]
@@ -63,7 +64,7 @@ pub(crate) fn add_batch<C: Curve>(
         }
     }
     let mut inverse = product
-        .inverse()
+        .inverted()
         .expect("a product of non-zero denominators");
     for (k, addition) in additions.iter().enumerate().rev() {
         let denominator = buffers.denominators[k];

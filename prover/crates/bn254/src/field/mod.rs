@@ -2,3 +2,4 @@
 
 #[cfg(target_arch = "x86_64")]
 pub(crate) mod ifma;
+pub(crate) mod inverse;

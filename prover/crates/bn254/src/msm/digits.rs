@@ -97,8 +97,8 @@ fn choose_width(lengths: &Lengths) -> (u32, usize) {
         .expect("at least one width")
 }
 
-/// Four words holding 2^(c-1) at each of the windows.
-fn bias(width: u32, windows: usize) -> [u64; 5] {
+/// Words holding 2^(c-1) at each of the windows.
+pub(crate) fn bias(width: u32, windows: usize) -> [u64; 5] {
     let mut words = [0u64; 5];
     for window in 0..windows as u32 {
         let bit = window * width + width - 1;
@@ -249,6 +249,29 @@ fn balance(value: &[u64; 4]) -> ([u64; 4], bool) {
     }
 }
 
+/// The digit of a window of biased words.
+#[inline]
+pub(crate) fn digit(words: &[u64; 5], window: u32, width: u32) -> i16 {
+    let bit = window * width;
+    let (word, offset) = ((bit / 64) as usize, bit % 64);
+    let mut field = words[word] >> offset;
+    if offset + width > 64 {
+        field |= words[word + 1] << (64 - offset);
+    }
+    ((field & ((1 << width) - 1)) as i32 - (1 << (width - 1))) as i16
+}
+
+/// `value + bias`.
+pub(crate) fn biased(value: &[u64; 4], bias: &[u64; 5]) -> [u64; 5] {
+    let mut carry = 0u128;
+    std::array::from_fn(|k| {
+        carry += u128::from(bias[k]) + u128::from(value.get(k).copied().unwrap_or(0));
+        let word = carry as u64;
+        carry >>= 64;
+        word
+    })
+}
+
 /// Digits of one block from each scalar's biased words. Points at infinity get zero digits.
 fn cut_block<C: Curve, T>(
     start: usize,
@@ -260,20 +283,13 @@ fn cut_block<C: Curve, T>(
 ) -> Block {
     let len = values.len();
     let mut digits = vec![0i16; windows * len];
-    let (mask, half) = ((1u64 << width) - 1, 1i32 << (width - 1));
     for (point, (value, base)) in values.iter().zip(bases).enumerate() {
         if base.infinity {
             continue;
         }
         let words = biased(value);
         for window in 0..windows {
-            let bit = window as u32 * width;
-            let (word, offset) = ((bit / 64) as usize, bit % 64);
-            let mut field = words[word] >> offset;
-            if offset + width > 64 {
-                field |= words[word + 1] << (64 - offset);
-            }
-            digits[window * len + point] = ((field & mask) as i32 - half) as i16;
+            digits[window * len + point] = digit(&words, window as u32, width);
         }
     }
     let nonzero = (0..windows)

@@ -4,8 +4,8 @@
 //! inversions ([`accumulate`]); buckets are summed in batches ([`reduce`]). Windows of all multiplications asked for
 //! together are tasks of one queue ([`schedule`]). Time depends on the scalars.
 
-mod accumulate;
-mod digits;
+pub(crate) mod accumulate;
+pub(crate) mod digits;
 mod reduce;
 mod schedule;
 

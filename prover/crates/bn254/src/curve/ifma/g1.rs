@@ -4,8 +4,9 @@ use std::mem::{offset_of, size_of};
 
 use ark_bn254::{Fq, G1Affine, g1};
 
-use super::{Fp, ONE, Places, from_scalars, invert_all, load_words, store_words, to_scalars};
+use super::{Fp, ONE, Places, from_scalars, invert_all, to_scalars};
 use crate::curve::{Addition, Source, Words};
+use crate::field::ifma::{load_words, store_words};
 
 const _: () = assert!(
     offset_of!(G1Affine, y) == offset_of!(G1Affine, x) + 32 && size_of::<Fq>() == 32,

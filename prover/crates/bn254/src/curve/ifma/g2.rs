@@ -4,10 +4,9 @@ use std::mem::{offset_of, size_of};
 
 use ark_bn254::{Fq2, G2Affine, g2};
 
-use super::{
-    Fp, ONE, Places, Pointers, from_scalars, invert_all, load_words, store_words, to_scalars,
-};
+use super::{Fp, ONE, Places, Pointers, from_scalars, invert_all, to_scalars};
 use crate::curve::{Addition, Source, Words};
+use crate::field::ifma::{load_words, store_words};
 
 const _: () = assert!(
     offset_of!(G2Affine, y) == offset_of!(G2Affine, x) + 64

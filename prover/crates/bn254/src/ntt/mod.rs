@@ -1,14 +1,29 @@
 //! Number-theoretic transforms over Fr.
 
+#[cfg(target_arch = "x86_64")]
+mod ifma;
+
+#[cfg(target_arch = "x86_64")]
+use std::sync::{Arc, OnceLock};
+
 use ark_bn254::Fr;
 use ark_ff::{FftField, Field, One, batch_inversion};
 use ark_poly::{EvaluationDomain, Radix2EvaluationDomain};
+
+use crate::kernel::Kernel;
+
+/// Sizes below this have no eight rows of eight columns.
+#[cfg(target_arch = "x86_64")]
+const SMALLEST_VECTOR_SIZE: usize = 64;
 
 /// A multiplicative subgroup of size n and its odd coset, on which `X^n = -1`.
 #[derive(Clone, Debug)]
 pub struct Domain {
     even: Radix2EvaluationDomain<Fr>,
     odd: Radix2EvaluationDomain<Fr>,
+    /// Twiddles of the vector path, made when first needed: three times the memory of a vector.
+    #[cfg(target_arch = "x86_64")]
+    tables: Arc<OnceLock<ifma::Tables>>,
 }
 
 impl Domain {
@@ -20,6 +35,8 @@ impl Domain {
         Some(Self {
             even,
             odd: even.get_coset(shift)?,
+            #[cfg(target_arch = "x86_64")]
+            tables: Arc::default(),
         })
     }
 
@@ -43,6 +60,21 @@ impl Domain {
 
     /// Evaluations on the subgroup -> evaluations on the odd coset of the same polynomial of degree < n.
     pub fn to_odd_coset(&self, values: &mut Vec<Fr>) {
+        self.to_odd_coset_with(Kernel::active(), values);
+    }
+
+    /// [`Self::to_odd_coset`] on a chosen code path.
+    pub fn to_odd_coset_with(&self, kernel: Kernel, values: &mut Vec<Fr>) {
+        values.resize(self.size(), Fr::from(0u64));
+        #[cfg(target_arch = "x86_64")]
+        if kernel.is_ifma() && self.size() >= SMALLEST_VECTOR_SIZE {
+            let tables = self
+                .tables
+                .get_or_init(|| ifma::Tables::new(self.size().ilog2(), self.odd_shift()));
+            // SAFETY: this kernel exists only where the processor has its instructions.
+            unsafe { ifma::to_odd_coset(values, tables) };
+            return;
+        }
         self.even.ifft_in_place(values);
         self.odd.fft_in_place(values);
     }
