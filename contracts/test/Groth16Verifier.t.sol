@@ -176,6 +176,20 @@ contract Groth16VerifierTest is VectorTest {
         }
     }
 
+    /// @dev A.y is negated here, before the precompile sees it. p - y wraps around 2^256 for a y above p, and there is one
+    /// such y for every true one that comes out right again.
+    function test_verify_rejects_the_wrapped_name_of_a_y() public {
+        Case memory c = vector(0, 0);
+        uint256 wrap = addmod(type(uint256).max, 1, FIELD_PRIME); // 2^256 mod p
+        uint256 y = addmod(load(c.proof, 0x20), wrap, FIELD_PRIME) + FIELD_PRIME;
+        unchecked {
+            vm.assertEq((FIELD_PRIME - y) % FIELD_PRIME, FIELD_PRIME - load(c.proof, 0x20));
+        }
+        c.proof = withWord(c.proof, 0x20, y);
+        vm.expectRevert(abi.encodeWithSelector(IGroth16Verifier.CoordinateTooLarge.selector, 0x20, y));
+        verify(c);
+    }
+
     // -------------------------------------------------------------------------------------------------- wrong lengths
 
     function test_verify_rejects_a_wrong_number_of_inputs() public {
