@@ -107,6 +107,7 @@ def test_rows_from_inference_equal_rows_from_matrices(
     rows_a, rows_b = witness.rows(_challenge(circuit))
     assert checker.flatten(rows_a) == checker.flatten([a])
     assert checker.flatten(rows_b) == checker.flatten([b])
+    assert checker.check_with_integers(circuit, witness, _challenge(circuit)) is None
     assert checker.check(circuit, witness, _challenge(circuit)) is None
     assert groth16.check_r1cs(_native_layout(circuit), blocks, z) is None
 

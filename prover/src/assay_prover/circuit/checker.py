@@ -1,7 +1,6 @@
-"""Check a witness against the constraints with big integers in plain Python.
+"""Two independent checks of a witness against the constraints: native, and plain Python.
 
-Independent of the native core, whose own checker the tests compare with this one. Both read the blocks that
-setup reads; proving needs neither.
+Both read the blocks that setup reads; proving needs neither.
 """
 
 from __future__ import annotations
@@ -11,8 +10,9 @@ from itertools import pairwise
 
 import numpy as np
 
+from assay_prover._native import Layout, check_r1cs
 from assay_prover.circuit.circuit import Circuit
-from assay_prover.circuit.field import from_limbs
+from assay_prover.circuit.field import from_limbs, to_limbs
 from assay_prover.circuit.layout import FIELD_ORDER
 from assay_prover.circuit.rows import Block, Matrix, Segment
 from assay_prover.circuit.witness import Witness
@@ -71,5 +71,14 @@ def first_failure(system: list[tuple[Sparse, Sparse, Sparse]], z: Sequence[int])
 
 
 def check(circuit: Circuit, witness: Witness, challenge: int | None = None) -> int | None:
-    """Big-integer check of a whole witness; small circuits only (about a microsecond a non-zero)."""
+    """Index of the first unsatisfied constraint, or None; native, for circuits of any size that fits memory."""
+    wires = circuit.layout
+    layout = Layout(wires.n_public, wires.committed, wires.n_model, wires.n_w1, wires.n_w2)
+    leading = [1, *witness.public] + ([challenge] if challenge is not None else [])
+    z = [to_limbs(leading), *witness.w1, *witness.w2(challenge)]
+    return check_r1cs(layout, list(circuit.blocks()), z)
+
+
+def check_with_integers(circuit: Circuit, witness: Witness, challenge: int | None = None) -> int | None:
+    """The same with big integers; about a microsecond a non-zero."""
     return first_failure(constraints(circuit.blocks()), assignment(witness, challenge))
