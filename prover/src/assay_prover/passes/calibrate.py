@@ -81,8 +81,7 @@ def synthetic_samples(graph: FloatGraph, input_range: tuple[float, float], count
 
 def calibrate(graph: FloatGraph, samples: Float64Array, input_range: tuple[float, float]) -> Calibration:
     """Run the samples, `[n, *input_shape]`, clipped to the declared range, in float64."""
-    largest = max(prod(shape) for shape in graph.shapes.values())
-    chunk = max(1, CHUNK_VALUES // (largest * 32))
+    chunk = max(1, CHUNK_VALUES // sum(prod(shape) for shape in graph.shapes.values()))
     lo: dict[str, float] = {}
     hi: dict[str, float] = {}
     squares: dict[str, float] = {}

@@ -45,9 +45,14 @@ class AccuracyReport(BaseModel):
         return self.accuracy_float - self.accuracy_quantised
 
 
-def run_quantised(model: QuantisedModel, samples: Float64Array, chunk: int = 64) -> Int64Array:
+CHUNK_VALUES = 1 << 24
+"""Samples are run in chunks of about this many intermediate integers (128 MB)."""
+
+
+def run_quantised(model: QuantisedModel, samples: Float64Array) -> Int64Array:
     """Output integers of every sample, `[n, *output_shape]`."""
     name = model.graph.output
+    chunk = max(1, CHUNK_VALUES // sum(tensor.size for tensor in model.graph.tensors.values()))
     parts = [
         model.graph.run(model.encode(samples[start : start + chunk]))[name]
         for start in range(0, len(samples), chunk)
