@@ -71,7 +71,7 @@ def first_failure(system: list[tuple[Sparse, Sparse, Sparse]], z: Sequence[int])
 
 
 def check(circuit: Circuit, witness: Witness, challenge: int | None = None) -> int | None:
-    """Index of the first unsatisfied constraint, or None; native, for circuits of any size that fits memory."""
+    """Index of the first unsatisfied constraint, or None; native, so for circuits of any size."""
     wires = circuit.layout
     layout = Layout(wires.n_public, wires.committed, wires.n_model, wires.n_w1, wires.n_w2)
     leading = [1, *witness.public] + ([challenge] if challenge is not None else [])
