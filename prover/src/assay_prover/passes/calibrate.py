@@ -1,7 +1,7 @@
 """Calibrate: what each tensor's values look like on real samples.
 
 Calibration only chooses scales, so it decides accuracy and cost. Whether every input proves never depends on
-it: ranges come from the worst case (`reference.IntegerGraph`), see `bound`.
+it: ranges come from the worst case (`reference.IntegerGraph`) and from clamps the circuit proves.
 """
 
 from __future__ import annotations
