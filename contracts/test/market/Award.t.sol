@@ -154,6 +154,18 @@ contract MarketAwardTest is MarketTest {
         vm.stopPrank();
     }
 
+    /// @dev The stake left still covers the collateral, but no longer the minimum the requester asked for.
+    function test_accept_reverts_if_the_stake_fell_below_the_minimum() public {
+        JobRequest memory r = request();
+        r.minStake = STAKE;
+        bytes32 jobId = awarded(submit(r));
+        vm.startPrank(alice);
+        workers.removeStake(1);
+        vm.expectRevert(abi.encodeWithSelector(IMarket.InsufficientStake.selector, alice, STAKE - 1, STAKE));
+        market.accept(jobId);
+        vm.stopPrank();
+    }
+
     function test_accept_without_collateral_locks_nothing() public {
         JobRequest memory r = request();
         (r.collateral, r.minStake) = (0, 0);
