@@ -8,6 +8,7 @@ from typing import final
 from assay_prover.errors import AssayProverError
 from assay_prover.groth16.arrays import Block, Limbs, Matrix, Model, Progress, Small, Statement, Vector
 
+__all__: list[str]
 __version__: str
 
 class ProverError(AssayProverError): ...

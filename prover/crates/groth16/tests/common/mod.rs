@@ -1,6 +1,8 @@
 //! A small circuit in every mode, with its witness.
 #![allow(dead_code)] // each test binary uses a part
 
+pub mod baseline;
+
 use std::path::PathBuf;
 
 use ark_bn254::Fr;
