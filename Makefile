@@ -10,7 +10,7 @@ DEV_TOOLS := maturin mypy ruff pytest pytest-aiohttp pytest-asyncio pytest-timeo
 RUST_SOURCES := prover/Cargo.toml prover/Cargo.lock $(shell find prover/crates -name '*.rs' -o -name Cargo.toml)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup native demo test test-rust test-python test-contracts lint format contracts abi docs bench bench-quick clean
+.PHONY: help setup native demo test test-rust test-python test-contracts lint format contracts abi docs bench bench-quick bench-models clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -71,6 +71,9 @@ bench: setup ## the prover beside gnark, arkworks, halo2curves (build/bench/prov
 
 bench-quick: setup ## the essential rows of the bench
 	$(BIN)/python tests/bench/prover.py --quick
+
+bench-models: setup ## networks compiled and proved (build/bench/models.json, .svg); PEERS=1: EZKL too
+	PYTHONPATH=tests $(BIN)/python -m bench.models $(if $(PEERS),--peers) $(ARGS)
 
 contracts: ## compile the contracts and refresh the checked-in ABI (needs Node >= 20)
 	contracts/scripts/export_abi.sh
