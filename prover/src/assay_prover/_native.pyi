@@ -8,7 +8,51 @@ from typing import final
 from assay_prover.errors import AssayProverError
 from assay_prover.groth16.arrays import Block, Limbs, Matrix, Model, Progress, Small, Statement, Vector
 
-__all__: list[str]
+__all__ = [
+    "Cancelled",
+    "InvalidInput",
+    "InvalidKey",
+    "InvalidProof",
+    "InvalidWitness",
+    "Layout",
+    "ModelCommitment",
+    "ProverError",
+    "ProvingKey",
+    "Session",
+    "SetupBuilder",
+    "__version__",
+    "build_profile",
+    "check_r1cs",
+    "check_verifying_key",
+    "eval_rows",
+    "evm_ecadd",
+    "evm_ecmul",
+    "evm_ecpairing",
+    "field_add",
+    "field_from_small",
+    "field_inverse",
+    "field_inverse_differences",
+    "field_mul",
+    "field_mul_small",
+    "field_scale",
+    "field_sub",
+    "field_sub_from",
+    "field_sum",
+    "keccak256",
+    "kernel",
+    "poseidon",
+    "poseidon_parameters",
+    "poseidon_trace",
+    "r1cs_read",
+    "r1cs_write",
+    "verify",
+    "verify_batch",
+    "verifying_key_hash",
+    "wtns_read",
+    "wtns_write",
+    "zkey_import",
+]
+
 __version__: str
 
 class ProverError(AssayProverError): ...

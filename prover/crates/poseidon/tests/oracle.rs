@@ -55,7 +55,10 @@ fn trace_holds_the_powers_of_each_sbox() {
     // The first round's inputs are known: constants plus the initial state.
     for (sbox, input) in [Fr::from(0u64), inputs[0], inputs[1]].iter().enumerate() {
         let x = *input + parameters.round_constants[sbox];
-        assert_eq!(wires[3 * sbox..3 * sbox + 3], [x.square(), x.pow([4]), x.pow([5])]);
+        assert_eq!(
+            wires[3 * sbox..3 * sbox + 3],
+            [x.square(), x.pow([4]), x.pow([5])]
+        );
     }
     assert!(wires.chunks(3).all(|w| w[0].square() == w[1]));
 }
