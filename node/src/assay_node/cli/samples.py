@@ -27,10 +27,10 @@ def load(path: Path) -> Samples:
     try:
         if path.suffix == ".json":
             return Samples(np.asarray(json.loads(path.read_text(encoding="utf-8")), dtype=np.float64), None)
-        loaded = np.load(path, allow_pickle=False)
-        if isinstance(loaded, np.ndarray):
-            return Samples(loaded, None)
-        with loaded:
+        with path.open("rb") as file:
+            loaded = np.load(file, allow_pickle=False)
+            if isinstance(loaded, np.ndarray):
+                return Samples(loaded, None)
             if "x" not in loaded:
                 raise AssayError(f"{path} has no array named x", _ADVICE)
             return Samples(loaded["x"], loaded.get("y"))

@@ -59,8 +59,13 @@ def init(
             "--endpoint", metavar="URL", help="Where requesters reach the inbox. Default: this machine only."
         ),
     ] = None,
-    inbox_port: Annotated[int, typer.Option("--inbox-port", min=1, max=65535)] = 8700,
-    metrics_port: Annotated[int, typer.Option("--metrics-port", min=1, max=65535)] = 8701,
+    inbox_port: Annotated[
+        int, typer.Option("--inbox-port", min=1, max=65535, help="Where the inbox listens.")
+    ] = 8700,
+    metrics_port: Annotated[
+        int,
+        typer.Option("--metrics-port", min=1, max=65535, help="Where health and metrics are, on loopback."),
+    ] = 8701,
     payout: Annotated[
         str | None,
         typer.Option(
