@@ -48,8 +48,11 @@ test-rust: ## the prover core's tests
 test-python: setup ## unit, integration, end-to-end and soundness tests
 	$(BIN)/pytest
 
-test-contracts: ## forge tests, gas snapshots, generated files
-	contracts/scripts/check.sh
+test-contracts: setup ## forge tests, gas snapshots, generated files are fresh (needs Node >= 20)
+	contracts/scripts/forge.sh fmt --check
+	FORGE_SNAPSHOT_CHECK=true contracts/scripts/forge.sh test
+	contracts/scripts/export_abi.mjs --check
+	$(BIN)/python contracts/test/vectors/generate.py --check
 
 lint: setup ## formatters, linters and types
 	$(BIN)/ruff format --check .
@@ -76,7 +79,7 @@ bench-models: setup ## networks compiled and proved (build/bench/models.json, .s
 	PYTHONPATH=tests $(BIN)/python -m bench.models $(if $(PEERS),--peers) $(ARGS)
 
 contracts: ## compile the contracts and refresh the checked-in ABI (needs Node >= 20)
-	contracts/scripts/export_abi.sh
+	contracts/scripts/export_abi.mjs
 
 clean: ## remove everything that was built
 	rm -rf build $(VENV) prover/target contracts/out contracts/cache contracts/node_modules
