@@ -8,9 +8,20 @@ from typing import Any
 
 import pytest
 
-KEYS = set(
-    ["chain", "job_state", "expected_label", "decrypted_label", "setup_seconds", "prove_seconds", "constraints", "proof_bytes", "verify_gas", "submit_gas", "worker_paid_wei", "requester_spent_wei"]
-)
+KEYS = {
+    "chain",
+    "job_state",
+    "expected_label",
+    "decrypted_label",
+    "setup_seconds",
+    "prove_seconds",
+    "constraints",
+    "proof_bytes",
+    "verify_gas",
+    "submit_gas",
+    "worker_paid_wei",
+    "requester_spent_wei",
+}
 
 
 @pytest.mark.slow

@@ -256,7 +256,8 @@ def test_another_chain_than_the_deployments(assay: Assay, net: DevnetThread, hom
 
 def test_a_chain_started_anew(assay: Assay, net: DevnetThread, monkeypatch: pytest.MonkeyPatch) -> None:
     assay("deploy")
-    with DevnetThread(DevnetConfig(port=0)) as another:
+    # Another base fee, another genesis: two chains of one second would be the same chain to an outbox.
+    with DevnetThread(DevnetConfig(port=0, base_fee=2 * 10**9)) as another:
         monkeypatch.setenv("ASSAY_RPC", another.url)
         _, error = assay("vault", "balance", code=ExitCode.CHAIN)
         assert "Deploy again" in error

@@ -38,7 +38,6 @@ from ..chain.contracts import view
 from .delivery import Recipient, deliver
 from .errors import (
     DeliveryError,
-    DeliveryRefused,
     EvidenceMismatch,
     JobEnded,
     JobNotFound,
@@ -51,6 +50,11 @@ from .store import JobRecord, JobSecrets, JobStore, StoreKey
 
 # Failures after which no transaction can be under way: the draft may be forgotten.
 _NEVER_SENT = (ContractReverted, FeesTooHigh, InsufficientFunds, TransactionFailed)
+
+PATIENCE_WITH_REFUSALS = 60.0
+"""Seconds a due exit may be refused while the job stays as it is, before that is an error."""
+WINNERS_HEAD_START = 5
+"""Seconds after the bidding in which awarding is left to the winner, so that not both pay for it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -252,45 +256,52 @@ class Requester:
         expire) if nobody else has by then. ``say`` is told of every such step and of deliveries that failed.
         """
         last: Job | None = None
+        told: set[str] = set()
+        refused_since: float | None = None
         while True:
             job = await self.job(job_id)
             if job != last:
-                last = job
+                last, refused_since = job, None
+                told.clear()
                 yield job
             if job.state.final:
                 return
-            await self._step(job_id, job, say)
+            try:
+                step = await self._step(job_id, job)
+            except (ContractReverted, TransactionFailed):
+                # Too early by the chain's clock, or someone was first and their block is still to come: the
+                # next look tells. A refusal that stays while the job does not change is another matter.
+                refused_since = refused_since or time.monotonic()
+                if time.monotonic() - refused_since > PATIENCE_WITH_REFUSALS:
+                    raise
+                step = ""
+            if step and step not in told:
+                told.add(step)
+                say(step)
             await asyncio.sleep(interval)
 
-    async def _step(self, job_id: bytes, job: Job, say: Callable[[str], None]) -> None:
+    async def _step(self, job_id: bytes, job: Job) -> str:
+        """Do what is due; return what there is to say of it."""
         market = self.chain.market
         # The next block's time: chains without traffic have an old newest block.
         now = max((await self.chain.latest()).timestamp, int(time.time()))
         if job.state is JobState.AWARDED and now <= job.deadline:
             try:
-                if await self.deliver_input(job_id, patience=5.0):
-                    say(f"delivered the input to {job.worker}")
-            except DeliveryRefused as error:
-                say(str(error))
+                delivered = await self.deliver_input(job_id, patience=5.0)
             except DeliveryError as error:
-                say(f"{error}; trying again")
-            return
-        if now <= job.deadline:
-            return
+                return str(error)
+            return f"delivered the input to {job.worker}" if delivered else ""
+        grace = WINNERS_HEAD_START if job.state is JobState.OPEN and job.worker != ZERO_ADDRESS else 0
+        if now <= job.deadline + grace:
+            return ""
         if job.state is JobState.OPEN:
             call = market.expire(job_id) if job.worker == ZERO_ADDRESS else market.award(job_id)
         elif job.state is JobState.AWARDED:
             call = market.lapse(job_id)
         else:
             call = market.expire(job_id)
-        try:
-            await self.outbox.send(f"{job_id.hex()}/{job.state.name}/{job.round}/{job.deadline}", call)
-            say(call.description)
-        except (ContractReverted, TransactionFailed) as error:
-            # Too early by the chain's clock, or someone else was first: the next look at the job tells.
-            early = isinstance(error, ContractReverted) and error.name == "TooEarly"
-            if not early and await market.job_of(job_id) == job:
-                raise
+        await self.outbox.send(f"{job_id.hex()}/{job.state.name}/{job.round}/{job.deadline}", call)
+        return call.description
 
     async def deliver_input(self, job_id: bytes, *, patience: float) -> bool:
         """Deliver a private input to the worker the job is awarded to.
