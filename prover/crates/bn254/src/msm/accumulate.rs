@@ -53,6 +53,14 @@ impl<C: Curve> Accumulator<C> {
         }
     }
 
+    /// Starts anew with `count` empty buckets, in the same memory.
+    pub fn reset(&mut self, count: usize) {
+        debug_assert!(self.batch.is_empty() && self.queue.is_empty());
+        self.slots.resize(count, C::BLANK);
+        self.state.clear();
+        self.state.resize(count, EMPTY);
+    }
+
     /// The point in `slot`, if any.
     pub fn get(&self, slot: usize) -> Option<&C::Slot> {
         (self.state[slot] != EMPTY).then(|| &self.slots[slot])
@@ -61,41 +69,50 @@ impl<C: Curve> Accumulator<C> {
     /// Adds base `src` (its top bit negates) to bucket `dst`, now or in a later batch.
     #[inline]
     pub fn push(&mut self, bases: &[Affine<C>], dst: u32, src: u32) {
-        self.place(bases, Addition { dst, src });
-        while self.batch.len() == BATCH {
+        let state = &mut self.state[dst as usize];
+        if *state == EMPTY || *state == self.epoch {
+            self.set_aside(bases, Addition { dst, src });
+            return;
+        }
+        *state = self.epoch;
+        prefetch(&self.slots[dst as usize]);
+        prefetch(&bases[(src & !NEGATE) as usize]);
+        self.batch.push(Addition { dst, src });
+        if self.batch.len() == BATCH {
             self.flush(bases);
         }
     }
 
-    #[inline]
-    fn place(&mut self, bases: &[Affine<C>], addition: Addition) {
+    /// Puts the first point into an empty bucket, or makes one wait whose bucket the batch already touches.
+    fn set_aside(&mut self, bases: &[Affine<C>], addition: Addition) {
         let state = &mut self.state[addition.dst as usize];
-        if *state == self.epoch {
-            self.queue.push(addition);
-        } else if *state == EMPTY {
+        if *state == EMPTY {
             *state = IDLE;
             let base = &bases[(addition.src & !NEGATE) as usize];
             self.slots[addition.dst as usize] = C::pack_base(base, addition.src & NEGATE != 0);
         } else {
-            *state = self.epoch;
-            prefetch(&self.slots[addition.dst as usize]);
-            prefetch(&bases[(addition.src & !NEGATE) as usize]);
-            self.batch.push(addition);
+            self.queue.push(addition);
+            if self.queue.len() >= QUEUE {
+                self.flush(bases);
+            }
         }
     }
 
     /// Runs the batch, then gives the waiting pairs their turn.
+    #[cold]
     fn flush(&mut self, bases: &[Affine<C>]) {
         self.run(Source::Bases(bases));
         if self.queue.len() >= QUEUE {
             self.drain_queue(bases);
+            return;
         }
         let mut waiting = std::mem::replace(&mut self.queue, std::mem::take(&mut self.spare));
         for addition in waiting.drain(..) {
-            if self.batch.len() == BATCH {
+            // A full batch would have to run before its turn: the rest waits for the next.
+            if self.batch.len() + 1 == BATCH {
                 self.queue.push(addition);
             } else {
-                self.place(bases, addition);
+                self.push(bases, addition.dst, addition.src);
             }
         }
         self.spare = waiting;

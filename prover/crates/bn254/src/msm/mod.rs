@@ -19,13 +19,11 @@ use schedule::Job;
 ///
 /// # Panics
 /// When the lengths differ, when there are 2^31 bases or more, or when a full-width scalar is not below r.
-#[must_use]
 pub fn msm_g1(bases: &[G1Affine], scalars: &[Scalars<'_>]) -> G1Projective {
     msm_g1_with(Kernel::active(), bases, scalars)
 }
 
 /// [`msm_g1`] on a chosen code path.
-#[must_use]
 pub fn msm_g1_with(kernel: Kernel, bases: &[G1Affine], scalars: &[Scalars<'_>]) -> G1Projective {
     schedule::run(kernel, &[Job { bases, scalars }])[0]
 }
@@ -34,13 +32,11 @@ pub fn msm_g1_with(kernel: Kernel, bases: &[G1Affine], scalars: &[Scalars<'_>]) 
 ///
 /// # Panics
 /// As [`msm_g1`].
-#[must_use]
 pub fn msm_g2(bases: &[G2Affine], scalars: &[Scalars<'_>]) -> G2Projective {
     msm_g2_with(Kernel::active(), bases, scalars)
 }
 
 /// [`msm_g2`] on a chosen code path.
-#[must_use]
 pub fn msm_g2_with(kernel: Kernel, bases: &[G2Affine], scalars: &[Scalars<'_>]) -> G2Projective {
     schedule::run(kernel, &[Job { bases, scalars }])[0]
 }

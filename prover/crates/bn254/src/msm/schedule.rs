@@ -77,9 +77,10 @@ pub(crate) fn run<C: Curve>(kernel: Kernel, jobs: &[Job<'_, C>]) -> Vec<Projecti
     rayon::scope(|scope| {
         for _ in 0..threads.min(tasks.len()) {
             scope.spawn(|_| {
+                let mut accumulator = Accumulator::new(kernel, 0);
                 while let Some(task) = tasks.get(next.fetch_add(1, Ordering::Relaxed)) {
                     let (job, digits) = &groups[task.group];
-                    let sums = run_task(kernel, jobs[*job].bases, digits, task);
+                    let sums = run_task(&mut accumulator, jobs[*job].bases, digits, task);
                     done.lock()
                         .expect("no task panics while it holds the lock")
                         .push(Done {
@@ -214,7 +215,7 @@ fn cut_tail(tasks: Vec<Task>, total: usize, threads: usize) -> Vec<Task> {
 }
 
 fn run_task<C: Curve>(
-    kernel: Kernel,
+    accumulator: &mut Accumulator<C>,
     bases: &[Affine<C>],
     digits: &Digits,
     task: &Task,
@@ -225,7 +226,7 @@ fn run_task<C: Curve>(
     while (windows << log_buckets) * copies < ENOUGH_SLOTS.min(task.cost / 4) {
         copies *= 2;
     }
-    let mut accumulator = Accumulator::<C>::new(kernel, (windows << log_buckets) * copies);
+    accumulator.reset((windows << log_buckets) * copies);
     for block in &digits.blocks[task.blocks.clone()] {
         let strip = if windows == 1 { block.len } else { STRIP };
         for first in (0..block.len).step_by(strip) {
@@ -245,5 +246,5 @@ fn run_task<C: Curve>(
         }
     }
     accumulator.finish(bases);
-    window_sums(&mut accumulator, windows, log_buckets, copies)
+    window_sums(accumulator, windows, log_buckets, copies)
 }

@@ -62,22 +62,42 @@ impl Places {
     }
 
     /// Lanes without an addition work on `spare`, two points with different x.
+    #[inline]
     fn of(&self, additions: &[Addition], spare: &mut [u64]) -> Pointers {
+        if let Ok(eight) = <&[Addition; 8]>::try_from(additions) {
+            return Pointers {
+                dst: eight.map(|a| self.destination(a)),
+                src: eight.map(|a| self.source(a)),
+                negate: eight
+                    .iter()
+                    .rev()
+                    .fold(0, |mask, a| mask << 1 | (a.src >> 31) as u8),
+            };
+        }
         let (first, second) = spare.split_at_mut(self.slot_words);
         let mut out = Pointers {
             dst: [first.as_mut_ptr(); 8],
             src: [second.as_ptr(); 8],
             negate: 0,
         };
-        for (lane, addition) in additions.iter().enumerate() {
-            out.dst[lane] = self
-                .slots
-                .wrapping_add(addition.dst as usize * self.slot_words);
-            let index = (addition.src & !NEGATE) as usize;
-            out.src[lane] = self.sources.wrapping_add(index * self.source_words);
+        for (lane, &addition) in additions.iter().enumerate() {
+            out.dst[lane] = self.destination(addition);
+            out.src[lane] = self.source(addition);
             out.negate |= u8::from(addition.src & NEGATE != 0) << lane;
         }
         out
+    }
+
+    #[inline]
+    fn destination(&self, addition: Addition) -> *mut u64 {
+        self.slots
+            .wrapping_add(addition.dst as usize * self.slot_words)
+    }
+
+    #[inline]
+    fn source(&self, addition: Addition) -> *const u64 {
+        let index = (addition.src & !NEGATE) as usize;
+        self.sources.wrapping_add(index * self.source_words)
     }
 }
 

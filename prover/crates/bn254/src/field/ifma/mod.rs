@@ -7,17 +7,20 @@
 //!
 //! Words in memory hold X 2^256. The product of two such is X Y 2^252: callers count the exponents.
 
+mod reduce;
+#[cfg(test)]
+mod tests;
+mod words;
+
 use std::arch::x86_64::{
-    __m256i, __m512i, __mmask8, _mm_cvtsi64_si128, _mm256_loadu_si256, _mm256_storeu_si256,
-    _mm512_add_epi64, _mm512_and_si512, _mm512_castsi256_si512, _mm512_castsi512_si256,
-    _mm512_cmplt_epi64_mask, _mm512_extracti64x4_epi64, _mm512_inserti64x4, _mm512_madd52hi_epu64,
-    _mm512_madd52lo_epu64, _mm512_mask_mov_epi64, _mm512_mask_sub_epi64, _mm512_or_si512,
-    _mm512_permutex2var_epi64, _mm512_permutexvar_epi64, _mm512_set_epi64, _mm512_set1_epi64,
-    _mm512_setzero_si512, _mm512_sll_epi64, _mm512_slli_epi64, _mm512_srai_epi64, _mm512_srl_epi64,
-    _mm512_srli_epi64, _mm512_sub_epi64, _mm512_ternarylogic_epi64, _mm512_unpackhi_epi64,
-    _mm512_unpacklo_epi64,
+    __m512i, __mmask8, _mm512_add_epi64, _mm512_and_si512, _mm512_madd52hi_epu64,
+    _mm512_madd52lo_epu64, _mm512_mask_sub_epi64, _mm512_or_si512, _mm512_set1_epi64,
+    _mm512_setzero_si512, _mm512_slli_epi64, _mm512_srai_epi64, _mm512_srli_epi64,
+    _mm512_sub_epi64, _mm512_ternarylogic_epi64,
 };
 use std::marker::PhantomData;
+
+pub(crate) use words::{load_words, store_words};
 
 /// Bits of a limb.
 const MASK: u64 = (1 << 52) - 1;
@@ -229,117 +232,22 @@ impl<M: Modulus> Lanes<M> {
         Self::new(l)
     }
 
-    /// Values in [p/4, 5.29 p) brought below 1.65 p and carried; limbs of magnitude below 2^60.
-    ///
-    /// The top limb alone decides which multiple of p is subtracted; what the limbs below would carry into it is less
-    /// than 2^-37 of p, and no multiple of 2^253 lies that near above a multiple of p.
-    #[target_feature(enable = "avx512f,avx512dq,avx512vl,avx512ifma")]
-    #[inline]
-    pub fn reduced(self) -> Self {
-        let index = _mm512_srli_epi64::<45>(self.limbs[4]);
-        let mut l = self.limbs;
-        for (j, limb) in l.iter_mut().enumerate() {
-            let q = |k: usize| {
-                let (m, q) = (Constants::<M>::MULTIPLES, Constants::<M>::QUOTIENTS);
-                m[q[k] as usize][j].cast_signed()
-            };
-            let table = _mm512_set_epi64(q(7), q(6), q(5), q(4), q(3), q(2), q(1), q(0));
-            *limb = _mm512_sub_epi64(*limb, _mm512_permutexvar_epi64(index, table));
-        }
-        Self::new(l).carried()
-    }
-
-    /// Carried values below 84 p brought below 1.01 p, carried.
-    ///
-    /// The quotient is the top limb over that of p, one more, in 52-bit fixed point: never too large, and less than
-    /// 2^-38 too small, so that what remains is below p (1 + 84 * 2^-38) or, when the quotient falls just short, p more
-    /// than nothing.
-    #[target_feature(enable = "avx512f,avx512dq,avx512vl,avx512ifma")]
-    #[inline]
-    pub fn reduced_any(self) -> Self {
-        let reciprocal = const { (1u128 << 97) / (Constants::<M>::MULTIPLES[1][4] as u128 + 1) };
-        let reciprocal = _mm512_set1_epi64((reciprocal as u64).cast_signed());
-        let p = const { Constants::<M>::MULTIPLES[1] }.map(|l| _mm512_set1_epi64(l.cast_signed()));
-        let zero = _mm512_setzero_si512();
-        let quotient =
-            _mm512_srli_epi64::<45>(_mm512_madd52hi_epu64(zero, self.limbs[4], reciprocal));
-        let mut product = [zero; 6];
-        for j in 0..5 {
-            product[j] = _mm512_madd52lo_epu64(product[j], quotient, p[j]);
-            product[j + 1] = _mm512_madd52hi_epu64(product[j + 1], quotient, p[j]);
-        }
-        let [a, b, c, d, e, _] = product;
-        self.minus(Self::new([a, b, c, d, e])).carried()
-    }
-
-    /// Carried values below 2 p brought below p, carried.
-    #[target_feature(enable = "avx512f,avx512dq,avx512vl,avx512ifma")]
-    #[inline]
-    pub fn canonical(self) -> Self {
-        let less = self
-            .minus(Self::splat(const { Constants::<M>::MULTIPLES[1] }))
-            .carried();
-        let negative = _mm512_cmplt_epi64_mask(less.limbs[4], _mm512_setzero_si512());
-        let mut out = less.limbs;
-        for (x, y) in out.iter_mut().zip(self.limbs) {
-            *x = _mm512_mask_mov_epi64(*x, negative, y);
-        }
-        Self::new(out)
-    }
-
-    /// `self / 2^bits` modulo p for `bits` <= 51, carried and below p more than the input over `2^bits`; carried input.
-    #[target_feature(enable = "avx512f,avx512dq,avx512vl,avx512ifma")]
-    #[inline]
-    pub fn halved(self, bits: u32) -> Self {
-        let p = const { Constants::<M>::MULTIPLES[1] }.map(|l| _mm512_set1_epi64(l.cast_signed()));
-        let factor = _mm512_set1_epi64(const { Constants::<M>::NEGATED_INVERSE }.cast_signed());
-        let low = _mm512_set1_epi64((1i64 << bits) - 1);
-        let mask = _mm512_set1_epi64(MASK.cast_signed());
-        let m = _mm512_madd52lo_epu64(_mm512_setzero_si512(), self.limbs[0], factor);
-        let m = _mm512_and_si512(m, low);
-        let mut sum = self.limbs;
-        for j in 0..5 {
-            sum[j] = _mm512_madd52lo_epu64(sum[j], m, p[j]);
-        }
-        for j in 0..4 {
-            sum[j + 1] = _mm512_madd52hi_epu64(sum[j + 1], m, p[j]);
-        }
-        // hi(m p[4]) is zero or falls on limb 5, which the division brings back into limb 4.
-        let top = _mm512_madd52hi_epu64(_mm512_setzero_si512(), m, p[4]);
-        let l = Self::new(sum).carried().limbs;
-        let high = _mm512_add_epi64(top, _mm512_srli_epi64::<52>(l[4]));
-        let l = [l[0], l[1], l[2], l[3], _mm512_and_si512(l[4], mask), high];
-        let (down, up) = (
-            _mm_cvtsi64_si128(i64::from(bits)),
-            _mm_cvtsi64_si128(i64::from(52 - bits)),
-        );
-        let mut out = [_mm512_setzero_si512(); 5];
-        for j in 0..5 {
-            out[j] = or_and(
-                _mm512_srl_epi64(l[j], down),
-                _mm512_sll_epi64(l[j + 1], up),
-                mask,
-            );
-        }
-        Self::new(out)
-    }
-
     /// `self * other / 2^260`, not carried, limbs in [0, 2^57); carried inputs.
     #[target_feature(enable = "avx512f,avx512dq,avx512vl,avx512ifma")]
     #[inline]
     pub fn times_raw(self, other: Self) -> Self {
         let (a, b) = (self.limbs, other.limbs);
         let p = const { Constants::<M>::MULTIPLES[1] }.map(|l| _mm512_set1_epi64(l.cast_signed()));
-        let factor = _mm512_set1_epi64(const { Constants::<M>::NEGATED_INVERSE }.cast_signed());
+        let inverse = _mm512_set1_epi64(const { Constants::<M>::NEGATED_INVERSE }.cast_signed());
         let zero = _mm512_setzero_si512();
         let mut acc = [zero; 6];
-        for i in 0..5 {
+        for x in a {
             for j in 0..5 {
-                acc[j] = _mm512_madd52lo_epu64(acc[j], a[i], b[j]);
+                acc[j] = _mm512_madd52lo_epu64(acc[j], x, b[j]);
             }
-            let m = _mm512_madd52lo_epu64(zero, acc[0], factor);
+            let m = _mm512_madd52lo_epu64(zero, acc[0], inverse);
             for j in 0..5 {
-                acc[j + 1] = _mm512_madd52hi_epu64(acc[j + 1], a[i], b[j]);
+                acc[j + 1] = _mm512_madd52hi_epu64(acc[j + 1], x, b[j]);
             }
             for j in 0..5 {
                 acc[j] = _mm512_madd52lo_epu64(acc[j], m, p[j]);
@@ -453,71 +361,4 @@ impl<M: Modulus> Wide<M> {
 #[inline]
 fn or_and(a: __m512i, b: __m512i, mask: __m512i) -> __m512i {
     _mm512_ternarylogic_epi64::<0xA8>(a, b, mask)
-}
-
-/// Words 0 to 3 at each pointer, transposed: vector `k` holds word `k` of all lanes.
-///
-/// # Safety
-/// Four words are readable at each pointer.
-#[target_feature(enable = "avx512f,avx512dq,avx512vl,avx512ifma")]
-#[inline]
-pub(crate) unsafe fn load_words<P: Copy + Into<*const u64>>(
-    at: [P; 8],
-    offset: usize,
-) -> [__m512i; 4] {
-    let row = |lane: usize| -> __m256i {
-        let pointer: *const u64 = at[lane].into();
-        // SAFETY: readable by the caller's promise.
-        unsafe { _mm256_loadu_si256(pointer.wrapping_add(offset).cast()) }
-    };
-    let pair =
-        |lane: usize| _mm512_inserti64x4::<1>(_mm512_castsi256_si512(row(lane)), row(lane + 4));
-    let (z0, z1, z2, z3) = (pair(0), pair(1), pair(2), pair(3));
-    let (even01, odd01) = (_mm512_unpacklo_epi64(z0, z1), _mm512_unpackhi_epi64(z0, z1));
-    let (even23, odd23) = (_mm512_unpacklo_epi64(z2, z3), _mm512_unpackhi_epi64(z2, z3));
-    let low = _mm512_set_epi64(13, 12, 5, 4, 9, 8, 1, 0);
-    let high = _mm512_set_epi64(15, 14, 7, 6, 11, 10, 3, 2);
-    [
-        _mm512_permutex2var_epi64(even01, low, even23),
-        _mm512_permutex2var_epi64(odd01, low, odd23),
-        _mm512_permutex2var_epi64(even01, high, even23),
-        _mm512_permutex2var_epi64(odd01, high, odd23),
-    ]
-}
-
-/// The inverse of [`load_words`].
-///
-/// # Safety
-/// Four words are writable at each pointer.
-#[target_feature(enable = "avx512f,avx512dq,avx512vl,avx512ifma")]
-#[inline]
-pub(crate) unsafe fn store_words(at: [*mut u64; 8], offset: usize, w: [__m512i; 4]) {
-    let low = _mm512_set_epi64(11, 10, 3, 2, 9, 8, 1, 0);
-    let high = _mm512_set_epi64(15, 14, 7, 6, 13, 12, 5, 4);
-    let (even01, odd01) = (
-        _mm512_unpacklo_epi64(w[0], w[1]),
-        _mm512_unpackhi_epi64(w[0], w[1]),
-    );
-    let (even23, odd23) = (
-        _mm512_unpacklo_epi64(w[2], w[3]),
-        _mm512_unpackhi_epi64(w[2], w[3]),
-    );
-    for (first, rows) in [
-        (0, _mm512_permutex2var_epi64(even01, low, even23)),
-        (1, _mm512_permutex2var_epi64(odd01, low, odd23)),
-        (4, _mm512_permutex2var_epi64(even01, high, even23)),
-        (5, _mm512_permutex2var_epi64(odd01, high, odd23)),
-    ] {
-        // SAFETY: writable by the caller's promise.
-        unsafe {
-            _mm256_storeu_si256(
-                at[first].wrapping_add(offset).cast(),
-                _mm512_castsi512_si256(rows),
-            );
-            _mm256_storeu_si256(
-                at[first + 2].wrapping_add(offset).cast(),
-                _mm512_extracti64x4_epi64::<1>(rows),
-            );
-        }
-    }
 }
