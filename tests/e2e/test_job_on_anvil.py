@@ -33,7 +33,7 @@ def set_up_worker(assay: Any, name: str, index: int, bundle: Path, port: int, ma
 def address_of(config: Path) -> str:
     """The worker's address in lower case, as its keystore has it."""
     keystore = json.loads(Path(json.loads(config.read_text())["keystore"]).read_text())
-    return "0x" + keystore["address"].removeprefix("0x").lower()
+    return "0x" + str(keystore["address"]).removeprefix("0x").lower()
 
 
 def reach(assay: Any, job_id: bytes, *states: JobState) -> Job:

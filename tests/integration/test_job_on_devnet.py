@@ -10,7 +10,7 @@ import numpy as np
 import onnxruntime
 import pytest
 
-from assay_node.chain import ContractReverted, JobState
+from assay_node.chain import ContractReverted, JobState, JobSubmitted
 from assay_node.client import (
     EvidenceMismatch,
     JobEnded,
@@ -88,6 +88,7 @@ async def test_ids_computed_here_are_the_contracts(market: Any, bc_mlp: Any) -> 
     model_id = await market.publish(bc_mlp)
     posted = await requester.submit(bc_mlp.bundle, model_id, bc_mlp.x[0], TERMS)
     log = next(iter(await job_events(market.chain, posted.job_id)))
+    assert isinstance(log, JobSubmitted)
     hashed = await market.chain.market.request_hash(log.request, log.input_words)
     assert hashed == request_hash(log.request, log.input_words)
     deployment = market.chain.deployment

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import typer
 
-from assay_node.cli import app
+from assay_node.cli import build
 from assay_node.cli.exit_codes import ExitCode
 
 GUIDE = Path(__file__).parents[3] / "docs" / "guide-user.md"
@@ -24,7 +24,7 @@ def commands(group: Any, name: str = "assay") -> Iterator[tuple[str, Any]]:
             yield f"{name} {key}", command
 
 
-ALL = dict(commands(typer.main.get_command(app)))
+ALL = dict(commands(typer.main.get_command(build())))
 
 
 def test_the_commands_are_those_promised() -> None:
@@ -66,3 +66,10 @@ def test_the_guide_lists_every_exit_status() -> None:
         int(status) for status in re.findall(r"^\| (\d+) \|", GUIDE.read_text(encoding="utf-8"), re.MULTILINE)
     }
     assert listed == {int(code) for code in ExitCode}
+
+
+@pytest.mark.parametrize("name", sorted(ALL))
+def test_a_branch_of_its_own_is_the_same_command(name: str) -> None:
+    branch = dict(commands(typer.main.get_command(build(name.split()[1]))))
+    assert name in branch
+    assert branch[name].help == ALL[name].help

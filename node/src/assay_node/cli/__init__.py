@@ -1,5 +1,5 @@
 """The `assay` command line, one file per command."""
 
-from .app import app, main
+from .app import build, main
 
-__all__ = ["app", "main"]
+__all__ = ["build", "main"]

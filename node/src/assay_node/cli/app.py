@@ -5,57 +5,19 @@ from __future__ import annotations
 import os
 import sys
 import traceback
+from importlib import import_module
 
 import typer
 from rich.markup import escape
 
-from assay_prover import AssayProverError, InvalidInput, InvalidKey, InvalidProof
-
 from .. import __version__
-from ..chain.errors import InsufficientFunds, NodeUnavailable, WrongChain
-from ..client.errors import EvidenceMismatch, JobEnded, JobNotReady
-from ..devnet.errors import DevnetError
-from ..errors import AssayError
-from . import demo, deploy, devnet, job, keys, model, vault, verify, worker
 from .console import err, out
 from .exit_codes import ExitCode
 from .logs import configure_logs
 
-app = typer.Typer(
-    name="assay",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    rich_markup_mode="rich",
-    context_settings={"help_option_names": ["-h", "--help"]},
-    help="AI answers you can check and pay for: compile a model, ask, prove, settle, verify.",
-    epilog="Start with [bold]assay demo[/bold]. Exit status: 0 done, 1 failed, 2 usage, 3 not verified, "
-    "4 no result yet, 5 ended without result, 6 chain or funds. ASSAY_DEBUG=1 shows tracebacks.",
-)
-app.command("demo")(demo.demo)
-app.command("devnet")(devnet.devnet)
-app.command("deploy")(deploy.deploy)
-app.add_typer(keys.app, name="keys")
-app.add_typer(model.app, name="model")
-app.add_typer(job.app, name="job")
-app.add_typer(worker.app, name="worker")
-app.add_typer(vault.app, name="vault")
-app.command("verify")(verify.verify)
-
-_CODES: tuple[tuple[type[Exception], ExitCode], ...] = (
-    (InvalidProof, ExitCode.NOT_VERIFIED),
-    (InvalidInput, ExitCode.NOT_VERIFIED),
-    (InvalidKey, ExitCode.NOT_VERIFIED),
-    (EvidenceMismatch, ExitCode.NOT_VERIFIED),
-    (JobNotReady, ExitCode.NOT_READY),
-    (JobEnded, ExitCode.NO_RESULT),
-    (NodeUnavailable, ExitCode.CHAIN),
-    (WrongChain, ExitCode.CHAIN),
-    (InsufficientFunds, ExitCode.CHAIN),
-    (AssayError, ExitCode.FAILED),
-    (AssayProverError, ExitCode.FAILED),
-    (DevnetError, ExitCode.FAILED),
-    (OSError, ExitCode.FAILED),
-)
+# Single commands and groups of commands, each in the module of its name, in the order of the help.
+COMMANDS = ("demo", "devnet", "deploy", "verify")
+GROUPS = ("keys", "model", "job", "worker", "vault")
 
 
 def _print_version(wanted: bool) -> None:
@@ -64,7 +26,6 @@ def _print_version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
 def root(
     version: bool = typer.Option(
         False, "--version", callback=_print_version, is_eager=True, help="Print the version."
@@ -74,9 +35,50 @@ def root(
     _ = version
 
 
+def build(only: str | None = None) -> typer.Typer:
+    """Make the tree of commands, or the one branch that is asked for.
+
+    A command then loads what it needs and no more: compiler, devnet and worker take a second or two.
+    """
+    app = typer.Typer(
+        name="assay",
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        rich_markup_mode="rich",
+        context_settings={"help_option_names": ["-h", "--help"]},
+        help="AI answers you can check and pay for: compile a model, ask, prove, settle, verify.",
+        epilog="Start with [bold]assay demo[/bold]. Exit status: 0 done, 1 failed, 2 usage, 3 not verified, "
+        "4 no result yet, 5 ended without result, 6 chain or funds. ASSAY_DEBUG=1 shows tracebacks.",
+    )
+    app.callback()(root)
+    everything = only not in (*COMMANDS, *GROUPS)
+    for name in COMMANDS:
+        if everything or name == only:
+            app.command(name)(getattr(import_module(f".{name}", __package__), name))
+    for name in GROUPS:
+        if everything or name == only:
+            app.add_typer(import_module(f".{name}", __package__).app, name=name)
+    return app
+
+
 def exit_code_of(error: Exception) -> ExitCode | None:
     """What a failure says to scripts; None for one that nobody foresaw."""
-    return next((code for kind, code in _CODES if isinstance(error, kind)), None)
+    # Imported here, as only a command that failed needs them.
+    from assay_prover import AssayProverError, InvalidInput, InvalidKey, InvalidProof
+
+    from ..chain.errors import InsufficientFunds, NodeUnavailable, WrongChain
+    from ..client.errors import EvidenceMismatch, JobEnded, JobNotReady
+    from ..devnet.errors import DevnetError
+    from ..errors import AssayError
+
+    codes: tuple[tuple[type[Exception] | tuple[type[Exception], ...], ExitCode], ...] = (
+        ((InvalidProof, InvalidInput, InvalidKey, EvidenceMismatch), ExitCode.NOT_VERIFIED),
+        (JobNotReady, ExitCode.NOT_READY),
+        (JobEnded, ExitCode.NO_RESULT),
+        ((NodeUnavailable, WrongChain, InsufficientFunds), ExitCode.CHAIN),
+        ((AssayError, AssayProverError, DevnetError, OSError), ExitCode.FAILED),
+    )
+    return next((code for kinds, code in codes if isinstance(error, kinds)), None)
 
 
 def explain(error: Exception) -> ExitCode:
@@ -101,7 +103,7 @@ def main() -> None:
     """Run the command line. Never a traceback unless ASSAY_DEBUG is set."""
     configure_logs()
     try:
-        app(prog_name="assay")
+        build(next(iter(sys.argv[1:]), None))(prog_name="assay")
     except BrokenPipeError:  # the reader of a pipe has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(ExitCode.OK)

@@ -8,8 +8,6 @@ from typing import Annotated
 import typer
 
 from ..chain.keys import create_account, keystore_address, read_password
-from ..devnet.accounts import DevAccounts
-from ..devnet.config import DEFAULT_MNEMONIC
 from ..errors import AssayError
 from . import options
 from .console import emit, fields, out
@@ -61,7 +59,7 @@ def new(
     if path.exists():
         raise AssayError(f"{path} exists already", "Keys are never overwritten: choose another name")
     password = read_password(file=password_file, prompt=f"Password for the new key {name}: ", confirm=True)
-    known = None if dev is None else bytes(list(DevAccounts(DEFAULT_MNEMONIC, dev + 1))[dev].key)
+    known = None if dev is None else _devnet_key(dev)
     account = create_account(path, password, private_key=known)
     emit(
         {"address": account.address, "file": path},
@@ -108,3 +106,10 @@ def list_keys(*, home: options.Home = options.DEFAULT_HOME, json: options.Json =
         out.print(fields(found) if found else f"no keys in {folder}; create one with: assay keys new")
 
     emit(found, as_json=json, human=human)
+
+
+def _devnet_key(index: int) -> bytes:
+    from ..devnet.accounts import DevAccounts  # the embedded chain takes half a second to load
+    from ..devnet.config import DEFAULT_MNEMONIC
+
+    return bytes(list(DevAccounts(DEFAULT_MNEMONIC, index + 1))[index].key)

@@ -60,6 +60,7 @@ Home = Annotated[
         metavar="DIR",
         envvar="ASSAY_HOME",
         help="Where keys, deployments and jobs are kept.",
+        show_default="~/.assay",
         rich_help_panel=_CHAIN,
     ),
 ]

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from eth_account.signers.local import LocalAccount
 
@@ -21,9 +22,10 @@ from ..chain import (
     read_password,
 )
 from ..chain.errors import KeyFileError
-from ..client.requester import Requester
-from ..client.store import JobStore, StoreKey
 from .keys import key_path
+
+if TYPE_CHECKING:
+    from ..client import Requester
 
 
 def deployment_path(home: Path, chain_id: int) -> Path:
@@ -74,6 +76,8 @@ class Session:
     @asynccontextmanager
     async def requester(self, signer: Signer, *, allow_local: bool) -> AsyncIterator[Requester]:
         """The account as a requester, after finding the jobs of drafts that were not heard back of."""
+        from ..client import JobStore, Requester, StoreKey  # brings the prover, which few commands need
+
         async with self.outbox(signer) as outbox:
             with JobStore(jobs_path(self.home)) as store:
                 requester = Requester(
