@@ -193,6 +193,8 @@ class Outbox:
         """
         async with self._turn:
             known = self._store.latest(key)
+            if known is not None and again and known.status is IntentStatus.DONE:
+                known = await self._recheck(known)
             if known is not None and not (again and came_to_nothing(known)):
                 return known
             gas = call.gas or await self._estimate(call)
@@ -211,6 +213,19 @@ class Outbox:
             )
             await self._broadcast(intent, attempt)
             return intent
+
+    async def _recheck(self, intent: Intent) -> Intent:
+        """A final intent that is wanted again: a re-org deeper than the policy may have undone it."""
+        assert intent.tx_hash is not None  # noqa: S101 - a final intent has one
+        if await self.node.receipt(intent.tx_hash) is not None:
+            return intent
+        _log.error("transaction.final_undone", intent=intent.key, nonce=intent.nonce)
+        if any(other.nonce == intent.nonce for other in self._store.active()):
+            self._store.set_lost(intent)
+        else:
+            self._store.set_pending(intent, 0)
+            await self._broadcast(intent, self._store.attempts(intent)[0])
+        return self._store.get(intent)
 
     async def send(self, key: str, call: Call, *, timeout: float | None = None) -> Receipt:
         """`submit`, then `wait`."""

@@ -77,6 +77,7 @@ class Phase(StrEnum):
 
     WATCHING = "watching"
     DECLINED = "declined"
+    BIDDING = "bidding"
     OUTBID = "outbid"
     LEADING = "leading"
     LOST = "lost"
@@ -225,6 +226,8 @@ def phase(track: Track, me: Me) -> Phase:
             return Phase.WATCHING
         if track.ask is None:
             return Phase.DECLINED
+        if track.sending:
+            return Phase.BIDDING
         return Phase.OUTBID if track.bids else Phase.WATCHING
     if view.state is JobState.AWARDED and mine:
         return Phase.ACCEPTING if track.input is InputState.VERIFIED else Phase.AWAITING_INPUT

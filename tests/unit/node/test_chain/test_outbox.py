@@ -485,3 +485,29 @@ async def _any_weather(
     assert sorted(tx.data.decode() for tx in node.executed()) == sorted(wanted)
     assert not outbox.pending()
     outbox.close()
+
+
+async def test_final_transaction_undone_by_a_deep_reorg_is_sent_again_when_wanted(
+    node, clock, open_outbox, tmp_path
+):
+    outbox = await open_outbox(node, tmp_path / "o.db", clock)
+    await outbox.submit("a", call("a"))
+    await settle(outbox, node, clock)
+    assert outbox.intent("a").status is IntentStatus.DONE
+    node.reorg(12, forget=True)
+    assert (await outbox.submit("a", call("a"))).status is IntentStatus.DONE  # not asked to look again
+    assert (await outbox.submit("a", call("a"), again=True)).status is IntentStatus.PENDING
+    await settle(outbox, node, clock)
+    assert [tx.data for tx in node.executed()] == [b"a"]
+
+
+async def test_final_transaction_whose_nonce_is_taken_after_a_deep_reorg(node, clock, open_outbox, tmp_path):
+    outbox = await open_outbox(node, tmp_path / "o.db", clock)
+    await outbox.submit("a", call("a"))
+    await settle(outbox, node, clock)
+    node.reorg(12, forget=True)
+    await outbox.submit("b", call("b"))
+    again = await outbox.submit("a", call("a"), again=True)
+    assert (again.generation, again.nonce) == (1, 1)
+    await settle(outbox, node, clock)
+    assert [tx.data for tx in node.executed()] == [b"b", b"a"]

@@ -1,0 +1,340 @@
+"""The worker on a real market: real proofs, a real verifier, money that moves."""
+
+from __future__ import annotations
+
+import asyncio
+
+import aiohttp
+import pytest
+
+from assay_node.chain import JobSettled, JobState, SenderBusy, WrongChain
+from assay_node.chain.deployment import Deployment
+from assay_node.worker import WorkerError, WorkerStore
+from assay_prover import Bundle
+
+ETHER = 10**18
+
+
+async def settled_events(place, posted):
+    return [
+        event
+        for event in await place.chain.events()
+        if isinstance(event, JobSettled) and event.job_id == posted.job_id
+    ]
+
+
+async def test_private_job_from_bid_to_payout(marketplace, private_bundle, samples):
+    async with marketplace() as place:
+        model = await place.publish(private_bundle, royalty_bps=1000)
+        payout = "0x" + "Ab" * 20
+        hand = await place.hire(1, private_bundle, payout=payout, withdraw_above=1)
+        await hand.start()
+        posted = await place.post(private_bundle, model, samples[0], collateral=ETHER // 10)
+        await place.award(posted, hand)
+        assert (await place.deliver(posted, hand))[0] == 200
+        job = await place.until(posted, JobState.SETTLED)
+        assert job.worker == hand.address
+        (event,) = await settled_events(place, posted)
+        decoded = posted.bundle.decode_output(list(event.output_words), salt=posted.salt)
+        graph = posted.bundle.graph
+        reference = graph.run(posted.integers.reshape(1, *graph.input.shape))[graph.output]
+        assert decoded.integers.ravel().tolist() == reference.ravel().tolist()
+        record = await place.chain.workers.worker_of(hand.address)
+        assert (record.completed, record.locked, record.stake) == (1, 0, ETHER)
+        expected = event.price - event.royalty
+        while await place.node.balance(payout) != expected:
+            await asyncio.sleep(0.05)
+
+
+async def test_public_job_needs_no_inbox(marketplace, public_bundle, samples):
+    async with marketplace() as place:
+        model = await place.publish(public_bundle)
+        hand = await place.hire(1, public_bundle)
+        await hand.start()
+        posted = await place.post(public_bundle, model, samples[3])
+        await place.award(posted, hand)
+        assert (await place.deliver(posted, hand, b"x"))[0] in (404, 409)  # 404 once it is over
+        await place.until(posted, JobState.SETTLED)
+
+
+async def test_two_workers_compete_and_one_is_paid(marketplace, public_bundle, samples):
+    async with marketplace() as place:
+        model = await place.publish(public_bundle)
+        hands = [await place.hire(index, public_bundle) for index in (1, 2)]
+        for hand in hands:
+            await hand.start()
+        posted = await place.post(public_bundle, model, samples[1])
+        while not all(
+            [(await place.chain.market.bid_of(posted.job_id, hand.address)).standing for hand in hands]
+        ):
+            await asyncio.sleep(0.02)
+        await place.pass_time(601)  # the leader awards itself
+        job = await place.until(posted, JobState.SETTLED)
+        paid = [await place.chain.vault.balance_of(hand.address) for hand in hands]
+        assert sorted(paid) == [0, job.price]
+
+
+async def test_inbox_takes_nothing_but_the_jobs_own_input(marketplace, private_bundle, samples):
+    async with marketplace() as place:
+        model = await place.publish(private_bundle)
+        hand = await place.hire(1, private_bundle, max_input_bytes=4096)
+        await hand.start()
+        posted = await place.post(private_bundle, model, samples[0])
+        other = await place.post(private_bundle, model, samples[1])
+        await place.award(posted, hand)
+        good = place.sealed(posted, hand)
+        for body, status in (
+            (good[:-1] + bytes([good[-1] ^ 1]), 422),
+            (b"", 422),
+            (place.sealed(posted, hand, salt=hex(1)), 422),
+            (place.sealed(posted, hand, salt="12"), 422),
+            (place.sealed(posted, hand, shape=[29]), 422),
+            (place.sealed(posted, hand, shape=[3, 10]), 422),
+            (place.sealed(posted, hand, shape=[-30]), 422),
+            (place.sealed(posted, hand, shape=[True] * 3), 422),
+            (place.sealed(posted, hand, v=2), 422),
+            (place.sealed(posted, hand, input="!!"), 422),
+            (place.sealed(posted, hand, extra=1), 422),
+            (place.sealed(other, hand), 422),
+            (bytes(5000), 413),
+        ):
+            assert (await place.deliver(posted, hand, body))[0] == status
+        assert (await place.chain.market.job_of(posted.job_id)).state is JobState.AWARDED
+        posted_elsewhere = type(posted)(
+            b"\x05" * 32, posted.bundle, posted.integers, posted.salt, posted.words
+        )
+        assert (await place.deliver(posted_elsewhere, hand))[0] == 404
+        async with (
+            aiohttp.ClientSession() as session,
+            session.post(
+                f"{hand.worker.endpoint}/v1/jobs/0x{posted.job_id.hex()}/input", json={}
+            ) as response,
+        ):
+            assert response.status == 415
+        assert (await place.deliver(posted, hand))[0] == 200
+        assert (await place.deliver(posted, hand, b"anything: it has the input"))[0] == 200
+        await place.until(posted, JobState.SETTLED)
+
+
+async def test_input_before_the_award_is_refused(marketplace, private_bundle, samples):
+    async with marketplace() as place:
+        model = await place.publish(private_bundle)
+        hand = await place.hire(1, private_bundle)
+        await hand.start()
+        posted = await place.post(private_bundle, model, samples[0])
+        while (await place.chain.market.best_bid(posted.job_id))[0] != hand.address:
+            await asyncio.sleep(0.05)
+        assert (await place.deliver(posted, hand))[0] == 409
+
+
+async def test_sealed_input_stays_sealed_on_disk_and_is_deleted_at_the_end(
+    marketplace, private_bundle, samples
+):
+    async with marketplace() as place:
+        model = await place.publish(private_bundle)
+        hand = await place.hire(1, private_bundle)
+        await hand.start()
+        posted = await place.post(private_bundle, model, samples[0])
+        await place.award(posted, hand)
+        await place.deliver(posted, hand)
+        await place.until(posted, JobState.SETTLED)
+        await place.rpc("evm_mine")
+        await place.rpc("evm_mine")
+        path = hand.config.state_dir / "worker.sqlite"
+        while hand.worker._desk.jobs:
+            await asyncio.sleep(0.05)
+        await hand.stop()
+        for file in path.parent.iterdir():
+            assert hex(posted.salt)[2:].encode() not in file.read_bytes()
+        store = WorkerStore(path)
+        assert store.input_of(posted.job_id) is None
+        store.close()
+
+
+async def test_killed_again_and_again_it_is_still_paid_once(marketplace, private_bundle, samples):
+    """The worker dies whenever its job's stored state has changed: no step is skipped, none happens twice."""
+    async with marketplace() as place:
+        model = await place.publish(private_bundle)
+        hand = await place.hire(1, private_bundle)
+        posted = await place.post(private_bundle, model, samples[0], collateral=ETHER // 10)
+        deaths = 0
+        delivered = False
+        while (await place.chain.market.job_of(posted.job_id)).state is not JobState.SETTLED:
+            worker = await hand.start()
+            seen, changes = None, 0
+            for _ in range(200):
+                desk = worker._desk
+                track = desk.jobs[posted.job_id].track if posted.job_id in desk.jobs else None
+                job = await place.chain.market.job_of(posted.job_id)
+                if job.state is JobState.OPEN and job.worker == hand.address:
+                    await place.award(posted, hand)
+                    break
+                if job.state is JobState.AWARDED and not delivered:
+                    status, _ = await place.deliver(posted, hand)
+                    delivered = status == 200
+                    break
+                changes += seen is not None and track != seen
+                seen = track
+                # Ever later, or the test would kill it at the same point for ever.
+                if job.state is JobState.SETTLED or changes > deaths:
+                    break
+                await asyncio.sleep(0.02)
+            await hand.kill()
+            deaths += 1
+        assert deaths >= 3
+        await hand.start()
+        await place.rpc("evm_mine")
+        (event,) = await settled_events(place, posted)
+        assert await place.chain.vault.balance_of(hand.address) == event.price
+        record = await place.chain.workers.worker_of(hand.address)
+        assert (record.completed, record.failed, record.missed, record.locked) == (1, 0, 0, 0)
+
+
+async def test_reorg_over_the_settlement_is_settled_again(marketplace, public_bundle, samples):
+    async with marketplace() as place:
+        model = await place.publish(public_bundle)
+        hand = await place.hire(1, public_bundle)
+        await hand.start()
+        posted = await place.post(public_bundle, model, samples[0])
+        await place.award(posted, hand)
+        snapshot = await place.rpc("evm_snapshot")
+        await place.until(posted, JobState.SETTLED)
+        await place.rpc("evm_revert", snapshot)
+        assert (await place.chain.market.job_of(posted.job_id)).state is not JobState.SETTLED
+        await place.rpc("evm_mine")
+        await place.until(posted, JobState.SETTLED)
+        assert len(await settled_events(place, posted)) == 1
+
+
+async def test_overdue_job_is_given_up_and_frees_the_worker(marketplace, private_bundle, samples):
+    async with marketplace() as place:
+        model = await place.publish(private_bundle)
+        hand = await place.hire(1, private_bundle)
+        await hand.start()
+        posted = await place.post(private_bundle, model, samples[0], collateral=ETHER // 10, prove_window=60)
+        await place.award(posted, hand)
+        hand.worker._desk.executor.add = lambda *_: None  # the proof never comes
+        await place.deliver(posted, hand)
+        await place.until(posted, JobState.ACCEPTED)
+        await place.pass_time(61)
+        await place.until(posted, JobState.EXPIRED)
+        record = await place.chain.workers.worker_of(hand.address)
+        assert (record.failed, record.locked, record.stake) == (1, 0, ETHER - ETHER // 10)
+
+
+async def test_declines_with_a_reason_that_is_kept(marketplace, public_bundle, samples):
+    async with marketplace() as place:
+        model = await place.publish(public_bundle)
+        hand = await place.hire(1, public_bundle)
+        worker = await hand.start()
+        poor = await place.post(public_bundle, model, samples[0], max_price=1000)
+        risky = await place.post(public_bundle, model, samples[0], collateral=2 * ETHER)
+        hurried = await place.post(public_bundle, model, samples[0], prove_window=1)
+        store = worker._desk.store
+        while not all(store.decisions(posted.job_id) for posted in (poor, risky)):
+            await asyncio.sleep(0.05)
+        assert "the ceiling is 1000" in store.decisions(poor.job_id)[0][2]
+        assert f"needs {2 * ETHER} wei of free stake" in store.decisions(risky.job_id)[0][2]
+        while not store.decisions(hurried.job_id):
+            await asyncio.sleep(0.05)
+        assert store.decisions(hurried.job_id)[0][1] in ("quoted", "declined")
+        assert (await place.chain.market.best_bid(poor.job_id))[1] == 0
+
+
+async def test_registered_key_with_a_foreign_description_is_not_served(marketplace, public_bundle, samples):
+    """Someone registers the model's verifying key under hashes of their own: its words could mean anything."""
+    async with marketplace() as place:
+        bundle = Bundle.open(public_bundle)
+        from assay_node.chain import ModelSpec
+
+        spec = ModelSpec(b"\x09" * 32, bundle.quantisation_hash, bundle.metadata_hash, 1, 1, False, False)
+        receipt = await place.requester.send("fake", place.chain.models.register(spec, bundle.verifying_key))
+        (event,) = place.chain.decode(receipt.logs)
+        hand = await place.hire(1, public_bundle)
+        worker = await hand.start()
+        posted = await place.post(public_bundle, event.model_id, samples[0])
+        honest = await place.publish(public_bundle)
+        second = await place.post(public_bundle, honest, samples[0])
+        await place.award(second, hand)
+        await place.until(second, JobState.SETTLED)
+        assert worker._desk.store.job(posted.job_id) is None
+
+
+async def test_two_workers_cannot_share_a_key(marketplace, public_bundle):
+    async with marketplace() as place:
+        hand = await place.hire(1, public_bundle)
+        await hand.start()
+        twin = type(hand)(
+            hand.config.model_copy(update={"state_dir": place.folder / "twin"}), hand.address, hand.secret
+        )
+        with pytest.raises(SenderBusy):
+            await twin.start()
+
+
+async def test_unregistered_worker_is_told_what_to_do(marketplace, public_bundle):
+    async with marketplace() as place:
+        hand = await place.hire(1, public_bundle)
+        stranger = await place.hire(2, public_bundle)
+        config = hand.config.model_copy(update={"encryption_key": stranger.config.encryption_key})
+        with pytest.raises(WorkerError, match="another encryption key"):
+            await type(hand)(config, hand.address, stranger.secret).start()
+
+
+async def test_wrong_chain_is_told(marketplace, public_bundle):
+    async with marketplace() as place:
+        hand = await place.hire(1, public_bundle)
+        wrong = Deployment.load(hand.config.deployment).model_copy(update={"chain_id": 5})
+        wrong.save(place.folder / "wrong.json")
+        config = hand.config.model_copy(update={"deployment": place.folder / "wrong.json"})
+        with pytest.raises(WrongChain, match="chain 31337, the deployment on chain 5"):
+            await type(hand)(config, hand.address, hand.secret).start()
+
+
+async def test_busy_port_is_told(marketplace, public_bundle):
+    async with marketplace() as place:
+        first = await place.hire(1, public_bundle)
+        await first.start()
+        port = int(first.worker.endpoint.rsplit(":", 1)[1])
+        second = await place.hire(2, public_bundle, inbox_port=port)
+        with pytest.raises(WorkerError, match=f"cannot listen on 127.0.0.1:{port}"):
+            await second.start()
+
+
+async def test_node_that_goes_away_costs_rounds_only(marketplace, public_bundle, samples):
+    async with marketplace() as place:
+        model = await place.publish(public_bundle)
+        hand = await place.hire(1, public_bundle)
+        worker = await hand.start()
+        provider = worker._desk.chain.node._provider
+        url = provider.endpoint_uri
+        provider.endpoint_uri = "http://127.0.0.1:9"
+        posted = await place.post(public_bundle, model, samples[0])
+        while worker._trouble in ("", "starting"):
+            await asyncio.sleep(0.05)
+        assert "no usable answer" in worker._trouble
+        provider.endpoint_uri = url
+        await place.award(posted, hand)
+        await place.until(posted, JobState.SETTLED)
+
+
+async def test_health_and_metrics(marketplace, public_bundle, samples):
+    async with marketplace() as place:
+        model = await place.publish(public_bundle)
+        hand = await place.hire(1, public_bundle)
+        worker = await hand.start()
+        posted = await place.post(public_bundle, model, samples[0])
+        await place.award(posted, hand)
+        await place.until(posted, JobState.SETTLED)
+        async with aiohttp.ClientSession() as session:
+            for _ in range(100):
+                async with session.get(f"{worker.metrics_url}/metrics") as response:
+                    text = await response.text()
+                if "assay_worker_settled_total 1.0" in text:
+                    break
+                await asyncio.sleep(0.05)
+            assert "assay_worker_settled_total 1.0" in text
+            assert "assay_worker_proof_seconds_count 1.0" in text
+            async with session.get(f"{worker.metrics_url}/health") as response:
+                assert response.status == 200
+            async with session.get(f"{worker.endpoint}/v1/health") as response:
+                assert (await response.json())["models"] == ["0x" + model.hex()]
