@@ -5,6 +5,8 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 CARGO_TARGET_DIR ?= $(CURDIR)/prover/target
 export CARGO_TARGET_DIR
+export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 DEV_TOOLS := maturin mypy ruff pytest pytest-aiohttp pytest-asyncio pytest-timeout hypothesis scikit-learn py_ecc matplotlib mkdocs pdoc
 RUST_SOURCES := prover/Cargo.toml prover/Cargo.lock $(shell find prover/crates -name '*.rs' -o -name Cargo.toml)
@@ -26,9 +28,9 @@ $(VENV)/.python:
 
 # The two distributions are installed in place; the native module has a rule of its own, so that Python edits need no rebuild.
 $(VENV)/.ready: $(VENV)/.python constraints.txt prover/pyproject.toml node/pyproject.toml
-	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt $(DEV_TOOLS)
-	cd prover && ../$(BIN)/maturin develop --release --quiet --skip-install
-	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt --no-build-isolation -e prover -e node
+	$(BIN)/pip install --quiet $(DEV_TOOLS)
+	cd prover && ../$(BIN)/maturin develop --release --quiet
+	$(BIN)/pip install --quiet -e node
 	@touch $@ $(VENV)/.native
 
 native: $(VENV)/.native ## build the native module (release)
