@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from assay_prover import reference as ref
 from assay_prover.reference.conv import window_index
+from assay_prover.reference.windows import columns
 
 Float64Array = NDArray[np.float64]
 Int64Array = NDArray[np.int64]
@@ -149,22 +150,18 @@ class FloatConv(FloatMap):
         return self.weight
 
     def apply(self, values: Float64Array) -> Float64Array:
-        """Gathered windows times the kernels of each group."""
+        """Windows times the kernels of each group, sample by sample."""
         return self._convolve(self.weight, values)
 
     def _convolve(self, weight: Float64Array, values: Float64Array) -> Float64Array:
-        index, out = self._windows
-        batch, channels, kernels = values.shape[0], self.in_shape[0], weight.shape[0]
-        padded = np.zeros((batch, channels, prod(self.in_shape[1:]) + 1))
-        padded[:, :, :-1] = values.reshape(batch, channels, -1)
-        per_group, step = channels // self.groups, kernels // self.groups
-        result = np.empty((batch, kernels, prod(out)))
-        for g in range(self.groups):
-            taken = padded[:, g * per_group : (g + 1) * per_group][:, :, index]
-            columns = taken.transpose(0, 2, 1, 3).reshape(batch, index.shape[0], -1)
-            kernel = weight[g * step : (g + 1) * step].reshape(step, -1)
-            result[:, g * step : (g + 1) * step] = (columns @ kernel.T).transpose(0, 2, 1)
-        return result.reshape(batch, -1)
+        kernels = weight.reshape(self.groups, weight.shape[0] // self.groups, -1).transpose(0, 2, 1)
+        kernels = np.ascontiguousarray(kernels)
+        samples = values.reshape(-1, *self.in_shape)
+        result = np.empty((len(samples), self.n_out))
+        for row, sample in zip(result, samples, strict=True):
+            taken = columns(sample, weight.shape[2:], self.strides, self.pads, self.dilations, self.groups)
+            row.reshape(self.groups, -1, taken.shape[1])[:] = (taken @ kernels).transpose(0, 2, 1)
+        return result
 
     def csr(self) -> sp.csr_array:
         """The integer twin's structure with this map's weights at its places."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from math import prod
@@ -11,9 +10,10 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from assay_prover.reference.exact import ExactMatrix
+from assay_prover.reference.exact import FLOAT_EXACT
 from assay_prover.reference.maps import LinearMap
 from assay_prover.reference.tensor import Int64Array
+from assay_prover.reference.windows import columns
 
 
 def window_index(
@@ -84,13 +84,14 @@ class Conv(LinearMap):
             raise ValueError("convolution channels do not fit the groups")
 
     @cached_property
-    def _windows(self) -> tuple[NDArray[np.int64], tuple[int, ...]]:
+    def windows(self) -> tuple[NDArray[np.int64], tuple[int, ...]]:
+        """`window_index` of one input channel: the taps of each position, and the output's spatial shape."""
         return window_index(self.in_shape[1:], self.weight.shape[2:], self.strides, self.pads, self.dilations)
 
     @property
     def out_shape(self) -> tuple[int, ...]:
         """(O, *out)."""
-        return (int(self.weight.shape[0]), *self._windows[1])
+        return (int(self.weight.shape[0]), *self.windows[1])
 
     @property
     def n_in(self) -> int:
@@ -103,36 +104,43 @@ class Conv(LinearMap):
         return prod(self.out_shape)
 
     @cached_property
-    def _matrices(self) -> list[ExactMatrix]:
-        per_group = self.weight.reshape(self.groups, self.weight.shape[0] // self.groups, -1)
-        return [ExactMatrix(np.ascontiguousarray(part)) for part in per_group]
+    def _row_norm(self) -> float:
+        # the sum's relative error is covered by the factor two at the comparison
+        norms = np.abs(self.weight).reshape(self.weight.shape[0], -1).sum(axis=1, dtype=np.float64)
+        return float(norms.max(initial=0.0))
 
     def apply(self, values: Int64Array) -> Int64Array:
-        """Windows gathered once, then one exact matrix product a group."""
-        return self._convolve(values, [matrix.apply for matrix in self._matrices])
+        """Exact: as float64 products where every partial sum is an integer below 2^53, else as int64."""
+        return self._convolve(self.weight, values)
 
     def apply_absolute(self, values: Int64Array) -> Int64Array:
         """The same with |weight|."""
-        return self._convolve(values, [matrix.apply_absolute for matrix in self._matrices])
+        return self._convolve(np.abs(self.weight), values)
 
-    def _convolve(self, values: Int64Array, products: list[Callable[[Int64Array], Int64Array]]) -> Int64Array:
-        index, out = self._windows
-        batch, channels = values.shape[0], self.in_shape[0]
-        # one zero column at the end, which index -1 picks
-        padded = np.zeros((batch, channels, prod(self.in_shape[1:]) + 1), dtype=np.int64)
-        padded[:, :, :-1] = values.reshape(batch, channels, -1)
-        per_group = channels // self.groups
-        result = np.empty((batch, self.weight.shape[0], prod(out)), dtype=np.int64)
-        step = self.weight.shape[0] // self.groups
-        for group, product in enumerate(products):
-            taken = padded[:, group * per_group : (group + 1) * per_group][:, :, index]
-            columns = taken.transpose(0, 2, 1, 3).reshape(batch, index.shape[0], -1)
-            result[:, group * step : (group + 1) * step] = product(columns).transpose(0, 2, 1)
-        return result.reshape(batch, -1)
+    def _convolve(self, weight: Int64Array, values: Int64Array) -> Int64Array:
+        """One sample at a time, whose windows fit a cache; one product a group."""
+        kernels = weight.reshape(self.groups, weight.shape[0] // self.groups, -1).transpose(0, 2, 1)
+        samples = values.reshape(-1, *self.in_shape)
+        largest = float(np.abs(values).max(initial=0))
+        fits = self._row_norm * largest * 2 < FLOAT_EXACT
+        kind = np.dtype(np.float64 if fits else np.int64)
+        kernels = np.ascontiguousarray(kernels.astype(kind, copy=False))
+        result = np.empty((len(samples), self.n_out), dtype=np.int64)
+        for row, sample in zip(result, samples, strict=True):
+            taken = columns(
+                sample.astype(kind, copy=False),
+                self.weight.shape[2:],
+                self.strides,
+                self.pads,
+                self.dilations,
+                self.groups,
+            )
+            row.reshape(self.groups, -1, taken.shape[1])[:] = (taken @ kernels).transpose(0, 2, 1)
+        return result
 
     def csr(self) -> sp.csr_array:
         """Every window of every output channel as a row; padding leaves no entry."""
-        index, _ = self._windows
+        index, _ = self.windows
         positions, taps = index.shape
         spatial = prod(self.in_shape[1:])
         per_group = self.in_shape[0] // self.groups
