@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from assay_prover.circuit.field import FieldTensor, FieldWires
 from assay_prover.circuit.layout import Region, WireLayout
+from assay_prover.circuit.limbs import LimbWires, ModelWires
 from assay_prover.circuit.linear import LinearTensor, Wires
 from assay_prover.circuit.lookup import DerivedWires, LookupTable
 from assay_prover.circuit.plan import Demand, Tile
@@ -45,12 +46,13 @@ class Builder:
         self.groups: list[RowGroup] = []
         self.public: list[FieldWires] = []
         self.committed: list[Wires] = []
-        self.free: list[DerivedWires | FieldWires] = []
+        self.model: list[ModelWires] = []
+        self.free: list[DerivedWires | FieldWires | LimbWires] = []
         self.tables: dict[str, LookupTable] = {}
         self.layout: WireLayout | None = None
         self.layer = "statement"
         self.gadget = "statement"
-        self._sizes = {Region.PUBLIC: 0, Region.COMMITTED: 0, Region.FREE: 0}
+        self._sizes = {Region.PUBLIC: 0, Region.MODEL: 0, Region.COMMITTED: 0, Region.FREE: 0}
 
     @contextmanager
     def scope(self, gadget: str, layer: str | None = None) -> Iterator[None]:
@@ -79,6 +81,19 @@ class Builder:
         wires = Wires(Region.COMMITTED, self._reserve(Region.COMMITTED, size), size, values)
         self.committed.append(wires)
         self.demand.small_wires += size
+        return wires
+
+    def model_wires(self, size: int, values: Callable[[], FieldArray]) -> ModelWires:
+        """Wires of m: a model's private numbers; asked for once a model, and only by whoever has them."""
+        wires = ModelWires(self._reserve(Region.MODEL, size), size, values)
+        self.model.append(wires)
+        return wires
+
+    def limb_wires(self, size: int, values: Callable[[Frame], FieldArray]) -> LimbWires:
+        """Wires of w2 that hold many full-width values and do not depend on the challenge."""
+        wires = LimbWires(self._reserve(Region.FREE, size), size, values)
+        self.free.append(wires)
+        self.demand.full_wires += size
         return wires
 
     def public_wires(self, size: int, values: Callable[[Frame], list[int]]) -> FieldWires:
@@ -148,7 +163,7 @@ class Builder:
         self.layout = WireLayout(
             n_public=self.n_public,
             committed=committed,
-            n_model=0,
+            n_model=self._sizes[Region.MODEL],
             n_w1=small if committed else 0,
             n_w2=free if committed else small + free,
             n_small=small,

@@ -33,11 +33,11 @@ def flatten(segments: Iterable[Segment]) -> list[int]:
 
 
 def assignment(witness: Witness, challenge: int | None = None) -> list[int]:
-    """z = (1, x, c | w1 | w2)."""
+    """z = (1, x, c | m | w1 | w2)."""
     z = [1, *witness.public]
     if challenge is not None:
         z.append(challenge)
-    return z + flatten(witness.w1) + flatten(witness.w2(challenge))
+    return z + flatten(witness.model) + flatten(witness.w1) + flatten(witness.w2(challenge))
 
 
 def sparse_rows(matrix: Matrix) -> Sparse:
@@ -75,7 +75,7 @@ def check(circuit: Circuit, witness: Witness, challenge: int | None = None) -> i
     wires = circuit.layout
     layout = Layout(wires.n_public, wires.committed, wires.n_model, wires.n_w1, wires.n_w2)
     leading = [1, *witness.public] + ([challenge] if challenge is not None else [])
-    z = [to_limbs(leading), *witness.w1, *witness.w2(challenge)]
+    z = [to_limbs(leading), *witness.model, *witness.w1, *witness.w2(challenge)]
     return check_r1cs(layout, list(circuit.blocks()), z)
 
 

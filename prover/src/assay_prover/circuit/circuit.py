@@ -13,9 +13,9 @@ from assay_prover.circuit.frame import Frame
 from assay_prover.circuit.layout import WireLayout
 from assay_prover.circuit.linear import RowCache
 from assay_prover.circuit.plan import Plan
-from assay_prover.circuit.rows import Block, RowGroup
+from assay_prover.circuit.rows import Block, RowGroup, Segment
 from assay_prover.circuit.statement import StatementSpec
-from assay_prover.circuit.witness import Witness
+from assay_prover.circuit.witness import Witness, merge
 from assay_prover.reference import IntegerGraph
 from assay_prover.reference.tensor import Int64Array
 
@@ -72,6 +72,10 @@ class Circuit:
         values = np.asarray(ints)
         sample = values if values.ndim == len(self.graph.input.shape) + 1 else values[None]
         return Witness(self, Frame(self.graph.run(sample), salt, binding))
+
+    def model_values(self) -> list[Segment]:
+        """Values of the model wires, from the private weights that the graph holds; empty without any."""
+        return merge(wires.limbs for wires in self.builder.model)
 
     def cost(self) -> CostReport:
         """Size by layer, gadget and table."""

@@ -12,6 +12,7 @@ from assay_prover.circuit.layout import FIELD_ORDER
 
 if TYPE_CHECKING:
     from assay_prover.circuit.field import FieldTensor
+    from assay_prover.circuit.limbs import LimbWires
     from assay_prover.circuit.linear import LinearTensor
     from assay_prover.circuit.lookup import DerivedWires, LookupTable
     from assay_prover.reference.tensor import Int64Array
@@ -33,6 +34,7 @@ class Frame:
         self.binding = binding
         self._values: dict[LinearTensor, Int64Array] = {}
         self._field_values: dict[FieldTensor, list[int]] = {}
+        self._limbs: dict[LimbWires, FieldArray] = {}
         self._counts: dict[LookupTable, Int64Array] = {}
         self._derived: dict[tuple[DerivedWires, int], FieldArray] = {}
         self._inverses: dict[tuple[LookupTable, int], tuple[FieldArray, FieldArray]] = {}
@@ -55,6 +57,14 @@ class Frame:
         if known is None:
             known = tensor.compute(self)
             self._field_values[tensor] = known
+        return known
+
+    def limbs(self, wires: LimbWires) -> FieldArray:
+        """Full-width wires that need no challenge, each computed once."""
+        known = self._limbs.get(wires)
+        if known is None:
+            known = wires.make(self)
+            self._limbs[wires] = known
         return known
 
     def multiplicities(self, table: LookupTable) -> Int64Array:

@@ -53,7 +53,8 @@ class RowGroup(ABC):
         """`<A, z>` and `<B, z>` of every row."""
 
 
-def _matrix(rows: sp.csr_array) -> Matrix:
+def csr_matrix(rows: sp.csr_array) -> Matrix:
+    """Rows with int64 coefficients as a block's matrix."""
     return rows.indptr.astype(np.int64), rows.indices.astype(np.uint32), rows.data.astype(np.int64)
 
 
@@ -84,7 +85,7 @@ class ProductRows(RowGroup):
 
     def matrices(self, cache: RowCache) -> Block:
         """Expand the three tensors."""
-        return _matrix(cache.rows(self.a)), _matrix(cache.rows(self.b)), _matrix(cache.rows(self.c))
+        return csr_matrix(cache.rows(self.a)), csr_matrix(cache.rows(self.b)), csr_matrix(cache.rows(self.c))
 
     def evaluate(self, frame: Frame, challenge: int | None) -> tuple[Int64Array, Int64Array]:
         """Integers, known from inference."""
@@ -140,7 +141,7 @@ class LookupRows(RowGroup):
         b = _challenge_rows(self.n_rows, cache.layout) - cache.rows(self.values)
         b.sort_indices()
         one = cache.rows(Constant(np.ones(self.n_rows, dtype=np.int64)))
-        return _matrix(cache.rows(self.inverses)), _matrix(sp.csr_array(b)), _matrix(one)
+        return csr_matrix(cache.rows(self.inverses)), csr_matrix(sp.csr_array(b)), csr_matrix(one)
 
     def evaluate(self, frame: Frame, challenge: int | None) -> tuple[FieldArray, FieldArray]:
         """Gathered from the table's own differences and inverses."""
@@ -166,7 +167,11 @@ class TableRows(RowGroup):
             _challenge_rows(self.n_rows, cache.layout) - cache.rows(Constant(self.table.entries))
         )
         b.sort_indices()
-        return _matrix(cache.rows(self.quotients)), _matrix(b), _matrix(cache.rows(self.multiplicities))
+        return (
+            csr_matrix(cache.rows(self.quotients)),
+            csr_matrix(b),
+            csr_matrix(cache.rows(self.multiplicities)),
+        )
 
     def evaluate(self, frame: Frame, challenge: int | None) -> tuple[FieldArray, FieldArray]:
         """Multiplicities times the table's inverses."""
@@ -196,8 +201,8 @@ class SumRow(RowGroup):
         data = np.concatenate([np.full(wires.size, sign, dtype=np.int64) for wires, sign in groups])
         order = np.argsort(col, kind="stable")
         a = (np.array([0, col.size], dtype=np.int64), col[order].astype(np.uint32), data[order])
-        one = _matrix(cache.rows(Constant(np.ones(1, dtype=np.int64))))
-        zero = _matrix(cache.rows(Constant(np.zeros(1, dtype=np.int64))))
+        one = csr_matrix(cache.rows(Constant(np.ones(1, dtype=np.int64))))
+        zero = csr_matrix(cache.rows(Constant(np.zeros(1, dtype=np.int64))))
         return a, one, zero
 
     def evaluate(self, frame: Frame, challenge: int | None) -> tuple[Int64Array, Int64Array]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 
 from assay_prover.circuit.field import FieldWires, to_limbs
+from assay_prover.circuit.limbs import LimbWires
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -50,6 +51,11 @@ class Witness:
         """The network's output integers, in their own shape."""
         return self._frame.tensor(self._circuit.graph.output).reshape(self._circuit.graph.result.shape)
 
+    @property
+    def model(self) -> list[Segment]:
+        """The model's private wires, the same for every input; empty with constant weights."""
+        return self._circuit.model_values()
+
     def _small(self) -> list[Segment]:
         return [self._frame.value(wires) for wires in self._circuit.builder.committed]
 
@@ -71,6 +77,8 @@ class Witness:
         for wires in self._circuit.builder.free:
             if isinstance(wires, FieldWires):
                 segments.append(to_limbs(self._frame.field_value(wires)))
+            elif isinstance(wires, LimbWires):
+                segments.append(self._frame.limbs(wires))
             elif challenge is not None:
                 segments.append(self._frame.derived(wires, challenge))
         return merge(segments)

@@ -49,8 +49,17 @@ def bit_length(largest: int) -> int:
 class Requantiser:
     """One layer's requantisation: x with its worst case, the shift and the clamp."""
 
-    def __init__(self, b: Builder, x: LinearTensor, x_lo: Int64Array, x_hi: Int64Array, shift: int) -> None:
+    def __init__(
+        self,
+        b: Builder,
+        x: LinearTensor,
+        x_lo: Int64Array,
+        x_hi: Int64Array,
+        shift: int,
+        exact: bool = False,
+    ) -> None:
         self.b = b
+        self.exact = exact
         self.x = x
         self.shift = shift
         self.half = 1 << (shift - 1) if shift else 0
@@ -71,7 +80,7 @@ class Requantiser:
         if self.shift == 0:
             return self.x
         y = self.b.integers(self.x.size, self.quotient)
-        range_check(self.b, y - self.q_lo, bit_length(int((self.q_hi - self.q_lo).max())), exact=False)
+        range_check(self.b, y - self.q_lo, bit_length(int((self.q_hi - self.q_lo).max())), exact=self.exact)
         self._bind(y)
         return y
 
@@ -91,7 +100,7 @@ class Requantiser:
         else:
             magnitude = combine([(2, z), (-sign, self.x)], constant=sign * origin)
         b.constrain(z, magnitude - z)
-        range_check(b, magnitude, bit_length(reach), exact=False)
+        range_check(b, magnitude, bit_length(reach), exact=self.exact)
         return z
 
     def lower(self, lo: int) -> LinearTensor:
@@ -120,12 +129,29 @@ class Requantiser:
         b.constrain(above, combine([(-1, y)], constant=hi))
         b.constrain(excess - above, y - lo)
         reach = max(int((self.q_hi - hi).max()), int((lo - self.q_lo).max()))
-        range_check(b, excess, bit_length(reach), exact=False)
+        range_check(b, excess, bit_length(reach), exact=self.exact)
         width = bit_length(hi - lo)
         range_check(b, y - lo, width, exact=True)
         if hi - lo + 1 != 1 << width:
             range_check(b, combine([(-1, y)], constant=hi), width, exact=True)
         return y
+
+
+def clamps(
+    x_lo: Int64Array, x_hi: Int64Array, shift: int, lo: int | None, hi: int | None
+) -> tuple[int | None, int | None, int | None]:
+    """The clamps that the worst case reaches, and the result if it is constant in the worst case."""
+    half = 1 << (shift - 1) if shift else 0
+    least, most = int((x_lo.min() + half) >> shift), int((x_hi.max() + half) >> shift)
+    if lo is not None and least >= lo:
+        lo = None
+    if hi is not None and most <= hi:
+        hi = None
+    if lo is not None and (lo == hi or most <= lo):
+        return lo, hi, lo
+    if hi is not None and least >= hi:
+        return lo, hi, hi
+    return lo, hi, None
 
 
 def requantise(
@@ -136,20 +162,45 @@ def requantise(
     shift: int,
     lo: int | None,
     hi: int | None,
+    *,
+    exact: bool = False,
 ) -> LinearTensor:
-    """y as in the module's statement; `x_lo <= x <= x_hi` is the worst case of each element, int64."""
-    layer = Requantiser(b, x, x_lo, x_hi, shift)
-    if lo is not None and int(layer.q_lo.min()) >= lo:
-        lo = None
-    if hi is not None and int(layer.q_hi.max()) <= hi:
-        hi = None
-    constant: int | None = None
-    if lo is not None and (lo == hi or int(layer.q_hi.max()) <= lo):
-        constant = lo
-    elif hi is not None and int(layer.q_lo.min()) >= hi:
-        constant = hi
+    """y as in the module's statement; `x_lo <= x <= x_hi` is the worst case of each element, int64.
+
+    With `exact` no range is loose, and x need not be known to be an integer: `enforced` is what the
+    constraints alone say about it.
+    """
+    lo, hi, constant = clamps(x_lo, x_hi, shift, lo, hi)
     if constant is not None:
         return Constant(np.full(x.size, constant, dtype=np.int64))
+    layer = Requantiser(b, x, x_lo, x_hi, shift, exact)
     if lo is None:
         return layer.none() if hi is None else layer.upper(hi)
     return layer.lower(lo) if hi is None else layer.both(lo, hi)
+
+
+def enforced(
+    x_lo: Int64Array, x_hi: Int64Array, shift: int, lo: int | None, hi: int | None
+) -> tuple[int, int] | None:
+    """An interval in which `requantise(..., exact=True)` holds x whatever x is made of, or None.
+
+    x = 2^s q + rem - h by a constraint, rem in [0, 2^s), and q as the range checks leave it: q_min + [0, 2^k)
+    without a clamp (q_min the least of all elements here), otherwise within 2^k of the clamp.
+    """
+    lo, hi, constant = clamps(x_lo, x_hi, shift, lo, hi)
+    if constant is not None or (shift == 0 and lo is None and hi is None):
+        return None
+    half = 1 << (shift - 1) if shift else 0
+    q_lo, q_hi = (x_lo + half) >> shift, (x_hi + half) >> shift
+    least, most = int(q_lo.min()), int(q_hi.max())
+    if lo is None and hi is None:
+        width = bit_length(int((q_hi - q_lo).max()))
+        first, last = least, int(q_lo.max()) + (1 << width) - 1
+    elif lo is not None and hi is not None:
+        width = bit_length(max(most - hi, lo - least))
+        first, last = lo - (1 << width) + 1, hi + (1 << width) - 1
+    else:
+        origin = lo if lo is not None else hi or 0
+        width = bit_length(max(abs(least - origin), abs(most - origin)))
+        first, last = origin - (1 << width) + 1, origin + (1 << width) - 1
+    return (first << shift) - half, (last << shift) + (1 << shift) - 1 - half

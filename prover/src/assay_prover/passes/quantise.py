@@ -16,6 +16,7 @@ import numpy as np
 from assay_prover import reference as ref
 from assay_prover.errors import QuantisationError
 from assay_prover.frontend import functions
+from assay_prover.frontend.discrete import FloatCompare, FloatDivide, FloatNormalise, FloatRound, FloatTrees
 from assay_prover.frontend.functions import FUNCTIONS
 from assay_prover.frontend.graph import (
     FloatAffine,
@@ -28,7 +29,8 @@ from assay_prover.frontend.graph import (
     FloatOp,
     FloatReduceMax,
 )
-from assay_prover.frontend.maps import FloatGather
+from assay_prover.frontend.maps import FloatConv, FloatDense, FloatGather
+from assay_prover.passes import discrete
 from assay_prover.passes.calibrate import Calibration
 from assay_prover.passes.precision import (
     InputEncoding,
@@ -37,6 +39,17 @@ from assay_prover.passes.precision import (
     encode_range,
     plan_scale,
     plan_shift,
+)
+from assay_prover.passes.private import (
+    fan_in,
+    has_weights,
+    is_private,
+    limit_of,
+    met_magnitude,
+    private_form,
+    round_layer,
+    with_checked_span,
+    with_power_span,
 )
 
 TABLE_MARGIN = 0.25
@@ -77,17 +90,22 @@ class QuantisedModel:
         return np.clip(np.rint(x / self.input.scale), self.input.lo, self.input.hi).astype(np.int64)
 
 
-def quantise(graph: FloatGraph, calibration: Calibration, precision: Precision) -> QuantisedModel:
-    """Round the network to integers.
+def quantise(
+    graph: FloatGraph, calibration: Calibration, precision: Precision, *, private: bool = False
+) -> QuantisedModel:
+    """Round the network to integers; with `private` its trained numbers become those of `PrivateAffine`s.
 
     Raises:
         QuantisationError: an accumulator's worst case cannot be held in 61 bits even with clamps.
     """
-    return _Quantiser(graph, calibration, precision).run()
+    return _Quantiser(graph, calibration, precision, private).run()
 
 
 class _Quantiser:
-    def __init__(self, graph: FloatGraph, calibration: Calibration, precision: Precision) -> None:
+    def __init__(
+        self, graph: FloatGraph, calibration: Calibration, precision: Precision, private: bool
+    ) -> None:
+        self.private = private
         self.graph = graph
         self.statistics = calibration.tensors
         self.precision = precision
@@ -103,6 +121,8 @@ class _Quantiser:
         self.names = {graph.input: graph.input}
         self.plans: dict[str, ScalePlan] = {}
         """Accumulators that still wait for their requantisation, by float tensor."""
+        self.spanned: set[str] = set()
+        """Layers with private weights whose span their reader has settled."""
 
     def run(self) -> QuantisedModel:
         for op in self.graph.ops:
@@ -114,15 +134,27 @@ class _Quantiser:
                 case FloatReduceMax():
                     self._reduce_max(op)
                 case FloatArgMax():
-                    self._append(op, ref.ArgMax(self.names[op.input], op.output, op.shape, op.index), 1.0)
+                    source = self.waiting(op.input)
+                    self._append(op, ref.ArgMax(source, op.output, op.shape, op.index), 1.0)
                 case FloatFunction():
                     self._function(op)
                 case FloatMultiply() | FloatMatMul():
                     self._product(op)
+                case FloatCompare():
+                    discrete.compare(self, op)
+                case FloatRound():
+                    discrete.round_(self, op)
+                case FloatDivide():
+                    discrete.divide(self, op)
+                case FloatNormalise():
+                    discrete.normalise(self, op)
+                case FloatTrees():
+                    discrete.trees(self, op)
         output = self._settled(self.graph.output)
         graph = ref.IntegerGraph([self.source], self.ops, output)
-        is_label = any(isinstance(op, FloatArgMax) for op in self.graph.ops)
-        return QuantisedModel(graph, self.input, self.scales, self.labels, is_label, self.precision)
+        return QuantisedModel(
+            graph, self.input, self.scales, self.labels, self.graph.is_label, self.precision
+        )
 
     # -- bookkeeping
 
@@ -148,10 +180,39 @@ class _Quantiser:
             self.names[name] = target
         return self.names[name]
 
+    def waiting(self, name: str) -> str:
+        """A float tensor's integers for a comparison, which needs no rounding first: an accumulator as it is."""
+        if len(self.consumers[name]) == 1 and name in self.plans:
+            self.plans.pop(name)
+            return self.names[name]
+        return self._settled(name)
+
+    def resolution(self, name: str) -> int:
+        """Bits asked of a tensor: the network's output or an activation."""
+        last = self._destination(name)[0] == self.graph.output
+        return self.precision.output_bits if last else self.precision.activation_bits
+
+    def bound(self, name: str, resolution: int) -> None:
+        """Clamp a result whose worst case is far beyond what samples showed when it is used next."""
+        tensor, scale = self.tensors[name], self.scales[name]
+        width = (tensor.max - tensor.min).bit_length()
+        if width > resolution + 1 + self.precision.headroom_bits:
+            clamp = (1 << self.precision.align(resolution + 2)) - 1
+            self.plans[name] = ScalePlan(scale, 0, width, clamp)
+
     def _requantise(
         self, source: str, target: str, shift: int, lo: int | None, hi: int | None
     ) -> ref.Requantise:
         """With the clamps that the worst case can reach, and no others."""
+        position, producer = next(
+            ((i, op) for i, op in enumerate(self.ops) if op.output == source), (0, None)
+        )
+        if isinstance(producer, ref.PrivateAffine) and source not in self.spanned:
+            self.spanned.add(source)
+            inputs = [self.tensors[name] for name in producer.inputs]
+            held = with_checked_span(producer, inputs, shift, lo, hi)
+            self.ops[position] = held
+            self.tensors[source] = held.infer(*inputs)
         free = ref.Requantise(source, target, shift).infer(self.tensors[source])
         return ref.Requantise(
             source,
@@ -193,20 +254,26 @@ class _Quantiser:
                 self.plans[op.output] = plan
             return
         sources = tuple(self._settled(name) for name in op.inputs)
-        if not self._exact(op, sources):
+        if self.private and is_private(op):
+            self._private(private_form(op), sources)
+        elif not self._exact(op, sources):
             self._weighted(op, sources)
 
     def _exact(self, op: FloatAffine, sources: tuple[str, ...]) -> bool:
         """Emit without rounding if one common factor explains every coefficient."""
         common = [c for m in op.maps if (c := m.common_coefficient()) is not None]
-        if len(common) != len(op.maps) or op.bias.any():
+        if len(common) != len(op.maps):
             return False
         steps = {c * self.scales[s] for c, s in zip(common, sources, strict=True)}
         if len(steps) != 1:
             return False
+        (step,) = steps
+        bias = op.bias / step
+        if (bias != np.rint(bias)).any() or np.abs(bias).max(initial=0.0) >= 2.0**60:
+            return False
         maps = tuple(m.quantise(1.0 / c) for m, c in zip(op.maps, common, strict=True))
-        integer = ref.Affine(sources, op.output, op.shape, maps, np.zeros(op.bias.size, dtype=np.int64))
-        self._append(op, integer, steps.pop())
+        integer = ref.Affine(sources, op.output, op.shape, maps, bias.astype(np.int64))
+        self._append(op, integer, step)
         return True
 
     def _weighted(self, op: FloatAffine, sources: tuple[str, ...]) -> None:
@@ -223,6 +290,52 @@ class _Quantiser:
             integer = self._rounded(op, sources, plan.accumulator)
         self._append(op, integer, plan.accumulator)
         self.plans[op.output] = plan
+
+    def _private(self, op: FloatAffine, sources: tuple[str, ...]) -> None:
+        """The same planning over the worst case of every model within the limits."""
+        scales = [self.scales[s] for s in sources]
+        inputs = [self.tensors[s] for s in sources]
+        limits = [limit_of(m.coefficients) if has_weights(m) else None for m in op.maps]
+        reach = np.zeros(op.bias.size)
+        terms = [0.0]
+        variance = 0.0
+        for linear, limit, tensor, step, name in zip(op.maps, limits, inputs, scales, op.inputs, strict=True):
+            magnitude = np.maximum(np.abs(tensor.lo), np.abs(tensor.hi)).ravel() * step
+            if limit is not None and isinstance(linear, FloatDense | FloatConv):
+                reach += limit * met_magnitude(linear, magnitude)
+                terms.append(limit * float(magnitude.max(initial=0.0)))
+                variance += fan_in(linear) * (self.statistics[name].rms / step) ** 2 / 12
+            else:
+                reach += np.maximum(*np.abs(linear.worst_case(-magnitude, magnitude)))
+        # a bias may always weigh as much as one term of the sum
+        bias_limit = max(limit_of(op.bias), *terms)
+        reach += bias_limit
+        plan = self._scale_plan(op, -reach, reach, float(np.sqrt(variance)))
+        for _ in range(RETRIES):
+            integer = self._private_layer(op, sources, scales, limits, bias_limit, plan.accumulator)
+            least, most = integer.worst_case(*inputs)
+            half = (1 << plan.shift) >> 1
+            span = self._span(op, (least + half) >> plan.shift, (most + half) >> plan.shift)
+            if span < (1 << plan.bits):
+                break
+            grown = plan.scale * (span / ((1 << plan.bits) - 1)) * (1 + 2.0**-16)
+            plan = ScalePlan(grown, plan.shift, plan.bits, plan.clamp)
+        self._append(op, with_power_span(integer, inputs), plan.accumulator)
+        self.plans[op.output] = plan
+
+    @staticmethod
+    def _private_layer(
+        op: FloatAffine,
+        sources: tuple[str, ...],
+        scales: list[float],
+        limits: list[float | None],
+        bias_limit: float,
+        accumulator: float,
+    ) -> ref.PrivateAffine:
+        try:
+            return round_layer(op, sources, scales, limits, bias_limit, accumulator)
+        except (OverflowError, ValueError) as error:
+            raise QuantisationError(f"layer {op.label!r}: {error}") from error
 
     def _rounded(self, op: FloatAffine, sources: tuple[str, ...], accumulator: float) -> ref.Affine:
         try:
@@ -253,22 +366,28 @@ class _Quantiser:
             )
             lo, hi = lo + low, hi + high
             variance += linear.row_sums(0) * (self.statistics[name].rms / step) ** 2 / 12
+        return self._scale_plan(op, lo, hi, float(np.sqrt(variance.mean())))
+
+    def _scale_plan(self, op: FloatAffine, lo: np.ndarray, hi: np.ndarray, spread: float) -> ScalePlan:
+        """A plan for a worst case of [lo, hi] in real values, elementwise, and a rounding noise."""
         target, reader = self._destination(op.output)
         final = reader.output if isinstance(reader, FloatClip) else target
-        is_last = isinstance(reader, FloatArgMax) or target == self.graph.output
+        compared = isinstance(reader, FloatArgMax | FloatCompare)
+        is_last = compared or target == self.graph.output
         resolution = self.precision.output_bits if is_last else self.precision.activation_bits
         worst = self._span(op, float(lo.min()), float(hi.max()))
         if worst <= 0:
             # a layer that is constant, whatever the input
             return ScalePlan(max(abs(float(hi.max())), 1.0) / (1 << resolution), 0, UNBOUNDED, None)
         scale, bits, clamp = plan_scale(self.precision, resolution, worst, self.statistics[final].reach)
-        if isinstance(reader, FloatArgMax):
+        if compared:
             clamp = None
         # judged by the steps that were asked for, not by the finer ones that fill the limbs
         wanted = self.statistics[final].reach / ((1 << resolution) - 1)
-        spread = float(np.sqrt(variance.mean()))
         if isinstance(reader, FloatFunction):
             return self._table_plan(reader, spread)
+        if isinstance(reader, FloatRound):
+            return discrete.round_plan(self, spread)
         noise = spread * min(1.0, scale / wanted if wanted > 0 else 1.0)
         return ScalePlan(scale, plan_shift(self.precision, noise), bits, clamp)
 

@@ -76,11 +76,13 @@ def search(
     *,
     target: Target,
     synthetic: bool,
+    private: bool = False,
     progress: Callable[[str, float], None] | None = None,
 ) -> Choice:
     """The cheapest candidate that meets the target's goal, else the one that agrees most.
 
-    `cost` plans a circuit. `progress(stage, fraction)` is called now and then.
+    `cost` plans a circuit, `private` keeps the weights out of it. `progress(stage, fraction)` is called now
+    and then.
 
     Raises:
         QuantisationError: no candidate has an integer form within the arithmetic's limits.
@@ -96,7 +98,7 @@ def search(
         models: list[tuple[float, int, QuantisedModel]] = []
         for precision in _precisions(goal, input_bits):
             try:
-                model = quantise(graph, calibration, precision)
+                model = quantise(graph, calibration, precision, private=private)
             except QuantisationError as error:
                 failure = error
                 continue
