@@ -290,7 +290,8 @@ def parse_arguments() -> argparse.Namespace:
 def main() -> int:
     """Runs the bench; 1 if a phase failed for any reason but a refusal or a bound."""
     args = parse_arguments()
-    console = Console()
+    # A log or a pipe has no width of its own; the table shall not be squeezed into eighty columns there.
+    console = Console(width=None if sys.stdout.isatty() else 140, soft_wrap=False)
     out = args.out.resolve()
     work = out / "work"
     work.mkdir(parents=True, exist_ok=True)
