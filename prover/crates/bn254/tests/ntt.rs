@@ -2,23 +2,35 @@
 
 use ark_bn254::Fr;
 use ark_ff::{Field, One, UniformRand, Zero};
-use ark_poly::{EvaluationDomain, Radix2EvaluationDomain};
+use ark_poly::{EvaluationDomain, MixedRadixEvaluationDomain, Radix2EvaluationDomain};
 use ark_std::rand::{SeedableRng, rngs::StdRng};
 use assay_bn254::Kernel;
 use assay_bn254::ntt::Domain;
 
 fn reference(domain: &Domain, values: &[Fr]) -> Vec<Fr> {
-    let even = Radix2EvaluationDomain::<Fr>::new(domain.size()).unwrap();
-    let odd = even.get_coset(domain.odd_shift()).unwrap();
-    odd.fft(&even.ifft(values))
+    fn through<D: EvaluationDomain<Fr>>(even: D, shift: Fr, values: &[Fr]) -> Vec<Fr> {
+        even.get_coset(shift).unwrap().fft(&even.ifft(values))
+    }
+    if domain.size().is_power_of_two() {
+        let even = Radix2EvaluationDomain::<Fr>::new(domain.size()).unwrap();
+        through(even, domain.odd_shift(), values)
+    } else {
+        let even = MixedRadixEvaluationDomain::<Fr>::new(domain.size()).unwrap();
+        assert_eq!(even.size(), domain.size());
+        through(even, domain.odd_shift(), values)
+    }
 }
 
 #[test]
 fn odd_coset_agrees_with_arkworks_at_every_size() {
     let rng = &mut StdRng::seed_from_u64(1);
-    for log in 0..=15 {
-        let domain = Domain::new(1 << log).unwrap();
+    for size in (0..=15)
+        .map(|log| 1 << log)
+        .chain((0..=13).map(|log| 3 << log))
+    {
+        let domain = Domain::smallest(size).unwrap();
         let n = domain.size();
+        assert_eq!(n, size);
         let top = -Fr::one();
         let vectors = [
             (0..n).map(|_| Fr::rand(rng)).collect(),
@@ -36,7 +48,7 @@ fn odd_coset_agrees_with_arkworks_at_every_size() {
             for kernel in Kernel::all() {
                 let mut got = values.clone();
                 domain.to_odd_coset_with(kernel, &mut got);
-                assert!(got == expected, "2^{log} on {}", kernel.name());
+                assert!(got == expected, "{size} on {}", kernel.name());
             }
         }
     }
@@ -44,11 +56,15 @@ fn odd_coset_agrees_with_arkworks_at_every_size() {
 
 #[test]
 fn monomials_keep_their_values_on_the_odd_coset() {
-    let domain = Domain::new(1 << 10).unwrap();
+    check_monomials(&Domain::new(1 << 10).unwrap());
+    check_monomials(&Domain::smallest(3 << 8).unwrap());
+}
+
+fn check_monomials(domain: &Domain) {
     let eta = domain.odd_shift();
     assert_eq!(eta.square(), domain.omega());
     assert_eq!(eta.pow([domain.size() as u64]), -Fr::one());
-    for j in [0u64, 1, 2, 511, 1023] {
+    for j in [0, 1, 2, 511, domain.size() as u64 - 1] {
         let values: Vec<Fr> = (0..domain.size() as u64)
             .map(|i| domain.omega().pow([i * j]))
             .collect();
@@ -60,4 +76,24 @@ fn monomials_keep_their_values_on_the_odd_coset() {
             }
         }
     }
+}
+
+#[test]
+fn smallest_domain_wastes_less_than_half() {
+    for (rows, size) in [
+        (1, 1),
+        (2, 2),
+        (3, 3),
+        (4, 4),
+        (5, 6),
+        (7, 8),
+        (9, 12),
+        (13, 16),
+        (1_070_000, 3 << 19),
+        ((3 << 19) + 1, 1 << 21),
+    ] {
+        assert_eq!(Domain::smallest(rows).unwrap().size(), size, "{rows} rows");
+    }
+    assert_eq!(Domain::new(1_070_000).unwrap().size(), 1 << 21);
+    assert!(Domain::new(1 << 28).is_none(), "no odd coset");
 }

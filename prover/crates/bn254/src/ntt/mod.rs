@@ -8,30 +8,49 @@ use std::sync::{Arc, OnceLock};
 
 use ark_bn254::Fr;
 use ark_ff::{FftField, Field, One, batch_inversion};
-use ark_poly::{EvaluationDomain, Radix2EvaluationDomain};
+use ark_poly::{
+    EvaluationDomain, GeneralEvaluationDomain, MixedRadixEvaluationDomain, Radix2EvaluationDomain,
+};
 
 use crate::kernel::Kernel;
 
-/// Sizes below this have no eight rows of eight columns.
+/// Smaller transforms have no eight rows of eight columns, alone or in three parts.
 #[cfg(target_arch = "x86_64")]
-const SMALLEST_VECTOR_SIZE: usize = 64;
+const SMALLEST_VECTOR_SIZE: usize = 192;
 
-/// A multiplicative subgroup of size n and its odd coset, on which `X^n = -1`.
+/// A multiplicative subgroup of size n, 2^k or 3 * 2^k, and its odd coset, on which `X^n = -1`.
 #[derive(Clone, Debug)]
 pub struct Domain {
-    even: Radix2EvaluationDomain<Fr>,
-    odd: Radix2EvaluationDomain<Fr>,
-    /// Twiddles of the vector path, made when first needed: three times the memory of a vector.
+    even: GeneralEvaluationDomain<Fr>,
+    odd: GeneralEvaluationDomain<Fr>,
+    /// Twiddles of the vector path, made when first needed: one and a half times the memory of a vector.
     #[cfg(target_arch = "x86_64")]
     tables: Arc<OnceLock<ifma::Tables>>,
 }
 
 impl Domain {
-    /// The smallest supported domain that holds `min_size` rows, or `None` above the field's two-adicity less one.
+    /// The smallest domain of 2^k rows that holds `min_size`, or `None` above the field's two-adicity less one.
     #[must_use]
     pub fn new(min_size: usize) -> Option<Self> {
         let even = Radix2EvaluationDomain::new(min_size)?;
-        let shift = Fr::get_root_of_unity(2 * even.size)?;
+        Self::from_even(GeneralEvaluationDomain::Radix2(even))
+    }
+
+    /// The smallest domain of 2^k or 3 * 2^k rows that holds `min_size`: at most half as many again as asked for rather
+    /// than twice. Tools that know powers of two alone (snarkjs) cannot read a key made for 3 * 2^k rows.
+    #[must_use]
+    pub fn smallest(min_size: usize) -> Option<Self> {
+        let size = min_size.checked_next_power_of_two()?;
+        let thirds = size / 4 * 3;
+        if thirds < min_size || thirds < 3 {
+            return Self::new(min_size);
+        }
+        let even = MixedRadixEvaluationDomain::new(thirds)?;
+        Self::from_even(GeneralEvaluationDomain::MixedRadix(even))
+    }
+
+    fn from_even(even: GeneralEvaluationDomain<Fr>) -> Option<Self> {
+        let shift = Fr::get_root_of_unity(2 * even.size() as u64)?;
         Some(Self {
             even,
             odd: even.get_coset(shift)?,
@@ -49,13 +68,13 @@ impl Domain {
     /// The generator omega of the subgroup.
     #[must_use]
     pub fn omega(&self) -> Fr {
-        self.even.group_gen
+        self.even.group_gen()
     }
 
     /// The odd coset's shift: a square root of omega.
     #[must_use]
     pub fn odd_shift(&self) -> Fr {
-        self.odd.offset
+        self.odd.coset_offset()
     }
 
     /// Evaluations on the subgroup -> evaluations on the odd coset of the same polynomial of degree < n.
@@ -68,9 +87,14 @@ impl Domain {
         values.resize(self.size(), Fr::from(0u64));
         #[cfg(target_arch = "x86_64")]
         if kernel.is_ifma() && self.size() >= SMALLEST_VECTOR_SIZE {
-            let tables = self
-                .tables
-                .get_or_init(|| ifma::Tables::new(self.size().ilog2(), self.odd_shift()));
+            let tables = self.tables.get_or_init(|| {
+                let (size, eta) = (self.size(), self.odd_shift());
+                if size.is_power_of_two() {
+                    ifma::Tables::new(size.ilog2(), eta)
+                } else {
+                    ifma::Tables::for_thirds((size / 3).ilog2(), eta)
+                }
+            });
             // SAFETY: this kernel exists only where the processor has its instructions.
             unsafe { ifma::to_odd_coset(values, tables) };
             return;
