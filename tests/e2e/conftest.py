@@ -47,6 +47,7 @@ class Assay:
     home: Path
     rpc: str = "http://127.0.0.1:1"
     processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    logs: list[Path] = field(default_factory=list)
 
     @property
     def environment(self) -> dict[str, str]:
@@ -88,6 +89,7 @@ class Assay:
 
     def spawn(self, command: list[str], *, log: Path) -> subprocess.Popen[bytes]:
         """Start any program so."""
+        self.logs.append(log)
         with log.open("ab") as file:
             process = subprocess.Popen(
                 command, env=self.environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=file
@@ -108,6 +110,8 @@ class Assay:
                 process.wait()
             if process.stdout is not None:
                 process.stdout.close()
+        for log in self.logs:  # shown if the test fails
+            print(f"--- {log.name}", *log.read_text(errors="replace").splitlines()[-8:], sep="\n")
 
     def key(self, name: str, index: int) -> Path:
         """A development account as a keystore; one PBKDF2 round, as scrypt takes a second each time."""

@@ -11,8 +11,11 @@ import structlog
 def configure_logs(level: int = logging.WARNING) -> None:
     """Send structlog's events of ``level`` and above to stderr. Called once, before any command."""
     terminal = sys.stderr.isatty()
+    # Tracebacks without local variables, which here may be salts, inputs and keys.
     renderer: structlog.typing.Processor = (
-        structlog.dev.ConsoleRenderer() if terminal else structlog.processors.JSONRenderer()
+        structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+        if terminal
+        else structlog.processors.JSONRenderer()
     )
     processors: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
@@ -20,7 +23,7 @@ def configure_logs(level: int = logging.WARNING) -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
     if not terminal:
-        processors.append(structlog.processors.dict_tracebacks)
+        processors.append(structlog.processors.format_exc_info)
     structlog.configure(
         processors=[*processors, renderer],
         wrapper_class=structlog.make_filtering_bound_logger(level),
