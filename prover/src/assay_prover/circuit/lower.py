@@ -14,22 +14,32 @@ from assay_prover.circuit.statement import StatementSpec, range_bits
 from assay_prover.gadgets.argmax import argmax
 from assay_prover.gadgets.binding import bind
 from assay_prover.gadgets.commitment import commitment, encrypt
+from assay_prover.gadgets.divide import divide
+from assay_prover.gadgets.normalise import normalise
 from assay_prover.gadgets.pack import PackedWords
+from assay_prover.gadgets.private_linear import private_affine
 from assay_prover.gadgets.product import matmul, multiply
 from assay_prover.gadgets.range import range_check
 from assay_prover.gadgets.reduce_max import reduce_max
-from assay_prover.gadgets.requantise import requantise
+from assay_prover.gadgets.requantise import enforced, requantise
+from assay_prover.gadgets.step import step
 from assay_prover.gadgets.table import function_table
+from assay_prover.gadgets.trees import trees
 from assay_prover.reference import (
     Affine,
     ArgMax,
+    Divide,
     IntegerGraph,
     MatMul,
     Multiply,
+    Normalise,
     Op,
+    PrivateAffine,
     ReduceMax,
     Requantise,
+    Step,
     Table,
+    Trees,
 )
 
 
@@ -116,9 +126,10 @@ def _emit(b: Builder, graph: IntegerGraph, spec: StatementSpec) -> None:
                 salt = b.field_wires(1, lambda frame: [_require_salt(frame.salt)])
                 stated = commitment(b, salt, words)
         _publish(b, stated, one)
+    checkers = _checkers(graph)
     for op in graph.ops:
         with b.scope(type(op).__name__.lower(), layer=op.output):
-            tensors[op.output] = _lower(b, graph, op, tensors)
+            tensors[op.output] = _lower(b, graph, op, tensors, checkers)
     lo, hi = output_range(graph, spec)
     with b.scope("output", layer=graph.output):
         packed: FieldTensor = PackedWords(tensors[graph.output] - lo, range_bits(lo, hi))
@@ -142,7 +153,27 @@ def _publish(b: Builder, words: FieldTensor, one: FieldConstant) -> None:
     b.constrain_field(words, FieldConstant(one.values * words.size), public)
 
 
-def _lower(b: Builder, graph: IntegerGraph, op: Op, tensors: dict[str, LinearTensor]) -> LinearTensor:
+def _checkers(graph: IntegerGraph) -> dict[str, Requantise]:
+    """For layers with private weights, the requantisation whose own range checks hold them to their span."""
+    spans = {op.output: op.span for op in graph.private}
+    found: dict[str, Requantise] = {}
+    for op in graph.ops:
+        if isinstance(op, Requantise) and op.input in spans and op.input not in found:
+            tensor = graph.tensors[op.input]
+            held = enforced(tensor.lo.ravel(), tensor.hi.ravel(), op.shift, op.lo, op.hi)
+            lo, hi = spans[op.input]
+            if held is not None and lo <= held[0] and held[1] <= hi:
+                found[op.input] = op
+    return found
+
+
+def _lower(
+    b: Builder,
+    graph: IntegerGraph,
+    op: Op,
+    tensors: dict[str, LinearTensor],
+    checkers: dict[str, Requantise],
+) -> LinearTensor:
     inputs = [tensors[name] for name in op.inputs]
     facts = [graph.tensors[name] for name in op.inputs]
     first, fact = inputs[0], facts[0]
@@ -150,8 +181,11 @@ def _lower(b: Builder, graph: IntegerGraph, op: Op, tensors: dict[str, LinearTen
     if isinstance(op, Affine):
         output = op.output
         return Mapped(list(zip(op.maps, inputs, strict=True)), op.bias, lambda frame: frame.tensor(output))
+    if isinstance(op, PrivateAffine):
+        return private_affine(b, op, inputs, checked=op.output in checkers)
     if isinstance(op, Requantise):
-        return requantise(b, first, lo, hi, op.shift, op.lo, op.hi)
+        exact = checkers.get(op.input) is op
+        return requantise(b, first, lo, hi, op.shift, op.lo, op.hi, exact=exact)
     if isinstance(op, ReduceMax):
         return reduce_max(b, first, lo, hi, op.index)
     if isinstance(op, ArgMax):
@@ -164,4 +198,13 @@ def _lower(b: Builder, graph: IntegerGraph, op: Op, tensors: dict[str, LinearTen
         least, most = fact.min, fact.max
         values = np.asarray(op.values[least - op.lo : most - op.lo + 1], dtype=np.int64)
         return function_table(b, first, least, most, values)
+    if isinstance(op, Step):
+        return step(b, first, lo, hi)
+    if isinstance(op, Divide):
+        result = op.infer(*facts)
+        return divide(b, first, inputs[1], facts[1].max, result.min, result.max)
+    if isinstance(op, Normalise):
+        return normalise(b, first, lo, hi, op)
+    if isinstance(op, Trees):
+        return trees(b, first, op)
     raise TypeError(f"no gadget lowers {type(op).__name__}")

@@ -14,6 +14,7 @@ from math import prod
 import numpy as np
 
 from assay_prover.frontend import functions
+from assay_prover.frontend.discrete import FloatCompare, FloatDivide, FloatNormalise, FloatRound, FloatTrees
 from assay_prover.frontend.maps import Float64Array, FloatMap, Int64Array
 
 
@@ -163,7 +164,20 @@ class FloatMatMul:
         return np.asarray(left @ right)
 
 
-FloatOp = FloatAffine | FloatClip | FloatReduceMax | FloatArgMax | FloatFunction | FloatMultiply | FloatMatMul
+FloatOp = (
+    FloatAffine
+    | FloatClip
+    | FloatReduceMax
+    | FloatArgMax
+    | FloatFunction
+    | FloatMultiply
+    | FloatMatMul
+    | FloatCompare
+    | FloatRound
+    | FloatDivide
+    | FloatNormalise
+    | FloatTrees
+)
 
 
 def with_inputs(op: FloatOp, rename: Callable[[str], str]) -> FloatOp:
@@ -171,7 +185,7 @@ def with_inputs(op: FloatOp, rename: Callable[[str], str]) -> FloatOp:
     match op:
         case FloatAffine():
             return replace(op, inputs=tuple(rename(name) for name in op.inputs))
-        case FloatMultiply() | FloatMatMul():
+        case FloatMultiply() | FloatMatMul() | FloatDivide():
             return replace(op, a=rename(op.a), b=rename(op.b))
         case _:
             return replace(op, input=rename(op.input))
@@ -196,6 +210,17 @@ class FloatGraph:
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """Shape of every tensor."""
         return {self.input: self.input_shape} | {op.output: op.shape for op in self.ops}
+
+    @property
+    def is_label(self) -> bool:
+        """Whether the output is the number of a class: an ArgMax, perhaps under another shape."""
+        producers = {op.output: op for op in self.ops}
+        op = producers.get(self.output)
+        while (
+            isinstance(op, FloatAffine) and len(op.maps) == 1 and op.maps[0].is_identity and not op.bias.any()
+        ):
+            op = producers.get(op.inputs[0])
+        return isinstance(op, FloatArgMax)
 
     @property
     def output_shape(self) -> tuple[int, ...]:

@@ -37,6 +37,11 @@ class FloatMap(ABC):
     n_out: int
 
     @property
+    def is_identity(self) -> bool:
+        """Whether it only renames."""
+        return False
+
+    @property
     @abstractmethod
     def coefficients(self) -> Float64Array:
         """Every stored coefficient once, in any order."""

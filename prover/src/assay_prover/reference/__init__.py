@@ -5,10 +5,14 @@ constrains. Anyone can recompute a proven answer with this package alone.
 """
 
 from assay_prover.reference.conv import Conv
+from assay_prover.reference.division import Divide, Normalise
 from assay_prover.reference.graph import IntegerGraph, Op
 from assay_prover.reference.maps import Dense, Gather, LinearMap, Scale, Sparse
 from assay_prover.reference.ops import Affine, ArgMax, MatMul, Multiply, ReduceMax, Requantise, Table
+from assay_prover.reference.private import PrivateAffine
+from assay_prover.reference.step import Step
 from assay_prover.reference.tensor import LIMIT, Tensor
+from assay_prover.reference.trees import Trees
 
 __all__ = [
     "LIMIT",
@@ -16,16 +20,21 @@ __all__ = [
     "ArgMax",
     "Conv",
     "Dense",
+    "Divide",
     "Gather",
     "IntegerGraph",
     "LinearMap",
     "MatMul",
     "Multiply",
+    "Normalise",
     "Op",
+    "PrivateAffine",
     "ReduceMax",
     "Requantise",
     "Scale",
     "Sparse",
+    "Step",
     "Table",
     "Tensor",
+    "Trees",
 ]

@@ -7,10 +7,27 @@ from collections.abc import Sequence
 import numpy as np
 
 from assay_prover.errors import InputError
+from assay_prover.reference.division import Divide, Normalise
 from assay_prover.reference.ops import Affine, ArgMax, MatMul, Multiply, ReduceMax, Requantise, Table
+from assay_prover.reference.private import PrivateAffine
+from assay_prover.reference.step import Step
 from assay_prover.reference.tensor import Int64Array, Tensor
+from assay_prover.reference.trees import Trees
 
-Op = Affine | Requantise | ReduceMax | ArgMax | Multiply | MatMul | Table
+Op = (
+    Affine
+    | PrivateAffine
+    | Requantise
+    | ReduceMax
+    | ArgMax
+    | Multiply
+    | MatMul
+    | Table
+    | Step
+    | Divide
+    | Normalise
+    | Trees
+)
 """An operation; each has `inputs`, `output`, `evaluate(*values)` and `infer(*tensors)`."""
 
 
@@ -55,6 +72,23 @@ class IntegerGraph:
     def result(self) -> Tensor:
         """The output tensor."""
         return self.tensors[self.output]
+
+    @property
+    def private(self) -> tuple[PrivateAffine, ...]:
+        """The layers with private weights, in order."""
+        return tuple(op for op in self.ops if isinstance(op, PrivateAffine))
+
+    def with_private(self, layers: Sequence[PrivateAffine]) -> IntegerGraph:
+        """The same network with other weights in its private layers, given in order.
+
+        Raises:
+            ValueError: another number of layers.
+        """
+        if len(layers) != len(self.private):
+            raise ValueError(f"{len(layers)} layers for {len(self.private)}")
+        given = iter(layers)
+        ops = [next(given) if isinstance(op, PrivateAffine) else op for op in self.ops]
+        return IntegerGraph(self.inputs, ops, self.output)
 
     def run(self, *values: Int64Array) -> dict[str, Int64Array]:
         """Evaluate a batch: one int64 array `[batch, *shape]` for each input; every tensor by name.

@@ -1,0 +1,177 @@
+"""Quantising what the circuit computes exactly: comparison, rounding, division, normalisation, trees."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from assay_prover import reference as ref
+from assay_prover.errors import QuantisationError
+from assay_prover.frontend.discrete import FloatCompare, FloatDivide, FloatNormalise, FloatRound, FloatTrees
+from assay_prover.passes.precision import ScalePlan, plan_shift
+
+if TYPE_CHECKING:
+    from assay_prover.passes.quantise import _Quantiser
+
+ROUNDING_CARE = 32
+"""Before a rounding to whole numbers the noise of rounded weights is held so many times below a step."""
+
+DIVISOR_MARGIN = 0.25
+"""A divisor is clamped at this part of the least value seen on samples, or at one step."""
+
+ROOT_BITS = 8
+"""Precision of a norm beyond that of the vector's elements."""
+
+POWER_LIMIT = 1 << 58
+
+
+def round_plan(q: _Quantiser, noise: float) -> ScalePlan:
+    """Accumulator of a layer that is rounded to whole numbers next: the requantisation is the rounding."""
+    return ScalePlan(1.0, plan_shift(q.precision, noise * ROUNDING_CARE), 62, None)
+
+
+def compare(q: _Quantiser, op: FloatCompare) -> None:
+    """[x s > t] = [x > floor(t / s)], [x s >= t] = [x >= ceil(t / s)]: exact for the integer x.
+
+    An accumulator is compared as it is, before any rounding.
+    """
+    source = q.waiting(op.input)
+    scale = q.scales[source]
+    ratio = np.clip(op.threshold / scale, -(2.0**60), 2.0**60)
+    least = np.where(op.strict, np.floor(ratio) + 1, np.ceil(ratio)).astype(np.int64)
+    # beyond the worst case every threshold is the same
+    tensor = q.tensors[source]
+    least = np.clip(least, tensor.min, tensor.max + 1)
+    margin = f"{op.output}/margin"
+    identity = ref.Gather(np.arange(least.size, dtype=np.int64), least.size)
+    q._define(ref.Affine((source,), margin, op.shape, (identity,), -least), scale, op.label)
+    q._append(op, ref.Step(margin, op.output), 1.0)
+
+
+def round_(q: _Quantiser, op: FloatRound) -> None:
+    """To whole numbers, of scale 1."""
+    plan = q.plans.get(op.input)
+    if plan is not None and plan.scale == 1.0 and plan.clamp is None and len(q.consumers[op.input]) == 1:
+        q.plans[op.output] = q.plans.pop(op.input)
+        q.names[op.output] = q.names[op.input]
+        q.labels[q.names[op.input]] = op.label
+        _settle_rounding(q, op)
+        return
+    source = q._settled(op.input)
+    tensor, scale = q.tensors[source], q.scales[source]
+    if scale >= 1 and scale == int(scale):
+        whole = ref.Affine((source,), op.output, op.shape, (_times(int(scale), tensor.size),), _zeros(tensor))
+        q._append(op, whole, 1.0)
+        return
+    reach = max(abs(tensor.min), abs(tensor.max), 1)
+    # the factor's own rounding moves no argument by more than an eighth of its step
+    shift = max(1, int(np.ceil(np.log2(4 * reach / min(scale, 1.0)))))
+    factor = int(np.rint(scale * 2.0**shift))
+    scaled = f"{op.output}/scaled"
+    widened = ref.Affine((source,), scaled, op.shape, (_times(factor, tensor.size),), _zeros(tensor))
+    q._define(widened, 2.0**-shift, op.label)
+    q.names[op.output] = scaled
+    q.plans[op.output] = ScalePlan(1.0, shift, 62, None)
+    _settle_rounding(q, op)
+
+
+def _settle_rounding(q: _Quantiser, op: FloatRound) -> None:
+    """Now, unless a clip follows at once and takes the rounding with it."""
+    from assay_prover.frontend.graph import FloatClip
+
+    readers = q.consumers[op.output]
+    if len(readers) != 1 or not isinstance(readers[0], FloatClip) or op.output == q.graph.output:
+        q._settled(op.output)
+
+
+def _times(factor: int, size: int) -> ref.LinearMap:
+    return ref.Scale(np.full(size, factor, dtype=np.int64))
+
+
+def _zeros(tensor: ref.Tensor) -> np.ndarray:
+    return np.zeros(tensor.size, dtype=np.int64)
+
+
+def divide(q: _Quantiser, op: FloatDivide) -> None:
+    """m a / b with m so large that the quotient has the resolution asked for.
+
+    Raises:
+        QuantisationError: the divisor is zero, or has both signs, on the samples.
+    """
+    seen = q.statistics[op.b]
+    if seen.lo <= 0 <= seen.hi:
+        raise QuantisationError(
+            f"the divisor of {op.label!r} reaches [{seen.lo:g}, {seen.hi:g}] on the samples"
+        )
+    sign = 1 if seen.lo > 0 else -1
+    a, b = q._settled(op.a), q._settled(op.b)
+    if sign < 0:
+        negated = f"{op.output}/divisor"
+        minus = ref.Affine((b,), negated, op.shape, (_times(-1, q.tensors[b].size),), _zeros(q.tensors[b]))
+        q._define(minus, q.scales[b], op.label)
+        b = negated
+    nearest = min(abs(seen.lo), abs(seen.hi))
+    least = max(1, int(DIVISOR_MARGIN * nearest / q.scales[b]))
+    if q.tensors[b].min < least:
+        clamped = q._requantise(b, f"{op.output}/clamped", 0, least, None)
+        q._define(clamped, q.scales[b], op.label)
+        b = clamped.output
+    resolution = q.resolution(op.output)
+    reach = q.statistics[op.output].reach or 1.0
+    ratio = q.scales[a] / q.scales[b]
+    factor = max(1, int(np.ceil(ratio * ((1 << resolution) - 1) / reach)))
+    largest = max(abs(q.tensors[a].min), abs(q.tensors[a].max), 1)
+    if largest * factor >= POWER_LIMIT:
+        raise QuantisationError(f"a quotient of {op.label!r} needs more than 58 bits")
+    scaled = f"{op.output}/dividend"
+    times = ref.Affine(
+        (a,), scaled, op.shape, (_times(sign * factor, q.tensors[a].size),), _zeros(q.tensors[a])
+    )
+    q._define(times, q.scales[a] / factor, op.label)
+    q._append(op, ref.Divide(scaled, b, op.output), ratio / factor)
+    q.bound(op.output, resolution)
+
+
+def normalise(q: _Quantiser, op: FloatNormalise) -> None:
+    """The unit gives the resolution; epsilon is at least one step squared, so that nothing divides by 0."""
+    source = q._settled(op.input)
+    tensor, scale = q.tensors[source], q.scales[source]
+    reach = min(q.statistics[op.output].reach or 1.0, 1.0)
+    unit = 1 << min(24, int(np.ceil(np.log2(((1 << q.resolution(op.output)) - 1) / reach))))
+    largest = max(abs(tensor.min), abs(tensor.max), 1)
+    epsilon = op.epsilon / scale**2
+    if epsilon + op.index.shape[1] * float(largest) ** 2 >= POWER_LIMIT:
+        raise QuantisationError(f"a sum of squares in {op.label!r} needs more than 58 bits")
+    whole = max(1, int(np.rint(epsilon)))
+    power = op.index.shape[1] * largest * largest + whole
+    shift = 0
+    while (
+        shift < ROOT_BITS
+        and power << (2 * shift + 2) < POWER_LIMIT
+        and (largest * unit) << (shift + 1) < POWER_LIMIT
+    ):
+        shift += 1
+    q._append(op, ref.Normalise(source, op.output, op.index, whole, shift, unit), 1.0 / unit)
+
+
+def trees(q: _Quantiser, op: FloatTrees) -> None:
+    """Leaves' values so fine that all trees' roundings together stay below half a step of the resolution."""
+    source = q._settled(op.input)
+    reach = max(q.statistics[op.output].reach, float(np.abs(op.values).max()), 1e-30)
+    scale = reach / ((1 << q.resolution(op.output)) - 1) / max(op.roots.size, 1)
+    values, bias = np.rint(op.values / scale), np.rint(op.bias / scale)
+    if max(float(np.abs(values).max()), float(np.abs(bias).max())) >= 2.0**50:
+        raise QuantisationError(f"the leaves of {op.label!r} need more than 50 bits")
+    integer = ref.Trees(
+        source,
+        op.output,
+        op.shape,
+        op.bit,
+        op.zero,
+        op.one,
+        op.roots,
+        values.astype(np.int64),
+        bias.astype(np.int64),
+    )
+    q._append(op, integer, scale)
