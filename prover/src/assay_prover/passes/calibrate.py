@@ -101,3 +101,13 @@ def calibrate(graph: FloatGraph, samples: Float64Array, input_range: tuple[float
         for name in lo
     }
     return Calibration(tensors, np.concatenate(outputs), len(samples), input_range)
+
+
+def run_float(graph: FloatGraph, samples: Float64Array, input_range: tuple[float, float]) -> Float64Array:
+    """The float network's outputs, `[n, *output_shape]`, on samples clipped to the declared range."""
+    chunk = max(1, CHUNK_VALUES // sum(prod(shape) for shape in graph.shapes.values()))
+    parts = [
+        graph.run(np.clip(samples[start : start + chunk], *input_range), [graph.output])[graph.output]
+        for start in range(0, len(samples), chunk)
+    ]
+    return np.concatenate(parts)

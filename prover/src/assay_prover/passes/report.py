@@ -1,8 +1,13 @@
-"""How well the integers answer: quantised against float, on samples."""
+"""How well the integers answer: quantised against float, on samples.
+
+Precision is chosen on one part of the samples (`search`) and reported on another, since a number that chose
+is no evidence; both are in the manifest. Without enough samples to part, the report says `held_out` false.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +27,8 @@ class AccuracyReport(BaseModel):
     accuracy_float, accuracy_quantised: top-1 accuracy against the labels; None without labels.
     error_*: absolute error of the outputs in real values; None for a label.
     saturated: part of input values outside the declared range, which were clipped.
+    held_out: the precision was chosen on other samples than these.
+    error_percentiles: (percentile, absolute error) pairs; empty for a label.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -36,6 +43,8 @@ class AccuracyReport(BaseModel):
     error_max: float | None
     output_span: float
     saturated: float
+    held_out: bool = False
+    error_percentiles: tuple[tuple[float, float], ...] = ()
 
     @property
     def accuracy_loss(self) -> float:
@@ -48,16 +57,32 @@ class AccuracyReport(BaseModel):
 CHUNK_VALUES = 1 << 24
 """Samples are run in chunks of about this many intermediate integers (128 MB)."""
 
+CHUNK_SAMPLES = 32
+"""Longest chunk: a goal that is out of reach is noticed after each."""
 
-def run_quantised(model: QuantisedModel, samples: Float64Array) -> Int64Array:
-    """Output integers of every sample, `[n, *output_shape]`."""
-    name = model.graph.output
-    chunk = max(1, CHUNK_VALUES // sum(tensor.size for tensor in model.graph.tensors.values()))
-    parts = [
-        model.graph.run(model.encode(samples[start : start + chunk]))[name]
-        for start in range(0, len(samples), chunk)
-    ]
-    return np.concatenate(parts)
+PERCENTILES = (50.0, 75.0, 90.0, 95.0, 99.0, 99.9, 100.0)
+
+
+class Limit(Protocol):
+    """What may stop an assessment early (`assay_prover.passes.search.Goal`)."""
+
+    @property
+    def p99_error(self) -> float:
+        """Largest 99th percentile of the error, as a part of the outputs' span."""
+
+    def hopeless(self, total: int, different: int, values: int, far: int) -> bool:
+        """Whether the counts so far already break the goal over `total` samples and `values` values."""
+
+
+def chunks(model: QuantisedModel, samples: Float64Array) -> Iterator[tuple[slice, Int64Array]]:
+    """Output integers of every sample, chunk by chunk: (which, `[chunk, outputs]`)."""
+    graph = model.graph
+    step = max(1, CHUNK_VALUES // sum(tensor.size for tensor in graph.tensors.values()))
+    step = min(step, CHUNK_SAMPLES)
+    for start in range(0, len(samples), step):
+        which = slice(start, start + step)
+        integers = graph.run(model.encode(samples[which]))[graph.output]
+        yield which, integers.reshape(len(integers), -1)
 
 
 def assess(
@@ -66,28 +91,43 @@ def assess(
     expected: Float64Array,
     labels: NDArray[Any] | None,
     synthetic: bool,
+    limit: Limit | None = None,
+    *,
+    held_out: bool = False,
 ) -> AccuracyReport:
-    """Compare with the float outputs `expected` of the same samples; labels are class numbers or None."""
-    integers = run_quantised(model, samples).reshape(len(samples), -1)
+    """Compare with the float outputs `expected` of the same samples; labels are class numbers or None.
+
+    With `limit` it stops as soon as the goal is out of reach; the report is then about the samples seen.
+    """
     exact = expected.reshape(len(samples), -1)
     lo, hi = model.input.lo * model.input.scale, model.input.hi * model.input.scale
     slack = model.input.scale
     outside = float(((samples < lo - slack) | (samples > hi + slack)).mean())
     span = float(exact.max() - exact.min())
+    parts: list[Int64Array] = []
+    seen = different = far = 0
+    for which, part in chunks(model, samples):
+        parts.append(part)
+        seen += len(part)
+        if limit is None:
+            continue
+        errors = None if model.is_label else np.abs(part * model.output_scale - exact[which])
+        different += int((~_same(part, exact[which], errors, span)).sum())
+        far += 0 if errors is None else int((errors > limit.p99_error * span).sum())
+        if limit.hopeless(len(samples), different, exact.size, far):
+            break
+    integers, exact = np.concatenate(parts), exact[:seen]
+    labels = None if labels is None else labels[:seen]
+    errors = None if model.is_label else np.abs(integers * model.output_scale - exact)
+    same = _same(integers, exact, errors, span)
     if model.is_label:
-        same = (integers == exact).all(axis=1)
         top_float, top_quantised = exact[:, 0], integers[:, 0]
-        errors: Float64Array | None = None
     else:
-        errors = np.abs(integers * model.output_scale - exact)
         top_float, top_quantised = exact.argmax(axis=1), integers.argmax(axis=1)
-        if exact.shape[1] == 1:
-            same = errors[:, 0] <= CLOSE * max(span, np.finfo(float).tiny)
-        else:
-            same = top_float == top_quantised
     scored = labels is not None and (model.is_label or exact.shape[1] > 1)
+    percentiles = () if errors is None else np.percentile(errors, PERCENTILES)
     return AccuracyReport(
-        samples=len(samples),
+        samples=seen,
         synthetic=synthetic,
         agreement=float(same.mean()),
         accuracy_float=float((top_float == labels).mean()) if scored else None,
@@ -97,4 +137,19 @@ def assess(
         error_max=None if errors is None else float(errors.max()),
         output_span=span,
         saturated=outside,
+        held_out=held_out,
+        error_percentiles=tuple(
+            (q, float(value)) for q, value in zip(PERCENTILES, percentiles, strict=False)
+        ),
     )
+
+
+def _same(
+    integers: Int64Array, exact: Float64Array, errors: Float64Array | None, span: float
+) -> NDArray[np.bool_]:
+    """Which samples agree: the label, the top-1 class, or a single value within CLOSE of the span."""
+    if errors is None:
+        return np.asarray((integers == exact).all(axis=1))
+    if exact.shape[1] == 1:
+        return np.asarray(errors[:, 0] <= CLOSE * max(span, np.finfo(float).tiny))
+    return np.asarray(exact.argmax(axis=1) == integers.argmax(axis=1))

@@ -1,22 +1,26 @@
 """Search: the cheapest precision whose answers are good enough, by measuring both.
 
-The candidates cross limb widths with activation widths. Each is quantised and its circuit planned (no
-constraint is emitted), and from the cheapest upwards the samples are run until one meets the target. Wider
-inputs are tried only when no candidate does.
+The candidates cross limb widths with activation widths. Within one limb width a wider activation costs more,
+so the search goes best first: it holds the coarsest candidate not yet refused of each limb width, takes the
+cheapest, and runs samples until the goal is met or out of reach (most candidates fall within the first few).
+Costs are planned without emitting a constraint, and only prices and knobs are kept: one network is in memory
+at a time. Wider inputs are tried only when no candidate does.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import heapq
+from collections.abc import Callable
 from dataclasses import dataclass
+from math import prod
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from assay_prover.errors import QuantisationError
-from assay_prover.frontend.graph import FloatGraph
-from assay_prover.frontend.maps import Float64Array
+from assay_prover.frontend.graph import FloatAffine, FloatGraph, FloatMatMul
+from assay_prover.frontend.maps import Float64Array, FloatConv
 from assay_prover.passes.calibrate import Calibration
 from assay_prover.passes.precision import Precision
 from assay_prover.passes.quantise import QuantisedModel, quantise
@@ -26,6 +30,11 @@ Target = Literal["balanced", "accuracy", "speed"]
 
 SEARCH_SAMPLES = 512
 """Samples used to choose; the report covers all."""
+
+SEARCH_WORK = 1 << 33
+"""Multiplications that judging a candidate may take, 10 s of a core; a large network sees fewer samples."""
+
+FEWEST_SAMPLES = 64
 
 
 @dataclass(frozen=True)
@@ -43,6 +52,10 @@ class Goal:
     input_bits: tuple[int, ...]
     weight_noise: float
 
+    def hopeless(self, total: int, different: int, values: int, far: int) -> bool:
+        """Whether `different` of `total` samples and `far` of all `values` already break the goal."""
+        return different > (1 - self.agreement) * total or far > 0.01 * values + 1
+
     def accepts(self, report: AccuracyReport) -> bool:
         """Whether the answers are good enough."""
         close = report.error_p99 is None or report.error_p99 <= self.p99_error * report.output_span
@@ -57,11 +70,37 @@ GOALS: dict[Target, Goal] = {
 
 
 @dataclass(frozen=True, eq=False)
+class HeldOut:
+    """Samples that neither scales nor precision were chosen on, and the float network's outputs on them."""
+
+    samples: Float64Array
+    outputs: Float64Array
+    labels: NDArray[Any] | None
+
+
+FEWEST_HELD_OUT = 32
+"""With fewer than twice as many samples none are held out: both halves would say little."""
+
+
+def hold_out(count: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Indices (chosen on, held out) of `count` samples: a fixed random half each, or all and none."""
+    if count < 2 * FEWEST_HELD_OUT:
+        return np.arange(count), np.arange(0)
+    order = np.random.default_rng(0).permutation(count)
+    return np.sort(order[: -(count // 2)]), np.sort(order[-(count // 2) :])
+
+
+@dataclass(frozen=True, eq=False)
 class Choice:
-    """The chosen model, its report and planned cost; `met` says whether it reached the goal."""
+    """The chosen model and its planned cost.
+
+    `report` is about the held-out samples (all, if there were too few to hold any out), `selection` about
+    those that chose; `met` says whether these reached the goal.
+    """
 
     model: QuantisedModel
     report: AccuracyReport
+    selection: AccuracyReport
     cost: float
     candidates: int
     met: bool
@@ -77,6 +116,7 @@ def search(
     target: Target,
     synthetic: bool,
     private: bool = False,
+    held_out: HeldOut | None = None,
     progress: Callable[[str, float], None] | None = None,
 ) -> Choice:
     """The cheapest candidate that meets the target's goal, else the one that agrees most.
@@ -88,54 +128,128 @@ def search(
         QuantisationError: no candidate has an integer form within the arithmetic's limits.
     """
     goal = GOALS[target]
-    chosen = slice(None, None, max(1, len(samples) // SEARCH_SAMPLES))
+    chosen = slice(None, None, max(1, len(samples) // _affordable(graph)))
     subset, expected = samples[chosen], calibration.outputs[chosen]
     subset_labels = None if labels is None else labels[chosen]
-    best: Choice | None = None
-    weighed = 0
-    failure: QuantisationError | None = None
-    for round_, input_bits in enumerate(goal.input_bits):
-        models: list[tuple[float, int, QuantisedModel]] = []
-        for precision in _precisions(goal, input_bits):
-            try:
-                model = quantise(graph, calibration, precision, private=private)
-            except QuantisationError as error:
-                failure = error
-                continue
-            models.append((cost(model), len(models), model))
-            if progress:
-                progress("search", len(models) / (len(goal.limb_bits) * len(goal.activation_bits)))
-        weighed += len(models)
-        for price, _, model in sorted(models, key=lambda entry: entry[:2]):
-            report = assess(model, subset, expected, subset_labels, synthetic)
+    best: tuple[AccuracyReport, float, Precision] | None = None
+
+    def integers(precision: Precision) -> QuantisedModel:
+        return quantise(graph, calibration, precision, private=private)
+
+    frontier = _Frontier(integers, cost, goal, progress)
+
+    def settle(model: QuantisedModel, price: float, met: bool) -> Choice:
+        selection = assess(model, samples, calibration.outputs, labels, synthetic)
+        report = selection
+        if held_out is not None:
+            report = assess(
+                model, held_out.samples, held_out.outputs, held_out.labels, synthetic, held_out=True
+            )
+        return Choice(model, report, selection, price, frontier.weighed, met)
+
+    for input_bits in goal.input_bits:
+        frontier.start(input_bits)
+        while (candidate := frontier.cheapest()) is not None:
+            price, precision = candidate
+            model = integers(precision)
+            report = assess(model, subset, expected, subset_labels, synthetic, goal)
             if goal.accepts(report):
-                full = assess(model, samples, calibration.outputs, labels, synthetic)
-                return Choice(model, full, price, weighed, met=True)
-            if best is None or _better(report, best.report):
-                best = Choice(model, report, price, weighed, met=False)
-        if progress:
-            progress("search", (round_ + 1) / len(goal.input_bits))
+                return settle(model, price, met=True)
+            if best is None or _better(report, best[0]):
+                best = report, price, precision
+            frontier.refuse(precision)
     if best is None:
-        raise failure or QuantisationError("no precision gives an integer form")
-    full = assess(best.model, samples, calibration.outputs, labels, synthetic)
-    return Choice(best.model, full, best.cost, weighed, met=False)
+        raise frontier.failure or QuantisationError("no precision gives an integer form")
+    return settle(integers(best[2]), best[1], met=False)
+
+
+def _affordable(graph: FloatGraph) -> int:
+    """Samples that a candidate may be judged by."""
+    work = max(multiplications(graph), 1)
+    return max(FEWEST_SAMPLES, min(SEARCH_SAMPLES, SEARCH_WORK // work))
+
+
+def multiplications(graph: FloatGraph) -> int:
+    """Multiply-accumulates of one sample, those by constants included."""
+    shapes = graph.shapes
+    total = 0
+    for op in graph.ops:
+        if isinstance(op, FloatAffine):
+            for linear in op.maps:
+                size = linear.coefficients.size
+                if isinstance(linear, FloatConv):
+                    size *= prod(op.shape) // linear.weight.shape[0]
+                total += size
+        elif isinstance(op, FloatMatMul):
+            total += prod(op.shape) * shapes[op.a][-1]
+    return total
+
+
+class _Frontier:
+    """Of each limb width the coarsest candidate that was not refused, by price."""
+
+    def __init__(
+        self,
+        integers: Callable[[Precision], QuantisedModel],
+        cost: Callable[[QuantisedModel], float],
+        goal: Goal,
+        progress: Callable[[str, float], None] | None,
+    ) -> None:
+        self.integers = integers
+        self.cost = cost
+        self.goal = goal
+        self.progress = progress
+        self.weighed = 0
+        self.failure: QuantisationError | None = None
+        self._heap: list[tuple[float, int, Precision]] = []
+
+    def start(self, input_bits: int) -> None:
+        """Weigh every limb width's coarsest candidate."""
+        for limb in self.goal.limb_bits:
+            self._weigh(limb, input_bits, 0)
+
+    def cheapest(self) -> tuple[float, Precision] | None:
+        """Take it out."""
+        if not self._heap:
+            return None
+        price, _, precision = heapq.heappop(self._heap)
+        return price, precision
+
+    def refuse(self, precision: Precision) -> None:
+        """Weigh the next activation width of the same limbs."""
+        coarser = self.goal.activation_bits.index(precision.activation_bits)
+        self._weigh(precision.limb_bits, precision.input_bits, coarser + 1)
+
+    def _weigh(self, limb: int, input_bits: int, start: int) -> None:
+        for activation in self.goal.activation_bits[start:]:
+            precision = _precision(self.goal, limb, input_bits, activation)
+            if self.progress is not None:
+                most = len(self.goal.limb_bits) * len(self.goal.activation_bits)
+                self.progress("search", min(1.0, self.weighed / most))
+            try:
+                price = self.cost(self.integers(precision))
+            except QuantisationError as error:
+                self.failure = error
+                continue
+            self.weighed += 1
+            heapq.heappush(self._heap, (price, self.weighed, precision))
+            return
 
 
 def _better(a: AccuracyReport, b: AccuracyReport) -> bool:
+    """By what was seen of each before its refusal."""
     return (a.agreement, -(a.error_p99 or 0.0)) > (b.agreement, -(b.error_p99 or 0.0))
 
 
-def _precisions(goal: Goal, input_bits: int) -> Iterator[Precision]:
-    for limb in goal.limb_bits:
-        for activation in goal.activation_bits:
-            wanted = int(np.ceil(input_bits / limb)) * limb
-            # an image of 8 bits in limbs of 7 takes 7, not 14
-            bits = limb if limb == input_bits - 1 else wanted
-            yield Precision(
-                limb_bits=limb,
-                input_bits=bits,
-                activation_bits=activation,
-                output_bits=activation + 2,
-                weight_noise=goal.weight_noise,
-                table_bits=min(activation + 2, 12),
-            )
+def _precision(goal: Goal, limb: int, input_bits: int, activation: int) -> Precision:
+    wanted = int(np.ceil(input_bits / limb)) * limb
+    # an image of 8 bits in limbs of 7 takes 7, not 14
+    bits = limb if limb == input_bits - 1 else wanted
+    return Precision(
+        limb_bits=limb,
+        input_bits=bits,
+        activation_bits=activation,
+        output_bits=activation + 2,
+        weight_noise=goal.weight_noise,
+        table_bits=min(activation + 2, 12),
+    )

@@ -1,0 +1,94 @@
+"""report.svg: a bundle's accuracy as a picture, written without a plotting library.
+
+Left: the output's error by percentile, as a part of the outputs' span, held-out samples beside those that
+chose the precision. Right: what each layer adds to the error. Below: constraints by layer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+
+from assay_prover.circuit import CostReport
+from assay_prover.passes.layers import LayerError
+from assay_prover.passes.report import AccuracyReport
+
+WIDTH, MARGIN, PANEL, BAR = 960, 24, 440, 16
+MOST_BARS = 16
+CHOSE, HELD, COST = "#9aa5b1", "#2563eb", "#0f766e"
+
+
+def draw(
+    title: str,
+    report: AccuracyReport,
+    selection: AccuracyReport,
+    layers: Sequence[LayerError],
+    costs: CostReport,
+) -> str:
+    """The SVG document."""
+    span = report.output_span or 1.0
+    errors = [
+        (f"p{q:g}", [(value / span, HELD)]) for q, value in report.error_percentiles if value is not None
+    ]
+    if report.held_out:
+        before = dict(selection.error_percentiles)
+        errors = [
+            (name, [*bars, (before.get(q, 0.0) / (selection.output_span or 1.0), CHOSE)])
+            for (name, bars), (q, _) in zip(errors, report.error_percentiles, strict=True)
+        ]
+    blame = sorted(layers, key=lambda layer: -layer.added)[:MOST_BARS]
+    added = [(layer.layer, [(max(layer.added, 0.0), HELD)]) for layer in blame]
+    by_layer: dict[str, int] = {}
+    for cost in costs.layers:
+        by_layer[cost.layer] = by_layer.get(cost.layer, 0) + cost.constraints
+    dear = sorted(by_layer.items(), key=lambda entry: -entry[1])[:MOST_BARS]
+    share = [(name, [(count / costs.constraints, COST)]) for name, count in dear]
+    top, parts = 64, []
+    heights = (_panel_height(errors), _panel_height(added))
+    parts.append(_panel(MARGIN, top, "error of the output, part of its span", errors))
+    parts.append(_panel(MARGIN + PANEL + MARGIN, top, "error added by layer, relative", added))
+    below = top + max(heights) + 24
+    parts.append(_panel(MARGIN, below, f"constraints by layer, of {costs.constraints:,}", share))
+    height = below + _panel_height(share) + MARGIN
+    legend = "held-out samples" + (" (grey: those that chose the precision)" if report.held_out else "")
+    if not report.held_out:
+        legend = "the samples that chose the precision: too few to hold any out"
+    head = f"{title}: top-1 agreement {report.agreement:.2%} on {report.samples} samples; {legend}"
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{height}" '
+        f'viewBox="0 0 {WIDTH} {height}" font-family="sans-serif" font-size="11">\n'
+        f'<rect width="{WIDTH}" height="{height}" fill="white"/>\n'
+        f"{_text(MARGIN, 28, head, size=13)}\n" + "\n".join(parts) + "\n</svg>\n"
+    )
+
+
+Bars = Sequence[tuple[str, Sequence[tuple[float, str]]]]
+
+
+def _panel_height(rows: Bars) -> int:
+    return 24 + sum(BAR * len(bars) + 4 for _, bars in rows)
+
+
+def _panel(x: int, y: int, title: str, rows: Bars) -> str:
+    """Horizontal bars under a title; the longest fills the panel."""
+    longest = max((value for _, bars in rows for value, _ in bars), default=0.0) or 1.0
+    parts = [_text(x, y, title, size=12)]
+    place = y + 12
+    label, room = 150, PANEL - 150 - 70
+    for name, bars in rows:
+        shown = name if len(name) <= 24 else name[:23] + "…"
+        parts.append(_text(x, place + 12, shown))
+        for value, colour in bars:
+            width = max(1.0, room * value / longest)
+            parts.append(
+                f'<rect x="{x + label}" y="{place + 2}" width="{width:.1f}" height="{BAR - 4}" '
+                f'fill="{colour}"/>'
+            )
+            parts.append(_text(x + label + round(width) + 4, place + 12, f"{value:.3%}"))
+            place += BAR
+        place += 4
+    return "\n".join(parts)
+
+
+def _text(x: float, y: float, text: str, size: int = 11) -> str:
+    return f'<text x="{x}" y="{y}" font-size="{size}">{escape(text)}</text>'

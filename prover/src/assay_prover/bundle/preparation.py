@@ -1,0 +1,154 @@
+"""From a file and samples to what the search needs: the fused network, its statistics, samples held out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from assay_prover.bundle.oracle import check_import
+from assay_prover.circuit import StatementSpec
+from assay_prover.errors import InputError
+from assay_prover.frontend import FloatGraph, import_model
+from assay_prover.frontend.maps import Float64Array
+from assay_prover.passes import Calibration, QuantisedModel, calibrate, declare_range, fuse, synthetic_samples
+from assay_prover.passes.calibrate import run_float
+from assay_prover.passes.search import Choice, HeldOut, Target, hold_out, search
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """A network ready to be quantised.
+
+    `difference` is the largest to onnxruntime, as a part of the outputs' span; `synthetic` when no samples
+    were given; `count` all samples, held-out ones included.
+    """
+
+    graph: FloatGraph
+    sha256: str
+    notes: tuple[str, ...]
+    difference: float
+    declared: tuple[float, float]
+    calibration: Calibration
+    samples: Float64Array
+    labels: NDArray[Any] | None
+    held_out: HeldOut | None
+    synthetic: bool
+    count: int
+
+    def choose(
+        self,
+        target: Target,
+        cost: Callable[[QuantisedModel], float],
+        progress: Callable[[str, float], None] | None = None,
+        *,
+        private: bool = False,
+    ) -> Choice:
+        """The cheapest precision that reaches the target; see `assay_prover.passes.search.search`."""
+        return search(
+            self.graph,
+            self.calibration,
+            self.samples,
+            self.labels,
+            cost,
+            target=target,
+            synthetic=self.synthetic,
+            private=private,
+            held_out=self.held_out,
+            progress=progress,
+        )
+
+
+def prepare(
+    data: bytes,
+    samples: NDArray[Any] | None,
+    labels: NDArray[Any] | None,
+    input_range: tuple[float, float] | None,
+    report: Callable[[str, float], None],
+    most_samples: int | None = None,
+) -> Prepared:
+    """Import, check against onnxruntime, fuse, and calibrate on the half of the samples that may choose.
+
+    Args:
+        data: the ONNX file.
+        samples: `[n, *input shape]`, or None for uniform noise over `input_range`.
+        labels: class numbers `[n]`, or None.
+        input_range: values that an input may have; by default from the samples, held-out ones included.
+        report: told what is being done.
+        most_samples: look at no more than so many, spread over all.
+
+    Raises:
+        ModelError, UnsupportedModel: the file cannot be compiled. InputError: the samples do not fit it.
+    """
+    report("import", 0.0)
+    imported = import_model(data)
+    given = None if samples is None else shape_samples(samples, imported)
+    truth = check_labels(labels, given)
+    declared = declare_range(given, input_range)
+    x = synthetic_samples(imported, declared) if given is None else given
+    difference = check_import(data, imported, np.clip(x, *declared), imported.is_label)
+    if most_samples is not None and len(x) > most_samples:
+        few = np.linspace(0, len(x) - 1, most_samples).astype(np.int64)
+        x, truth = x[few], None if truth is None else truth[few]
+    report("calibrate", 0.0)
+    graph = fuse(imported)
+    chosen, rest = hold_out(len(x))
+    held_out = None
+    if rest.size:
+        held_out = HeldOut(
+            x[rest], run_float(graph, x[rest], declared), None if truth is None else truth[rest]
+        )
+    return Prepared(
+        graph=graph,
+        sha256=sha256(data).hexdigest(),
+        notes=imported.notes,
+        difference=difference,
+        declared=declared,
+        calibration=calibrate(graph, x[chosen], declared),
+        samples=x[chosen],
+        labels=None if truth is None else truth[chosen],
+        held_out=held_out,
+        synthetic=given is None,
+        count=len(x),
+    )
+
+
+def statement(
+    quantised: QuantisedModel,
+    input_: Literal["private", "public"],
+    output: Literal["encrypted", "public"],
+) -> StatementSpec:
+    """The statement's specification, with the output's range as the worst case has it."""
+    bounds = quantised.graph.result
+    return StatementSpec(
+        input_, output, quantised.input.lo, quantised.input.bits, output_lo=bounds.min, output_hi=bounds.max
+    )
+
+
+def shape_samples(samples: NDArray[Any], graph: FloatGraph) -> Float64Array:
+    """`[n, *input_shape]` in float64; the graph's shape has a batch axis of 1 that samples may leave out."""
+    try:
+        array = np.asarray(samples, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"the samples are not numeric: {error}") from error
+    shape = graph.input_shape
+    short = shape[1:] if len(shape) > 1 and shape[0] == 1 else shape
+    if not array.size or array.shape[1:] not in (shape, short):
+        raise InputError(f"samples must be [n, {', '.join(map(str, short))}], got {list(array.shape)}")
+    if not np.isfinite(array).all():
+        raise InputError("the samples hold NaN or infinity")
+    return array.reshape(-1, *shape)
+
+
+def check_labels(labels: NDArray[Any] | None, samples: Float64Array | None) -> NDArray[Any] | None:
+    """Class numbers, one a sample."""
+    if labels is None:
+        return None
+    array = np.asarray(labels)
+    if samples is None or array.shape != (len(samples),) or array.dtype.kind not in "iu":
+        raise InputError("labels must be one class number for each sample")
+    return array
