@@ -6,18 +6,17 @@ use ark_bn254::{Fq, G1Affine, g1};
 
 use super::{Fp, ONE, Places, from_scalars, invert_all, to_scalars};
 use crate::curve::{Addition, Source, Words};
-use crate::field::ifma::{load_words, store_words};
 
 const _: () = assert!(
     offset_of!(G1Affine, y) == offset_of!(G1Affine, x) + 32 && size_of::<Fq>() == 32,
     "coordinates of a base are eight consecutive words"
 );
 
-/// Prefix products and differences of a batch.
+/// Prefix products and differences of a batch, sixteen additions at a time.
 #[derive(Debug, Default)]
 pub(crate) struct BuffersG1 {
-    prefixes: Vec<Fp>,
-    differences: Vec<Fp>,
+    prefixes: Vec<[Fp; 2]>,
+    differences: Vec<[Fp; 2]>,
 }
 
 /// `slots[dst] += ±source[src]` for every addition, or nothing and `false` when two x-coordinates are equal.
@@ -37,61 +36,67 @@ pub(crate) unsafe fn add_batch_g1(
     let mut products = [Fp::splat(ONE); 2];
     buffers.prefixes.clear();
     buffers.differences.clear();
-    for (k, eight) in additions.chunks(8).enumerate() {
-        let pointers = places.of(eight, &mut spare);
-        // SAFETY: places are in range by the caller's promise, spare points are eight words each.
-        let (x1, x2) = unsafe {
-            (
-                Fp::from_words(load_words(pointers.dst.map(|p| p.cast_const()), 0)),
-                Fp::from_words(load_words(pointers.src, 0)),
-            )
-        };
-        // In (0.35 p, 3.65 p); products stay below 1.05 p.
-        let difference = x2.minus(x1).plus_multiple::<2>().carried();
-        buffers.differences.push(difference);
-        buffers.prefixes.push(products[k % 2]);
-        products[k % 2] = products[k % 2].times(difference);
+    for sixteen in additions.chunks(16) {
+        let pointers = places.of_pair(sixteen, &mut spare);
+        let differences = pointers.each_ref().map(|at| {
+            // SAFETY: places are in range by the caller's promise, spare points are eight words each.
+            let (x1, x2) = unsafe { (at.load_dst(0), at.load_src(0)) };
+            // In (0.35 p, 3.65 p); products stay below 1.05 p.
+            x2.minus(x1).plus_multiple::<2>().carried()
+        });
+        buffers.differences.push(differences);
+        buffers.prefixes.push(products);
+        products = Fp::times_raw_pair(products, differences).map(|x| x.carried());
     }
-    let Some(inverse) = invert_all(to_scalars(products[0].times(products[1]))) else {
+    let [first, second] = products;
+    let Some(inverse) = invert_all(to_scalars(first.times(second))) else {
         return false;
     };
-    let inverse = from_scalars(inverse);
-    let mut inverses = [inverse.times(products[1]), inverse.times(products[0])];
-    for (k, eight) in additions.chunks(8).enumerate().rev() {
-        let pointers = places.of(eight, &mut spare);
-        let inverted = inverses[k % 2].times(buffers.prefixes[k]);
-        inverses[k % 2] = inverses[k % 2].times(buffers.differences[k]);
-        // SAFETY: as above; each destination belongs to one lane alone, spare points apart.
-        unsafe {
-            let dst = pointers.dst.map(|p| p.cast_const());
-            let (x1, y1) = (
-                Fp::from_words(load_words(dst, 0)),
-                Fp::from_words(load_words(dst, 4)),
-            );
-            let (x2, y2) = (
-                Fp::from_words(load_words(pointers.src, 0)),
-                Fp::from_words(load_words(pointers.src, 4)),
-            );
-            let rise = y2
-                .negated_where(pointers.negate)
-                .minus(y1)
+    let mut inverses =
+        Fp::times_raw_pair([from_scalars(inverse); 2], [second, first]).map(|x| x.carried());
+    for (k, sixteen) in additions.chunks(16).enumerate().rev() {
+        let pointers = places.of_pair(sixteen, &mut spare);
+        let inverted = Fp::times_raw_pair(inverses, buffers.prefixes[k]).map(|x| x.carried());
+        inverses = Fp::times_raw_pair(inverses, buffers.differences[k]).map(|x| x.carried());
+        // SAFETY: as above.
+        let rises = pointers.each_ref().map(|at| unsafe {
+            at.load_src(4)
+                .negated_where(at.negate)
+                .minus(at.load_dst(4))
                 .plus_multiple::<4>()
-                .carried();
-            let slope = rise.times(inverted);
-            let x3 = slope
-                .square_raw()
-                .minus(x1)
+                .carried()
+        });
+        let slopes = Fp::times_raw_pair(rises, inverted).map(|x| x.carried());
+        let squares = Fp::square_raw_pair(slopes);
+        // SAFETY: as above.
+        let x1 = pointers.each_ref().map(|at| unsafe { at.load_dst(0) });
+        let x3 = [0, 1].map(|k| {
+            // SAFETY: as above.
+            let x2 = unsafe { pointers[k].load_src(0) };
+            squares[k]
+                .minus(x1[k])
                 .minus(x2)
                 .plus_multiple::<4>()
-                .reduced();
-            let run = x1.minus(x3).plus_multiple::<2>().shifted::<2>().carried();
-            let y3 = slope
-                .times_raw(run)
-                .minus(y1)
+                .reduced()
+        });
+        let runs = [0, 1].map(|k| {
+            x1[k]
+                .minus(x3[k])
                 .plus_multiple::<2>()
-                .reduced();
-            store_words(pointers.dst, 0, x3.to_words());
-            store_words(pointers.dst, 4, y3.to_words());
+                .shifted::<2>()
+                .carried()
+        });
+        let products = Fp::times_raw_pair(slopes, runs);
+        for k in 0..2 {
+            // SAFETY: as above; each destination belongs to one lane alone, spare points apart.
+            unsafe {
+                let y3 = products[k]
+                    .minus(pointers[k].load_dst(4))
+                    .plus_multiple::<2>()
+                    .reduced();
+                pointers[k].store(0, x3[k]);
+                pointers[k].store(4, y3);
+            }
         }
     }
     true

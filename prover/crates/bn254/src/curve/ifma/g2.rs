@@ -6,7 +6,7 @@ use ark_bn254::{Fq2, G2Affine, g2};
 
 use super::{Fp, ONE, Places, Pointers, from_scalars, invert_all, to_scalars};
 use crate::curve::{Addition, Source, Words};
-use crate::field::ifma::{load_words, store_words};
+use crate::field::ifma::{Wide, load_words, store_words};
 
 const _: () = assert!(
     offset_of!(G2Affine, y) == offset_of!(G2Affine, x) + 64
@@ -44,10 +44,8 @@ impl Fp2 {
             .plus(self.c1)
             .carried()
             .times_wide(other.c0.plus(other.c1).carried());
-        Self {
-            c0: v0.minus(v1).redc(),
-            c1: sums.minus(v0).minus(v1).redc(),
-        }
+        let [c0, c1] = Wide::redc_pair([v0.minus(v1), sums.minus(v0).minus(v1)]);
+        Self { c0, c1 }
     }
 
     /// `self * other / 2^260`, carried, below 2.15 p where inputs are below A p and B p with A B <= 12.
@@ -67,10 +65,9 @@ impl Fp2 {
     fn square_raw(self) -> Self {
         let sum = self.c0.plus(self.c1).carried();
         let difference = self.c0.minus(self.c1).plus_multiple::<3>().carried();
-        Self {
-            c0: sum.times_raw(difference),
-            c1: self.c0.times_raw(self.c1.shifted::<1>().carried()),
-        }
+        let double = self.c1.shifted::<1>().carried();
+        let [c0, c1] = Fp::times_raw_pair([sum, self.c0], [difference, double]);
+        Self { c0, c1 }
     }
 
     /// Element at `offset` words from each pointer.

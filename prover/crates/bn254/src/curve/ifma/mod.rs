@@ -15,7 +15,7 @@ use ark_ec::short_weierstrass::Affine;
 use ark_ff::{BigInt, BigInteger, PrimeField};
 
 use super::{Addition, Curve, NEGATE, Source, Words};
-use crate::field::ifma::{FqModulus, Lanes};
+use crate::field::ifma::{FqModulus, Lanes, load_words, store_words};
 use crate::field::inverse::Invert;
 
 pub(crate) use g1::{BuffersG1, add_batch_g1};
@@ -28,6 +28,41 @@ struct Pointers {
     dst: [*mut u64; 8],
     src: [*const u64; 8],
     negate: __mmask8,
+}
+
+impl Pointers {
+    /// Coordinates at `offset` words into the destinations.
+    ///
+    /// # Safety
+    /// The processor has the instructions; `offset + 4` words are readable at each destination.
+    #[target_feature(enable = "avx512f,avx512dq,avx512vl,avx512ifma")]
+    #[inline]
+    unsafe fn load_dst(&self, offset: usize) -> Fp {
+        // SAFETY: by the caller's promise.
+        Fp::from_words(unsafe { load_words(self.dst.map(|p| p.cast_const()), offset) })
+    }
+
+    /// Coordinates at `offset` words into the sources.
+    ///
+    /// # Safety
+    /// As [`Self::load_dst`], of sources.
+    #[target_feature(enable = "avx512f,avx512dq,avx512vl,avx512ifma")]
+    #[inline]
+    unsafe fn load_src(&self, offset: usize) -> Fp {
+        // SAFETY: by the caller's promise.
+        Fp::from_words(unsafe { load_words(self.src, offset) })
+    }
+
+    /// Writes coordinates at `offset` words into the destinations.
+    ///
+    /// # Safety
+    /// As [`Self::load_dst`], writable.
+    #[target_feature(enable = "avx512f,avx512dq,avx512vl,avx512ifma")]
+    #[inline]
+    unsafe fn store(&self, offset: usize, value: Fp) {
+        // SAFETY: by the caller's promise.
+        unsafe { store_words(self.dst, offset, value.to_words()) };
+    }
 }
 
 /// Where an addition's points lie.
@@ -62,7 +97,7 @@ impl Places {
     }
 
     /// Lanes without an addition work on `spare`, two points with different x.
-    #[inline]
+    #[inline(always)]
     fn of(&self, additions: &[Addition], spare: &mut [u64]) -> Pointers {
         if let Ok(eight) = <&[Addition; 8]>::try_from(additions) {
             return Pointers {
@@ -86,6 +121,13 @@ impl Places {
             out.negate |= u8::from(addition.src & NEGATE != 0) << lane;
         }
         out
+    }
+
+    /// Sixteen additions as two times eight; the second eight may be spare lanes altogether.
+    #[inline(always)]
+    fn of_pair(&self, additions: &[Addition], spare: &mut [u64]) -> [Pointers; 2] {
+        let (first, second) = additions.split_at(additions.len().min(8));
+        [self.of(first, spare), self.of(second, spare)]
     }
 
     #[inline]

@@ -145,8 +145,11 @@ fn check_products<M: Modulus, P: PrimeField<BigInt = BigInt<4>> + UniformRand>()
                 .collect();
             let (a, b) = (load::<M>(eight), load::<M>(&other));
             let product = store(a.times(b));
-            let reduced = store(a.times_wide(b).redc().carried());
-            let square = store(a.square_raw().carried());
+            let wide = a.times_wide(b);
+            let [reduced, _] = Wide::redc_pair([wide, wide]).map(|x| store(x.carried()));
+            let [square, crossed] = Lanes::square_raw_pair([a, b]).map(|x| store(x.carried()));
+            let [first, second] = Lanes::times_raw_pair([a, b], [b, b]).map(|x| store(x.carried()));
+            assert_eq!((&first, &second), (&product, &crossed));
             let limit = times_small(p, 85);
             for lane in 0..8 {
                 let (x, y) = (residue::<P>(eight[lane]), residue::<P>(other[lane]));

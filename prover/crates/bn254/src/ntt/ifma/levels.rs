@@ -19,6 +19,18 @@ fn butterfly(x: F, y: F, twiddle: F) -> (F, F) {
     )
 }
 
+/// Two butterflies whose products are interleaved.
+#[target_feature(enable = "avx512f,avx512dq,avx512vl,avx512ifma")]
+#[inline]
+fn butterfly_pair(x: &mut [F], y: &mut [F], twiddles: [F; 2]) {
+    let products = F::times_raw_pair([y[0], y[1]], twiddles);
+    for k in 0..2 {
+        let sum = x[k].plus(products[k]).carried();
+        y[k] = x[k].minus(products[k]).plus_multiple::<2>().carried();
+        x[k] = sum;
+    }
+}
+
 /// Block `index` of its level and all levels below it; twiddles are the same in all lanes.
 #[target_feature(enable = "avx512f,avx512dq,avx512vl,avx512ifma")]
 pub(super) fn split_rows(block: &mut [F], index: usize, twiddles: &[[u64; 5]]) {
@@ -43,8 +55,12 @@ pub(super) fn split_rows(block: &mut [F], index: usize, twiddles: &[[u64; 5]]) {
 #[target_feature(enable = "avx512f,avx512dq,avx512vl,avx512ifma")]
 #[inline]
 fn pair_with(low: &mut [F], high: &mut [F], twiddle: F) {
-    for (x, y) in low.iter_mut().zip(high) {
+    if let ([x], [y]) = (&mut *low, &mut *high) {
         (*x, *y) = butterfly(*x, *y, twiddle);
+        return;
+    }
+    for (x, y) in low.chunks_exact_mut(2).zip(high.chunks_exact_mut(2)) {
+        butterfly_pair(x, y, [twiddle; 2]);
     }
 }
 
@@ -104,25 +120,38 @@ pub(super) fn merge_columns(block: &mut [F], twiddles: &[[u64; 5]]) {
 #[target_feature(enable = "avx512f,avx512dq,avx512vl,avx512ifma")]
 #[inline]
 fn merge_pair(low: &mut [F], high: &mut [F], twiddles: &[[u64; 5]]) {
-    let half = low.len();
-    for ((x, y), twiddle) in low.iter_mut().zip(high).zip(&twiddles[half..]) {
+    let twiddles = &twiddles[low.len()..2 * low.len()];
+    if let ([x], [y], [twiddle]) = (&mut *low, &mut *high, twiddles) {
         (*x, *y) = butterfly(*x, *y, F::splat(*twiddle));
+        return;
+    }
+    let pairs = low.chunks_exact_mut(2).zip(high.chunks_exact_mut(2));
+    for ((x, y), twiddles) in pairs.zip(twiddles.chunks_exact(2)) {
+        butterfly_pair(x, y, [F::splat(twiddles[0]), F::splat(twiddles[1])]);
     }
 }
 
 /// All levels of the transform back that pair the rows of a tile, on columns `first..first + 8` of `columns`.
 #[target_feature(enable = "avx512f,avx512dq,avx512vl,avx512ifma")]
 pub(super) fn merge_rows(tile: &mut [F], columns: usize, first: usize, twiddles: &[Fr]) {
-    let mut length = 2;
+    for pair in tile.chunks_exact_mut(2) {
+        let (x, y) = (pair[0], pair[1]);
+        let (low, high) = butterfly(x, y, gather(twiddles, columns + first, 1));
+        pair.copy_from_slice(&[low, high]);
+    }
+    let mut length = 4;
     while length <= tile.len() {
         let half = length / 2;
-        for row in 0..half {
-            // Row `row` of a block of `length` rows, columns `first..`: i = row * columns + first + lane.
-            let index = half * columns + row * columns + first;
-            let twiddle = gather(twiddles, index, 1);
-            for start in (0..tile.len()).step_by(length) {
-                let (x, y) = (start + row, start + row + half);
-                (tile[x], tile[y]) = butterfly(tile[x], tile[y], twiddle);
+        for row in (0..half).step_by(2) {
+            // Rows `row` and `row + 1` of a block of `length` rows, columns `first..`: i = row * columns + first + lane.
+            let index = (half + row) * columns + first;
+            let pair = [
+                gather(twiddles, index, 1),
+                gather(twiddles, index + columns, 1),
+            ];
+            for block in tile.chunks_exact_mut(length) {
+                let (low, high) = block.split_at_mut(half);
+                butterfly_pair(&mut low[row..row + 2], &mut high[row..row + 2], pair);
             }
         }
         length *= 2;
