@@ -16,6 +16,7 @@ __all__ = [
     "InvalidWitness",
     "Layout",
     "ModelCommitment",
+    "PreparedModel",
     "ProverError",
     "ProvingKey",
     "Session",
@@ -106,6 +107,9 @@ class ModelCommitment:
     def mu(self) -> bytes: ...
 
 @final
+class PreparedModel: ...
+
+@final
 class ProvingKey:
     @staticmethod
     def open(path: str | PathLike[str], *, verify: bool = True) -> ProvingKey: ...
@@ -126,12 +130,13 @@ class ProvingKey:
     def commit_model(
         self, m: Vector, *, threads: int | None = None, rng_seed: builtins.bytes | None = None
     ) -> ModelCommitment: ...
+    def prepare_model(self, model: Model, *, threads: int | None = None) -> PreparedModel: ...
     def commit(
         self,
         public: Statement,
         w1: Vector,
         *,
-        model: Model | None = None,
+        model: Model | PreparedModel | None = None,
         threads: int | None = None,
         rng_seed: builtins.bytes | None = None,
     ) -> Session: ...
@@ -142,7 +147,7 @@ class ProvingKey:
         a: Vector,
         b: Vector,
         *,
-        model: Model | None = None,
+        model: Model | PreparedModel | None = None,
         threads: int | None = None,
         rng_seed: builtins.bytes | None = None,
         progress: Progress | None = None,

@@ -1,8 +1,11 @@
 //! The prover: commitments first, then one quotient and five multi-scalar multiplications.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
 
-use ark_bn254::{Fr, G1Affine, G1Projective};
+use ark_bn254::{Fr, G1Affine, G1Projective, G2Projective};
 use ark_ec::CurveGroup;
 use ark_ff::Zero;
 use assay_bn254::{
@@ -34,6 +37,26 @@ pub struct ModelCommitment {
     pub opening: Zeroizing<Fr>,
 }
 
+/// A model ready for many proofs under one key: the sums over its wires, the same in every proof, are known.
+pub struct PreparedModel {
+    vk_hash: [u8; 32],
+    commitment: ModelCommitment,
+    /// Stands for the model's wires, which no sum needs any more.
+    zeros: Vec<i64>,
+    a: G1Projective,
+    b: G1Projective,
+    b_2: G2Projective,
+    k: G1Projective,
+}
+
+impl std::fmt::Debug for PreparedModel {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PreparedModel")
+            .field("commitment", &self.commitment.commitment)
+            .finish_non_exhaustive()
+    }
+}
+
 /// A proof in the making: everything that the challenge depends on is fixed.
 #[allow(missing_debug_implementations)] // holds kappa
 pub struct Session {
@@ -42,6 +65,7 @@ pub struct Session {
     commitment: Option<G1Affine>,
     kappa: Zeroizing<Fr>,
     model: Option<ModelCommitment>,
+    prepared: Option<Arc<PreparedModel>>,
 }
 
 impl Session {
@@ -61,7 +85,7 @@ impl Session {
 /// Wire values and row evaluations that complete a proof.
 #[derive(Clone, Copy, Debug)]
 pub struct Assignment<'a> {
-    /// Model wires, the same as committed; empty without private weights.
+    /// Model wires, the same as committed; empty without private weights or with a [`PreparedModel`].
     pub model: &'a [Scalars<'a>],
     /// Committed wires, the same as given to [`ProvingKey::commit`]; empty in plain mode.
     pub w1: &'a [Scalars<'a>],
@@ -111,6 +135,69 @@ impl ProvingKey {
         })
     }
 
+    /// Adds up what a model contributes to every proof, and checks that the commitment is to these very wires.
+    ///
+    /// # Errors
+    /// As [`ProvingKey::commit_model`], and `InvalidWitness` for a commitment to other wires or another opening.
+    pub fn prepare_model(
+        &self,
+        commitment: ModelCommitment,
+        wires: &[Scalars<'_>],
+    ) -> Result<PreparedModel> {
+        let layout = self.layout();
+        if !layout.private_weights() {
+            bail!(InvalidInput, "this key has no private weights to prepare");
+        }
+        check_segments(wires, layout.n_model as usize, "model")?;
+        let opened = msm_query(self.query_m(), wires) + self.constants.delta * *commitment.opening;
+        if opened.into_affine() != commitment.commitment {
+            bail!(
+                InvalidWitness,
+                "the model commitment does not open to these weights"
+            );
+        }
+        let (before, after) = (
+            vec![0; layout.model().start],
+            vec![0; layout.n_wires() - layout.model().end],
+        );
+        let mut z = vec![Scalars::Small(&before)];
+        z.extend(wires);
+        z.push(Scalars::Small(&after));
+        let b_z = gather(&z, self.query_b1().index, self.query_b1().points.len());
+        Ok(PreparedModel {
+            vk_hash: *self.vk_hash(),
+            zeros: vec![0; layout.n_model as usize],
+            a: msm_query(self.query_a(), &z),
+            b: msm_g1(self.query_b1().points, &b_z.view()),
+            b_2: msm_g2(self.query_b2().points, &b_z.view()),
+            k: if self.is_merged() {
+                msm_query(self.query_k(), &z)
+            } else {
+                G1Projective::zero()
+            },
+            commitment,
+        })
+    }
+
+    /// [`ProvingKey::commit`] for a prepared model; [`ProvingKey::finish`] then takes no model wires.
+    ///
+    /// # Errors
+    /// As [`ProvingKey::commit`], and `InvalidInput` for a model prepared for another key.
+    pub fn commit_prepared(
+        &self,
+        public: Vec<Fr>,
+        w1: &[Scalars<'_>],
+        model: Arc<PreparedModel>,
+        randomness: &mut Randomness,
+    ) -> Result<Session> {
+        if model.vk_hash != *self.vk_hash() {
+            bail!(InvalidInput, "the model was prepared for another key");
+        }
+        let mut session = self.commit(public, w1, Some(model.commitment.clone()), randomness)?;
+        session.prepared = Some(model);
+        Ok(session)
+    }
+
     /// Fixes the statement, the model and the committed wires, and derives the challenge. In plain mode `w1` is empty and
     /// nothing is computed.
     ///
@@ -148,6 +235,7 @@ impl ProvingKey {
             commitment: None,
             kappa: Zeroizing::new(Fr::zero()),
             model,
+            prepared: None,
         };
         if layout.committed {
             *session.kappa = randomness.scalar();
@@ -172,7 +260,16 @@ impl ProvingKey {
         progress: Progress<'_>,
     ) -> Result<Proof> {
         let layout = self.layout();
-        check_segments(assignment.model, layout.n_model as usize, "model")?;
+        let prepared = session.prepared.as_deref();
+        let zeros = [Scalars::Small(prepared.map_or(&[], |m| &m.zeros))];
+        let model = match prepared {
+            Some(_) if !assignment.model.is_empty() => {
+                bail!(InvalidInput, "a prepared model takes no model wires")
+            }
+            Some(_) => &zeros,
+            None => assignment.model,
+        };
+        check_segments(model, layout.n_model as usize, "model")?;
         check_segments(assignment.w1, layout.n_w1 as usize, "w1")?;
         check_segments(assignment.w2, layout.n_w2 as usize, "w2")?;
         check_segments(assignment.a, self.n_constraints(), "a")?;
@@ -187,11 +284,7 @@ impl ProvingKey {
             .collect();
         let input_limbs: Vec<Limbs> = inputs.iter().copied().map(limbs).collect();
         let mut z = vec![Scalars::Small(&[1]), Scalars::Full(&input_limbs)];
-        z.extend(
-            [assignment.model, assignment.w1, assignment.w2]
-                .into_iter()
-                .flatten(),
-        );
+        z.extend([model, assignment.w1, assignment.w2].into_iter().flatten());
 
         report(progress, "quotient", 0, 1)?;
         let products = odd_coset_products(
@@ -230,11 +323,17 @@ impl ProvingKey {
                 scalars: &h_z,
             },
         ]);
-        let [sum_a, sum_b, sum_k, sum_h] = sums[..] else {
+        let [mut sum_a, mut sum_b, mut sum_k, sum_h] = sums[..] else {
             unreachable!("one sum a job")
         };
         report(progress, "G2", 0, 1)?;
-        let sum_b2 = msm_g2(self.query_b2().points, &b_z.view());
+        let mut sum_b2 = msm_g2(self.query_b2().points, &b_z.view());
+        if let Some(model) = prepared {
+            sum_a += model.a;
+            sum_b += model.b;
+            sum_b2 += model.b_2;
+            sum_k += model.k;
+        }
 
         let key = &self.constants;
         let r = Zeroizing::new(randomness.scalar());

@@ -8,7 +8,7 @@ use std::{
 use ark_bn254::Fr;
 use assay_bn254::Scalars;
 use assay_groth16::{
-    Assignment, Job, ModelCommitment, ProvingKey, Randomness, Session, SetupBuilder,
+    Assignment, Job, ModelCommitment, PreparedModel, ProvingKey, Randomness, Session, SetupBuilder,
     encoding::{fr_from_word, fr_word, g1_bytes},
     proof::model_commitment_from_bytes,
 };
@@ -108,14 +108,32 @@ impl PyModelCommitment {
 }
 
 /// `(m, M, mu)`.
-type ModelArgument<'py> = (Bound<'py, PyAny>, Vec<u8>, Vec<u8>);
+type OpenedModel<'py> = (Bound<'py, PyAny>, Vec<u8>, Vec<u8>);
+
+/// What `commit` takes as a model.
+#[derive(FromPyObject)]
+enum ModelArgument<'py> {
+    Prepared(Bound<'py, PyPreparedModel>),
+    Opened(OpenedModel<'py>),
+}
+
+/// A model whose constant part of every proof is known.
+#[pyclass(name = "PreparedModel", module = "assay_prover._native", frozen)]
+pub(crate) struct PyPreparedModel(Arc<PreparedModel>);
+
+/// A model as the core takes it; the wires are kept for `finish`.
+enum ModelForm<'py> {
+    Absent,
+    Prepared(Arc<PreparedModel>),
+    Opened(Model<'py>),
+}
 
 struct Model<'py> {
     wires: Bound<'py, PyAny>,
     commitment: ModelCommitment,
 }
 
-fn model_argument(argument: ModelArgument<'_>) -> PyResult<Model<'_>> {
+fn model_argument(argument: OpenedModel<'_>) -> PyResult<Model<'_>> {
     let (wires, commitment, opening) = argument;
     let opening = Zeroizing::new(opening);
     let word = opening
@@ -202,6 +220,25 @@ impl PyProvingKey {
         .map(PyModelCommitment)
     }
 
+    /// Adds up once what a model's wires contribute to every proof. `model` is `(m, M, mu)`; raises InvalidWitness if M
+    /// does not open to these wires.
+    #[pyo3(signature = (model, *, threads=None))]
+    fn prepare_model(
+        &self,
+        py: Python<'_>,
+        model: OpenedModel<'_>,
+        threads: Option<usize>,
+    ) -> PyResult<PyPreparedModel> {
+        let model = model_argument(model)?;
+        let wires = Vector::new(&model.wires, "model")?;
+        let wires = wires.scalars()?;
+        let commitment = model.commitment.clone();
+        run(py, threads, None, |_| {
+            self.0.prepare_model(commitment, &wires)
+        })
+        .map(|model| PyPreparedModel(Arc::new(model)))
+    }
+
     /// Fixes statement, model and committed wires and derives the challenge.
     #[pyo3(signature = (public, w1, *, model=None, threads=None, rng_seed=None))]
     fn commit<'py>(
@@ -214,13 +251,29 @@ impl PyProvingKey {
         rng_seed: Option<&[u8]>,
     ) -> PyResult<PySession> {
         let public = statement(public)?;
-        let model = model.map(model_argument).transpose()?;
+        let model = match model {
+            None => ModelForm::Absent,
+            Some(ModelArgument::Prepared(model)) => {
+                ModelForm::Prepared(Arc::clone(&model.get().0))
+            }
+            Some(ModelArgument::Opened(model)) => ModelForm::Opened(model_argument(model)?),
+        };
         let vector = Vector::new(w1, "w1")?;
         let scalars = vector.scalars()?;
         let mut source = randomness(rng_seed)?;
-        let commitment = model.as_ref().map(|m| m.commitment.clone());
-        let session = run(py, threads, None, |_| {
-            self.0.commit(public, &scalars, commitment, &mut source)
+        let commitment = match &model {
+            ModelForm::Opened(model) => Some(model.commitment.clone()),
+            _ => None,
+        };
+        let prepared = match &model {
+            ModelForm::Prepared(model) => Some(Arc::clone(model)),
+            _ => None,
+        };
+        let session = run(py, threads, None, |_| match prepared {
+            Some(prepared) => self
+                .0
+                .commit_prepared(public, &scalars, prepared, &mut source),
+            None => self.0.commit(public, &scalars, commitment, &mut source),
         })?;
         Ok(PySession {
             key: Arc::clone(&self.0),
@@ -230,7 +283,10 @@ impl PyProvingKey {
                 session,
                 source,
                 w1: w1.clone().unbind(),
-                model: model.map(|m| m.wires.unbind()),
+                model: match model {
+                    ModelForm::Opened(model) => Some(model.wires.unbind()),
+                    _ => None,
+                },
             })),
         })
     }

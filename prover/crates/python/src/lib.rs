@@ -38,6 +38,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<keys::PyProvingKey>()?;
     module.add_class::<keys::PySession>()?;
     module.add_class::<keys::PyModelCommitment>()?;
+    module.add_class::<keys::PyPreparedModel>()?;
     macro_rules! functions {
         ($($function:path),+ $(,)?) => { $(module.add_function(wrap_pyfunction!($function, module)?)?;)+ };
     }

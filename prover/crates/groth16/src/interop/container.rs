@@ -180,3 +180,9 @@ pub(super) fn put_scalar_field(out: &mut Vec<u8>) {
     out.extend((ELEMENT as u32).to_le_bytes());
     put(out, &Fr::MODULUS.0);
 }
+
+/// Appends a length-prefixed modulus p.
+pub(super) fn put_base_field(out: &mut Vec<u8>) {
+    out.extend((ELEMENT as u32).to_le_bytes());
+    put(out, &Fq::MODULUS.0);
+}

@@ -10,4 +10,4 @@ mod zkey;
 
 pub use r1cs::{Matrix, R1cs, read_r1cs, write_r1cs};
 pub use wtns::{read_wtns, write_wtns};
-pub use zkey::{import_zkey, import_zkey_file};
+pub use zkey::{import_zkey, import_zkey_file, setup_zkey};

@@ -1,8 +1,4 @@
-//! `.zkey`, version 1 (Groth16): snarkjs' proving key, turned into ours.
-//!
-//! Points have the same bytes in both files (Montgomery, R = 2^256, little-endian limbs), and the H sections are the same
-//! elements: snarkjs' odd half of the 2n-point Lagrange basis over delta is the odd coset's basis times Z / (-2 delta). What
-//! differs is K, which here does not hold the half of C, so that an imported key proves with six transforms.
+//! snarkjs' proving key, turned into ours.
 
 use std::{fs::File, path::Path};
 
@@ -13,7 +9,10 @@ use assay_bn254::ntt::Domain;
 use memmap2::Mmap;
 use rayon::prelude::*;
 
-use super::container::{Container, ELEMENT, Reader, limbs};
+use super::{
+    super::container::{Container, Reader, limbs},
+    A, B1, B2, COEFFICIENT, COEFFICIENTS, GROTH16, H, HEADER, IC, K, PROTOCOL,
+};
 use crate::{
     error::{Error, Result, bail},
     key::{
@@ -23,18 +22,6 @@ use crate::{
     layout::Layout,
     verifying_key::VerifyingKey,
 };
-
-const PROTOCOL: u32 = 1;
-const GROTH16: u32 = 1;
-const HEADER: u32 = 2;
-const IC: u32 = 3;
-const COEFFICIENTS: u32 = 4;
-const A: u32 = 5;
-const B1: u32 = 6;
-const B2: u32 = 7;
-const K: u32 = 8;
-const H: u32 = 9;
-const COEFFICIENT: usize = 12 + ELEMENT;
 
 fn coordinate(bytes: &[u8]) -> Result<Fq> {
     let limbs = BigInt(limbs(bytes));
