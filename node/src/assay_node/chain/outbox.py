@@ -1,16 +1,15 @@
 """Transactions that happen once, through crashes, lost answers, full pools and re-orgs.
 
 The rule everything follows from: what is about to be sent is on disk before a node sees it. An intent gets
-    its nonce
-and its first signed transaction in one commit, a replacement is committed before it is broadcast, and nothing
-is ever concluded from an answer that did not come. Whether a transaction was mined is read from its receipt,
-whether a nonce is used from the chain; a node's error message only ever delays.
+its nonce and its first signed transaction in one commit, a replacement is committed before it is broadcast,
+and nothing is ever concluded from an answer that did not come. Whether a transaction was mined is read from
+its receipt, whether a nonce is used from the chain; a node's error message only ever delays.
 
 * **Once.** An intent's key is unique, and all its transactions share one nonce, so at most one of them is
   mined.
+* **Forgotten.** The same bytes are broadcast again every `rebroadcast_after` seconds, and after every start.
 * **Stuck.** After `resubmit_after` seconds a transaction is signed anew at higher fees (EIP-1559 pools ask
-  for +10 % on both); at the fee cap the same bytes are broadcast again, which also heals a pool that forgot
-  them.
+  for +10 % on both), never above the operator's cap.
 * **Re-org.** A mined intent whose receipt is gone is pending again, and broadcast again. Only `final_after`
   blocks make it done.
 * **Gap.** A nonce that a foreign transaction was to use and never did would block all later ones; it is
@@ -59,9 +58,17 @@ MISSES_BEFORE_LOST = 3
 
 @dataclass(frozen=True, slots=True)
 class OutboxConfig:
-    """How patient the outbox is; seconds."""
+    """How patient the outbox is; seconds.
+
+    Attributes:
+        resubmit_after: a transaction this old is replaced at higher fees.
+        rebroadcast_after: between two broadcasts of the same bytes; free, and heals a forgetful pool.
+        poll: between two looks in `wait`.
+        wait_timeout: of `wait`, unless told.
+    """
 
     resubmit_after: float = 45.0
+    rebroadcast_after: float = 5.0
     poll: float = 0.5
     wait_timeout: float = 600.0
 
@@ -92,6 +99,8 @@ class Outbox:
         self._clock = clock
         self._turn = asyncio.Lock()
         self._gap_seen: dict[int, float] = {}
+        self._broadcasts: dict[bytes, float] = {}
+        self._pushes: dict[bytes, float] = {}
 
     @classmethod
     async def open(
@@ -317,10 +326,13 @@ class Outbox:
             self._store.set_pending(intent, 0)
         newest = attempts[0]
         reorganised = intent.status is IntentStatus.MINED
-        if newest.sent is None or reorganised or self._clock() - newest.sent < 0:
+        now = self._clock()
+        if newest.sent is None or reorganised or now < newest.sent:
             await self._broadcast(intent, newest)
-        elif self._clock() - newest.sent >= self._config.resubmit_after:
+        elif now - max(newest.sent, self._pushes.get(newest.tx_hash, 0.0)) >= self._config.resubmit_after:
             await self._push(intent, newest)
+        elif now - self._broadcasts.get(newest.tx_hash, 0.0) >= self._config.rebroadcast_after:
+            await self._broadcast(intent, newest)
 
     def _settle(self, intent: Intent, attempt: Attempt, receipt: Receipt, head: int) -> None:
         status = IntentStatus.MINED
@@ -357,6 +369,7 @@ class Outbox:
 
     async def _push(self, intent: Intent, newest: Attempt) -> None:
         """Replaces a stuck transaction at higher fees, or broadcasts it again where the cap allows none."""
+        self._pushes[newest.tx_hash] = self._clock()
         try:
             market = await self._fees.quote(self.node)
         except FeesTooHigh as error:
@@ -398,7 +411,9 @@ class Outbox:
                 note = error.message
                 _log.warning("transaction.refused", intent=intent.key, nonce=intent.nonce, reason=note)
         # Refused or not, the clock of `resubmit_after` starts: a refusal is pressed no harder than silence.
-        self._store.mark_sent(attempt, self._clock())
+        self._broadcasts[attempt.tx_hash] = self._clock()
+        if attempt.sent is None:
+            self._store.mark_sent(attempt, self._clock())
         if note != intent.note:
             self._store.note(intent, note)
 

@@ -49,7 +49,7 @@ class Attempt:
     empty: bool
     """Whether it is the empty transaction that cancels the intent."""
     sent: float | None
-    """When a node was last given it, seconds since the epoch; None if never, or if the answer was lost."""
+    """When a node was first given it, seconds since the epoch; None if never, or if the answer was lost."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -244,8 +244,7 @@ def revert_data(error: RpcError) -> bytes | None:
     """The revert data in a node's error, or None if the error is not a revert.
 
     Nodes differ in where it is: a hex string in `data` (geth, anvil), a "Reverted 0x.." text (older
-        OpenEthereum), an
-    object with a `data` or `result` field (hardhat, ganache).
+    OpenEthereum), an object with a `data` or `result` field (hardhat, ganache).
     """
     data: Any = error.data
     if isinstance(data, Mapping):

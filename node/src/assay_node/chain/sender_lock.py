@@ -13,8 +13,7 @@ class SenderLock:
     """An exclusive lock on an account of a chain, held until `release` or the end of the process.
 
     An flock and not a file with a pid in it: the kernel lets go of it when the process is killed, so nothing
-        stale is
-    ever left. The pid inside is for the message alone.
+    stale is ever left. The pid inside is for the message alone.
     """
 
     def __init__(self, folder: Path, chain_id: int, address: str) -> None:

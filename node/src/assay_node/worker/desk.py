@@ -95,9 +95,10 @@ class Desk:
     # ----------------------------------------------------------------------------------------------- what is
     # heard
 
-    def restore(self) -> None:
+    async def restore(self) -> None:
         """Takes up the jobs on disk after a start."""
         for job in self.store.open_jobs():
+            await self.library.find(self.chain.models, job.model_id)
             self.jobs[job.job_id] = job
             self.feed(job.job_id, Restarted())
             self.touch(job.job_id)
@@ -329,9 +330,8 @@ class Desk:
         if self.jobs[job_id].track.input is InputState.VERIFIED:
             return 200
         if not self._holds(job_id):
-            # The award may be newer than the last look. Asking costs a call, so only for jobs this worker bid
-            # on.
-            if not job.track.bids:
+            # The award may be newer than the last look. Asking costs a call, so not for every job.
+            if job.track.ask is None:
                 raise self._refused(409, "the job is not awarded to this worker")
             await self.observe(job_id, (await self.chain.latest()).number)
             if not self._holds(job_id):
@@ -389,10 +389,10 @@ class Desk:
 
     # ---------- proofs
 
-    def prepare(self, job_id: bytes) -> ProofTask:
+    async def prepare(self, job_id: bytes) -> ProofTask:
         """What the executor needs to prove a job; called when its turn comes."""
         job = self.jobs[job_id]
-        model = self.library.known(job.model_id)
+        model = await self.library.find(self.chain.models, job.model_id)
         if model is None:
             raise InboxError(422, "the model is not served any more")
         integers, salt = self.inputs.for_proof(model, job)

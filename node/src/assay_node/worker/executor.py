@@ -144,7 +144,7 @@ class _Queued:
 
 
 Done = Callable[[bytes, ProofResult | Exception], Awaitable[None]]
-Prepare = Callable[[bytes], ProofTask]
+Prepare = Callable[[bytes], Awaitable[ProofTask]]
 
 
 class Executor:
@@ -230,7 +230,7 @@ class Executor:
             self._running = heapq.heappop(self._queue).job_id
             self._stop.clear()
             try:
-                outcome: ProofResult | Exception = await self._prove(self._prepare(self._running))
+                outcome: ProofResult | Exception = await self._prove(await self._prepare(self._running))
             except Exception as error:  # noqa: BLE001 - any failure is the job's, and is handed on
                 outcome = error
             job_id, self._running = self._running, None

@@ -6,13 +6,13 @@
     GET  /v1/health               who this is
 
 A stranger can reach it, so everything is bounded: the body by `max_bytes`, the time it may take, how many are
-    handled
-at once. Only jobs this worker holds are looked at at all, and what was verified once is not replaced.
+handled at once. Only jobs this worker holds are looked at at all, and what was verified once is not replaced.
 """
 
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
@@ -118,7 +118,8 @@ async def serve(app: web.Application, host: str, port: int, setting: str) -> tup
     except OSError as error:
         await runner.cleanup()
         raise WorkerError(
-            f"cannot listen on {host}:{port} ({error.strerror or error})", f"Choose another {setting}"
+            f"cannot listen on {host}:{port} ({os.strerror(error.errno) if error.errno else error})",
+            f"Choose another {setting}",
         ) from error
     return runner, int(runner.addresses[0][1])
 

@@ -1,9 +1,8 @@
 """What a job is worth: proving time, gas, margin, royalty. Pure, so that every price can be explained.
 
 A quote is made of what the worker knows before it bids: the circuit's size from the bundle's cost report, the
-    speed of
-this machine as measured on its own proofs, the gas a whole job takes, and what gas costs now. Its `reason`
-says in one line how it came about, or why there is none; the worker logs and stores it.
+speed of this machine as measured on its own proofs, the gas a whole job takes, and what gas costs now. Its
+`reason` says in one line how it came about, or why there is none; the worker logs and stores it.
 """
 
 from __future__ import annotations

@@ -1,9 +1,8 @@
 """The worker's process: it follows the market, keeps its jobs moving, and can be killed at any moment.
 
 A round is: look at the newest block, see what became of the transactions, read new events, ask about the jobs
-    they
-concern, do what follows. Rounds are driven by a poll, and at once by whatever happens in this process (an
-input arrives, a proof is done). A node that does not answer costs a round; every durable step is on disk
+they concern, do what follows. Rounds are driven by a poll, and at once by whatever happens in this process
+(an input arrives, a proof is done). A node that does not answer costs a round; every durable step is on disk
 before it is done, so nothing else is lost.
 """
 
@@ -193,7 +192,7 @@ class Worker:
         self._follower: Follower = chain.follower(store.database)
         self._earnings = Earnings(chain, outbox, store, config.payout, config.withdraw_above)
         self._desk = desk
-        desk.restore()
+        await desk.restore()
         _log.info(
             "worker.started",
             address=account.address,

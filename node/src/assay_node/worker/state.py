@@ -369,6 +369,8 @@ def _restart(track: Track) -> tuple[Track, tuple[Instruction, ...]]:
         track = replace(track, quote_asked=False, quote_round=-1)
     if track.proof is ProofState.RUNNING:
         track = replace(track, proof=ProofState.IDLE)
+    # Whatever made proofs fail (memory, a missing bundle) may be what the operator restarted for.
+    track = replace(track, proof_failures=0)
     if track.sending.startswith(Action.BID):
         track = replace(track, bids=track.bids - 1)
     return replace(track, sending="", checking=False, stopping=False, pause_until=0), ()

@@ -242,7 +242,7 @@ async def test_declines_with_a_reason_that_is_kept(marketplace, public_bundle, s
 
 
 async def test_registered_key_with_a_foreign_description_is_not_served(marketplace, public_bundle, samples):
-    """Someone registers the model's verifying key under hashes of their own: its words could mean anything."""
+    """Someone registers the model's verifying key under foreign hashes: its words could mean anything."""
     async with marketplace() as place:
         bundle = Bundle.open(public_bundle)
         from assay_node.chain import ModelSpec
