@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -33,6 +34,13 @@ class Disclosure(StrEnum):
 
     ENCRYPTED = "encrypted"
     PUBLIC = "public"
+
+
+class Weights(StrEnum):
+    """Whether the weights are in the bundle for all to see, or behind a published commitment."""
+
+    CONSTANT = "constant"
+    PRIVATE = "private"
 
 
 class Target(StrEnum):
@@ -68,6 +76,10 @@ def compile_(
             "--range", metavar="LOW HIGH", help="Values an input may have. Default: the samples', widened."
         ),
     ] = None,
+    weights: Annotated[
+        Weights,
+        typer.Option("--weights", help="Constants of the circuit, or private behind a commitment."),
+    ] = Weights.CONSTANT,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing bundle.")] = False,
     json: options.Json = False,
 ) -> None:
@@ -78,6 +90,8 @@ def compile_(
       assay model compile bc_mlp.onnx --samples bc_mlp.npz --out bc_mlp
 
       assay model compile digits.onnx -o digits --range 0 1 --input public
+
+      assay model compile secret.onnx -o secret --samples typical.npz --weights private
     """
     data = samples.load(samples_file) if samples_file is not None else samples.Samples(None, None)
     if output is None:
@@ -92,6 +106,7 @@ def compile_(
             output=output.value,
             target=target.value,
             input_range=input_range,
+            weights=weights.value,
             overwrite=overwrite,
             progress=progress,
         )
@@ -124,7 +139,83 @@ def setup(
     emit(document, as_json=json, human=lambda: out.print(fields(_flat(document))))
     if not json:
         note("[yellow]Single-party setup: fit for development, not for money of strangers.[/]")
-        note(f"Next: assay model publish {bundle}")
+        note(f"Next: assay model {'commit' if opened.is_private else 'publish'} {bundle}")
+
+
+@app.command("commit")
+def commit(
+    bundle: options.BundleDir,
+    *,
+    threads: options.Threads = None,
+    json: options.Json = False,
+) -> None:
+    """Commit to the private weights of a bundle with keys.
+
+    Writes model.commitment (M, to be published) and model.opening (its secret, for this machine's user alone;
+    proving needs it). Skipped if both are there for these weights and keys.
+
+    Example:
+
+      assay model commit secret
+    """
+    opened = Bundle.open(bundle)
+    with err.status("committing to the weights"):
+        commitment = opened.commit_model(threads=threads)
+    document = {"model_commitment": "0x" + commitment.hex(), "vk_hash": "0x" + opened.vk_hash.hex()}
+    emit(document, as_json=json, human=lambda: out.print(fields(document)))
+    if not json:
+        note(f"Next: assay model publish {bundle}; assay model export {bundle} -o DIR for requesters")
+
+
+@app.command("export")
+def export(
+    bundle: options.BundleDir,
+    *,
+    out_dir: Annotated[Path, typer.Option("--out", "-o", metavar="DIR", help="The public bundle.")],
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing bundle.")] = False,
+    json: options.Json = False,
+) -> None:
+    """Write what requesters need of a bundle with private weights: no weights, no opening, no proving key.
+
+    Example:
+
+      assay model export secret -o secret-public
+    """
+    exported = Bundle.open(bundle).export_public(out_dir, overwrite=overwrite)
+    document = {"path": str(out_dir), "files": sorted(entry.name for entry in exported.path.iterdir())}
+    emit(document, as_json=json, human=lambda: out.print(fields(document)))
+
+
+@app.command("retrain")
+def retrain(
+    bundle: options.BundleDir,
+    model: Annotated[Path, typer.Argument(metavar="MODEL.onnx", help="The network, trained otherwise.")],
+    *,
+    out_dir: Annotated[Path, typer.Option("--out", "-o", metavar="DIR", help="The new bundle.")],
+    samples_file: Annotated[
+        Path | None,
+        typer.Option("--samples", metavar="FILE", help="Inputs to measure the accuracy on, as for compile."),
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing bundle.")] = False,
+    json: options.Json = False,
+) -> None:
+    """Put another training of the same network under the keys of a bundle with private weights.
+
+    Refused if the network is another, or a weight exceeds what the keys allow: then compile and set up anew.
+
+    Example:
+
+      assay model retrain secret secret-v2.onnx -o secret-v2 --samples typical.npz
+    """
+    data = samples.load(samples_file) if samples_file is not None else samples.Samples(None, None)
+    with err.status("measuring the new weights"):
+        opened = Bundle.open(bundle).with_weights(
+            model, out_dir, samples=data.x, labels=data.y, overwrite=overwrite
+        )
+    document = {"path": str(out_dir), "accuracy": opened.manifest.report.model_dump(mode="json")}
+    emit(document, as_json=json, human=lambda: out.print(fields(_flat(document))))
+    if not json:
+        note(f"Next: assay model commit {out_dir}")
 
 
 @app.command("show")
@@ -185,6 +276,7 @@ def publish(
         document = {
             "model_id": published.model_id,
             "vk_hash": opened.vk_hash,
+            **({"model_commitment": opened.model_commitment} if opened.is_private else {}),
             "new": published.receipt is not None,
             "gas": published.receipt.gas_used if published.receipt else 0,
         }
@@ -193,7 +285,7 @@ def publish(
     asyncio.run(act())
 
 
-def _hexed(document: dict[str, object]) -> dict[str, object]:
+def _hexed(document: Mapping[str, object]) -> dict[str, object]:
     return {
         name: "0x" + value.hex() if isinstance(value, bytes) else value for name, value in document.items()
     }

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from eth_utils.crypto import keccak
 
-from assay_prover import Bundle
+from assay_prover import Bundle, BundleError
 
 from ..chain import ZERO_ADDRESS, Chain, Model, ModelRegistered, ModelSpec, Outbox, Receipt
 from .errors import ClientError, EvidenceMismatch
@@ -52,18 +52,26 @@ async def publish_model(
         uri: where the bundle can be fetched; not part of the id.
 
     Raises:
-        ClientError: the bundle has no keys.
+        ClientError: the bundle has no keys, or private weights that nobody committed to.
         ContractReverted: the registry refuses the key.
     """
     if not bundle.has_keys:
         raise ClientError(f"the bundle {bundle.path} has no keys", f"Run: assay model setup {bundle.path}")
+    if bundle.is_private and not bundle.has_weights:
+        raise ClientError(
+            f"the bundle {bundle.path} has no weights", "Publish from the bundle that its owner committed to"
+        )
+    try:
+        commitment = bundle.model_commitment or b""
+    except BundleError as error:
+        raise ClientError(str(error), f"Run: assay model commit {bundle.path}") from error
     spec = spec_of(bundle, royalty_bps=royalty_bps, uri=uri)
     key = bundle.verifying_key
     owner = str(outbox.account.address)
-    model_id = model_id_of(Model(owner, owner, False, ZERO_ADDRESS, keccak(key), b"", spec), key)
+    model_id = model_id_of(Model(owner, owner, False, ZERO_ADDRESS, keccak(key), commitment, spec), key)
     if await chain.models.is_registered(model_id):
         return PublishedModel(model_id, None)
-    receipt = await outbox.send(f"register/{model_id.hex()}", chain.models.register(spec, key))
+    receipt = await outbox.send(f"register/{model_id.hex()}", chain.models.register(spec, key, commitment))
     registered = next(event for event in chain.decode(receipt.logs) if isinstance(event, ModelRegistered))
     if registered.model_id != model_id:
         raise EvidenceMismatch(

@@ -200,7 +200,9 @@ class Requester:
             )
         # The key decides what a proof says, the rest what its words mean: a stranger may have registered this
         # key under a description of its own.
-        if model.spec != replace(spec_of(bundle), **_open_terms(model.spec)) or model.model_commitment:
+        # Under private weights the commitment is what tells one model of these keys from another.
+        same = model.spec == replace(spec_of(bundle), **_open_terms(model.spec))
+        if not same or model.model_commitment != (bundle.model_commitment or b""):
             raise EvidenceMismatch(
                 f"model 0x{model_id.hex()} is registered with another description than {bundle.path} has",
                 "Do not post jobs for it",

@@ -69,11 +69,12 @@ class ModelLibrary:
         paths: bundle folders, each with keys.
 
     Raises:
-        WorkerError: a bundle cannot be opened or has no keys.
+        WorkerError: a bundle cannot be opened, or lacks keys, private weights or their commitment.
     """
 
     def __init__(self, paths: Sequence[Path]) -> None:
-        self._bundles: dict[bytes, tuple[Path, Bundle]] = {}
+        self._bundles: dict[tuple[bytes, bytes], tuple[Path, Bundle]] = {}
+        """By verifying key and model commitment: models with private weights may share a key."""
         self._known: dict[bytes, ServedModel | None] = {}
         for path in paths:
             try:
@@ -84,7 +85,16 @@ class ModelLibrary:
                 ) from error
             if not bundle.has_keys:
                 raise WorkerError(f"the bundle {path} has no keys", "Run `assay model setup` on it first")
-            self._bundles[bytes(bundle.vk_hash)] = (path, bundle)
+            if not bundle.has_weights:
+                raise WorkerError(
+                    f"the bundle {path} has no weights, which are private",
+                    "Ask its owner for the whole bundle",
+                )
+            try:
+                commitment = bundle.model_commitment or b""
+            except AssayProverError as error:
+                raise WorkerError(str(error), "Run `assay model commit` on it first") from error
+            self._bundles[bytes(bundle.vk_hash), commitment] = (path, bundle)
 
     def known(self, model_id: bytes) -> ServedModel | None:
         """The bundle of a model that `find` has found before."""
@@ -105,7 +115,7 @@ class ModelLibrary:
             model = await registry.model_of(model_id)
         except ContractReverted:
             return None
-        found = self._bundles.get(model.vk_hash)
+        found = self._bundles.get((model.vk_hash, model.model_commitment))
         if found is None:
             return None
         path, bundle = found
@@ -117,7 +127,6 @@ class ModelLibrary:
             spec.circuit_hash == bytes(bundle.circuit_hash)
             and spec.quantisation_hash == bytes(bundle.quantisation_hash)
             and spec.metadata_hash == bytes(bundle.metadata_hash)
-            and not model.model_commitment
         )
         if not same:
             _log.warning("model.mismatch", model="0x" + model_id.hex(), bundle=str(path))

@@ -127,6 +127,22 @@ def _dump_op(op: ref.Op, w: _Writer) -> Record:
                 "maps": [_dump_map(m, w) for m in op.maps],
                 "bias": w.array(op.bias),
             }
+        case ref.PrivateAffine():
+            # the architecture alone: the numbers are in weights.npz
+            fields = {
+                "inputs": op.inputs,
+                "shape": op.shape,
+                "maps": [
+                    _dump_map(m, w) if limit is None else _dump_private_map(m)
+                    for m, limit in zip(op.maps, op.limits, strict=True)
+                ],
+                "limits": op.limits,
+                "biases": op.bias.size,
+                "bias_limit": op.bias_limit,
+                "span": op.span,
+                "factors": op.factors,
+                "bias_factor": op.bias_factor,
+            }
         case ref.Requantise():
             fields = {"input": op.input, "shift": op.shift, "lo": op.lo, "hi": op.hi}
         case ref.ReduceMax() | ref.ArgMax():
@@ -135,6 +151,16 @@ def _dump_op(op: ref.Op, w: _Writer) -> Record:
             fields = {"a": op.a, "b": op.b}
         case ref.Table():
             fields = {"input": op.input, "lo": op.lo, "values": w.array(op.values)}
+        case ref.Step():
+            fields = {"input": op.input}
+        case ref.Divide():
+            fields = {"a": op.a, "b": op.b}
+        case ref.Normalise():
+            constants = {"epsilon": op.epsilon, "shift": op.shift, "unit": op.unit}
+            fields = {"input": op.input, "index": w.array(op.index), **constants}
+        case ref.Trees():
+            arrays = (op.bit, op.zero, op.one, op.roots, op.values, op.bias)
+            fields = {"input": op.input, "shape": op.shape, "arrays": [w.array(part) for part in arrays]}
     return {"op": type(op).__name__, "output": op.output, **fields}
 
 
@@ -150,6 +176,8 @@ def _load_op(record: Record, r: _Reader) -> ref.Op:
             return ref.Affine(
                 tuple(record["inputs"]), output, tuple(record["shape"]), maps, r.array(record["bias"])
             )
+        case "PrivateAffine":
+            return _load_private(record, output, r)
         case "Requantise":
             lo, hi = _optional(record["lo"]), _optional(record["hi"])
             return ref.Requantise(str(record["input"]), output, int(record["shift"]), lo, hi)
@@ -165,8 +193,74 @@ def _load_op(record: Record, r: _Reader) -> ref.Op:
             return ref.MatMul(str(record["a"]), str(record["b"]), output)
         case "Table":
             return ref.Table(str(record["input"]), output, int(record["lo"]), r.array(record["values"]))
+        case "Step":
+            return ref.Step(str(record["input"]), output)
+        case "Divide":
+            return ref.Divide(str(record["a"]), str(record["b"]), output)
+        case "Normalise":
+            constants = (int(record[name]) for name in ("epsilon", "shift", "unit"))
+            return ref.Normalise(str(record["input"]), output, r.array(record["index"]), *constants)
+        case "Trees":
+            bit, zero, one, roots, values, bias = (r.array(number) for number in record["arrays"])
+            shape = tuple(record["shape"])
+            return ref.Trees(str(record["input"]), output, shape, bit, zero, one, roots, values, bias)
         case unknown:
             raise BundleError(f"circuit.npz: unknown operation {unknown!r}")
+
+
+def _load_private(record: Record, output: str, r: _Reader) -> ref.PrivateAffine:
+    limits = tuple(_optional(limit) for limit in record["limits"])
+    maps = tuple(
+        _load_map(m, r) if limit is None else _load_private_map(m)
+        for m, limit in zip(record["maps"], limits, strict=True)
+    )
+    least, most = (int(end) for end in record["span"])
+    return ref.PrivateAffine(
+        inputs=tuple(record["inputs"]),
+        output=output,
+        shape=tuple(record["shape"]),
+        maps=maps,
+        limits=limits,
+        bias=_blank((int(record["biases"]),)),
+        bias_limit=int(record["bias_limit"]),
+        span=(least, most),
+        factors=tuple(None if f is None else float(f) for f in record["factors"]),
+        bias_factor=float(record["bias_factor"]),
+    )
+
+
+def _blank(shape: tuple[int, ...]) -> Int64Array:
+    """Zeros of any shape in eight bytes."""
+    return np.broadcast_to(np.zeros((), dtype=np.int64), shape)
+
+
+def _dump_private_map(linear: ref.LinearMap) -> Record:
+    match linear:
+        case ref.Dense():
+            return {"map": "Dense", "weight_shape": linear.weight.shape}
+        case ref.Conv():
+            return {"map": "Conv", "weight_shape": linear.weight.shape, **_geometry(linear)}
+        case _:
+            raise TypeError(f"{type(linear).__name__} has no private weights")
+
+
+def _load_private_map(record: Record) -> ref.LinearMap:
+    weight = _blank(tuple(int(n) for n in record["weight_shape"]))
+    if record["map"] == "Dense" and weight.ndim == 2:
+        return ref.Dense(weight)
+    if record["map"] == "Conv":
+        return _conv(weight, record)
+    raise BundleError(f"circuit.npz: no private map {record['map']!r}")
+
+
+def _geometry(linear: ref.Conv) -> Record:
+    return {
+        "strides": linear.strides,
+        "pads": linear.pads,
+        "dilations": linear.dilations,
+        "groups": linear.groups,
+        "in_shape": linear.in_shape,
+    }
 
 
 def _dump_map(linear: ref.LinearMap, w: _Writer) -> Record:
@@ -182,14 +276,7 @@ def _dump_map(linear: ref.LinearMap, w: _Writer) -> Record:
         case ref.Scale():
             fields = {"factor": w.array(linear.factor)}
         case ref.Conv():
-            fields = {
-                "weight": w.array(linear.weight),
-                "strides": linear.strides,
-                "pads": linear.pads,
-                "dilations": linear.dilations,
-                "groups": linear.groups,
-                "in_shape": linear.in_shape,
-            }
+            fields = {"weight": w.array(linear.weight), **_geometry(linear)}
         case _:
             raise TypeError(f"no file form for {type(linear).__name__}")
     return {"map": type(linear).__name__, **fields}
@@ -202,9 +289,9 @@ def _load_sparse(record: Record, r: _Reader) -> ref.LinearMap:
     return ref.Sparse(matrix)
 
 
-def _load_conv(record: Record, r: _Reader) -> ref.LinearMap:
+def _conv(weight: Int64Array, record: Record) -> ref.LinearMap:
     return ref.Conv(
-        r.array(record["weight"]),
+        weight,
         tuple(record["strides"]),
         tuple(record["pads"]),
         tuple(record["dilations"]),
@@ -218,7 +305,7 @@ _MAPS: dict[str, Callable[[Record, _Reader], ref.LinearMap]] = {
     "Sparse": _load_sparse,
     "Gather": lambda record, r: ref.Gather(r.array(record["index"]), int(record["size"])),
     "Scale": lambda record, r: ref.Scale(r.array(record["factor"])),
-    "Conv": _load_conv,
+    "Conv": lambda record, r: _conv(r.array(record["weight"]), record),
 }
 
 

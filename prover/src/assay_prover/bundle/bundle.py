@@ -1,10 +1,16 @@
 """A bundle: the directory that holds a compiled model.
 
 manifest.json   what it is, how inputs and outputs are read, costs, accuracy
-circuit.npz     the quantised network (weights included)
+circuit.npz     the quantised network (weights included, unless they are private)
 proving.key     after setup
 verifying.key   after setup: docs/protocol.md's bytes
 setup.json      written last: which circuit the keys belong to
+
+With private weights also, all but the first for their owner alone:
+
+model.commitment  M, to be published
+model.opening     the secret that opens it
+weights.npz       every private number
 """
 
 from __future__ import annotations
@@ -23,9 +29,19 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from assay_prover.bundle.archive import load_graph
-from assay_prover.bundle.files import replace_file
+from assay_prover.bundle.files import new_directory, replace_file
 from assay_prover.bundle.manifest import Manifest
 from assay_prover.bundle.prover import ModelProver, Progress
+from assay_prover.bundle.weights import (
+    COMMITMENT,
+    WEIGHTS,
+    Opening,
+    load_weights,
+    read_commitment,
+    read_opening,
+    weights_hash,
+    write_commitment,
+)
 from assay_prover.circuit import (
     FIELD_ORDER,
     Circuit,
@@ -41,6 +57,7 @@ from assay_prover.errors import BundleError, InputError
 from assay_prover.groth16 import (
     Cancelled,
     Layout,
+    ProvingKey,
     SetupBuilder,
     check_verifying_key,
     verify,
@@ -104,18 +121,137 @@ class Bundle:
             raise BundleError(f"{folder / CIRCUIT} was changed or is damaged: its hash is not the manifest's")
         bundle = cls(folder, manifest, load_graph(data))
         bundle._check_ends()
+        if bundle.has_weights and bundle.is_private:
+            bundle.graph = load_weights(_read(folder / WEIGHTS), bundle.graph)
         return bundle
 
     def _check_ends(self) -> None:
         """The manifest's ranges are those of the graph."""
         info, out = self.manifest.input, self.manifest.output
         source, result = self.graph.input, self.graph.result
+        if bool(self.graph.private) != self.is_private:
+            raise BundleError(f"{self.path}: the manifest and circuit.npz disagree about private weights")
         if (source.size, source.min, source.max) != (int(np.prod(info.shape)), info.lo, info.hi) or (
             result.size,
             result.min,
             result.max,
         ) != (int(np.prod(out.shape)), out.lo, out.hi):
             raise BundleError(f"{self.path}: the manifest's input or output is not that of circuit.npz")
+
+    # -- private weights
+
+    @property
+    def is_private(self) -> bool:
+        """Whether the weights are behind the commitment M."""
+        return self.manifest.weights.visibility == "private"
+
+    @property
+    def has_weights(self) -> bool:
+        """Whether this copy of the bundle can prove: always, unless the weights are private and not here."""
+        return not self.is_private or (self.path / WEIGHTS).exists()
+
+    @property
+    def model_commitment(self) -> bytes | None:
+        """M under the bundle's keys, 64 bytes; None with constant weights.
+
+        Raises:
+            BundleError: private weights not yet committed to under these keys.
+        """
+        if not self.is_private:
+            return None
+        found = read_commitment(self.path)
+        if found is None or bytes.fromhex(found.vk_hash) != self.vk_hash:
+            raise BundleError(f"{self.path} has no commitment to its weights under its keys: commit first")
+        return bytes.fromhex(found.commitment)
+
+    def commit_model(self, *, threads: int | None = None) -> bytes:
+        """Commit to the private weights: M, to be published, and its opening, kept beside the weights (0600).
+
+        Skipped if the commitment to these weights under these keys is there.
+
+        Raises:
+            BundleError: constant weights, or no weights or keys here. InvalidKey: a damaged key.
+        """
+        opening = self._opening()
+        if opening is None:
+            key = ProvingKey.open(self.proving_key_path)
+            made = key.commit_model(self.circuit.model_values(), threads=threads)
+            opening = Opening(
+                vk_hash=self.vk_hash.hex(),
+                commitment=made.M.hex(),
+                weights=weights_hash(_read(self.path / WEIGHTS)),
+                opening=made.mu.hex(),
+            )
+            write_commitment(self.path, opening)
+        return bytes.fromhex(opening.commitment)
+
+    def _opening(self) -> Opening | None:
+        """The opening of a commitment to these weights under these keys; None if it is still to be made."""
+        if not self.is_private:
+            raise BundleError(f"{self.path}: its weights are constants of the circuit, which its keys bind")
+        if not self.has_weights:
+            raise BundleError(f"{self.path} has no {WEIGHTS}: only the model's owner has them")
+        if not self.has_keys:
+            raise BundleError(f"{self.path} has no keys of its circuit: run setup")
+        opening, public = read_opening(self.path), read_commitment(self.path)
+        fresh = (
+            opening is not None
+            and public is not None
+            and opening.commitment == public.commitment
+            and opening.vk_hash == public.vk_hash == self.vk_hash.hex()
+            and opening.weights == weights_hash(_read(self.path / WEIGHTS))
+        )
+        return opening if fresh else None
+
+    def model_opening(self) -> tuple[bytes, bytes]:
+        """(M, mu) of the committed weights, for the prover; mu is secret.
+
+        Raises:
+            BundleError: no commitment to these very weights under these keys.
+        """
+        opening = self._opening()
+        if opening is None:
+            raise BundleError(f"{self.path}: no commitment to these weights under these keys: commit first")
+        return bytes.fromhex(opening.commitment), bytes.fromhex(opening.opening)
+
+    def export_public(self, path: Path | str, *, overwrite: bool = False) -> Bundle:
+        """What a requester needs, without proving key and private weights: encode, verify, decode.
+
+        Raises:
+            BundleError: no keys, private weights not committed to, or `path` is there already.
+        """
+        folder = Path(path)
+        if not self.is_private:
+            raise BundleError(f"{self.path}: circuit.npz holds its constant weights; nothing can be left out")
+        if folder.exists() and not overwrite:
+            raise BundleError(f"{folder} exists already; overwrite it or choose another place")
+        if self.model_commitment is None:
+            raise BundleError(f"{self.path} has no commitment")
+        try:
+            with new_directory(folder, overwrite=overwrite) as partial:
+                for name in (MANIFEST, CIRCUIT, VERIFYING_KEY, SETUP, COMMITMENT):
+                    replace_file(partial / name, _read(self.path / name))
+        except OSError as error:
+            raise BundleError(f"cannot write {folder}: {error.strerror}") from error
+        return Bundle.open(folder)
+
+    def with_weights(
+        self,
+        model: Path | str | bytes,
+        out: Path | str,
+        *,
+        samples: NDArray[Any] | None = None,
+        labels: NDArray[Any] | None = None,
+        name: str | None = None,
+        overwrite: bool = False,
+    ) -> Bundle:
+        """A bundle of another training of the same network under the same circuit and keys.
+
+        See `assay_prover.bundle.retrain.with_weights`, which this is.
+        """
+        from assay_prover.bundle.retrain import with_weights
+
+        return with_weights(self, model, out, samples=samples, labels=labels, name=name, overwrite=overwrite)
 
     # -- identity
 
@@ -180,12 +316,12 @@ class Bundle:
         """Where the proving key is, if setup has run."""
         return self.path / PROVING_KEY
 
-    def _setup_report(self) -> SetupReport | None:
+    def _setup_report(self, *, proving: bool = True) -> SetupReport | None:
         """The report of this circuit's keys; None if any part is missing or stale."""
         try:
             report = SetupReport.model_validate_json(_read(self.path / SETUP, MAX_MANIFEST_BYTES))
             key = _read(self.path / VERIFYING_KEY)
-            size = self.proving_key_path.stat().st_size
+            size = self.proving_key_path.stat().st_size if proving else report.proving_key_bytes
         except (BundleError, ValidationError, OSError):
             return None
         fresh = (
@@ -207,7 +343,7 @@ class Bundle:
         Raises:
             BundleError: no setup has run, or the keys belong to another circuit.
         """
-        if not self.has_keys:
+        if self._setup_report(proving=False) is None:
             raise BundleError(f"{self.path} has no keys of its circuit: run setup")
         return _read(self.path / VERIFYING_KEY)
 
@@ -284,7 +420,8 @@ class Bundle:
         """Open the proving key; the result is reusable.
 
         Raises:
-            BundleError: no keys. InvalidKey: the key file is truncated, damaged or stale.
+            BundleError: no keys, or private weights not here or not committed to.
+            InvalidKey: the key file is truncated, damaged or stale.
         """
         if not self.has_keys:
             raise BundleError(f"{self.path} has no keys of its circuit: run setup")
@@ -392,12 +529,12 @@ class Bundle:
         )
 
     def verify(self, public: Sequence[int], proof: bytes) -> None:
-        """Check a proof of this model; returns nothing.
+        """Check a proof of this model, under this bundle's own M if its weights are private; returns nothing.
 
         Raises:
             InvalidProof: it does not prove the statement. InvalidInput: malformed statement or proof.
         """
-        verify(self.verifying_key, list(public), proof)
+        verify(self.verifying_key, list(public), proof, self.model_commitment)
 
 
 def _read(path: Path, limit: int | None = None) -> bytes:

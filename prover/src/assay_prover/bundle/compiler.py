@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from hashlib import sha256
 from pathlib import Path
 from time import perf_counter
 from typing import Any, Literal
 
-import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
@@ -17,6 +16,7 @@ from assay_prover.bundle.archive import dump_graph
 from assay_prover.bundle.bundle import CIRCUIT, MANIFEST
 from assay_prover.bundle.files import new_directory, replace_file
 from assay_prover.bundle.manifest import (
+    PRIVATE_WEIGHTS_NOTE,
     Hashes,
     InputInfo,
     LayoutInfo,
@@ -28,21 +28,25 @@ from assay_prover.bundle.manifest import (
     WeightsInfo,
     metadata_hash,
 )
-from assay_prover.bundle.oracle import check_import
-from assay_prover.circuit import Circuit, CostReport, StatementSpec, compile_graph, range_bits
+from assay_prover.bundle.plot import draw
+from assay_prover.bundle.preparation import Prepared, prepare, statement
+from assay_prover.bundle.weights import WEIGHTS, dump_weights, write_secret
+from assay_prover.circuit import Circuit, CostReport, compile_graph, range_bits
 from assay_prover.circuit.packing import values_per_word
-from assay_prover.errors import BundleError, InputError
-from assay_prover.frontend import FloatGraph, import_model, read_model
-from assay_prover.frontend.graph import FloatArgMax
-from assay_prover.frontend.maps import Float64Array
+from assay_prover.errors import BundleError, InputError, ModelError
+from assay_prover.frontend import read_model
 from assay_prover.groth16 import Cancelled
-from assay_prover.passes import QuantisedModel, calibrate, declare_range, fuse, synthetic_samples
+from assay_prover.passes import QuantisedModel
+from assay_prover.passes.layers import LayerError, compare_layers, worst
+from assay_prover.passes.private import architecture
 from assay_prover.passes.report import AccuracyReport
-from assay_prover.passes.search import Choice, Target, search
+from assay_prover.passes.search import GOALS, Choice, Target
 
 Progress = Callable[[str, float], bool | None]
 
 FEW_SAMPLES = 32
+
+PICTURE = "report.svg"
 
 
 class CompileReport(BaseModel):
@@ -60,6 +64,10 @@ class CompileReport(BaseModel):
     """Largest difference to onnxruntime, as a part of the outputs' span."""
     precision: PrecisionInfo
     accuracy: AccuracyReport
+    """On held-out samples, if there were enough to hold some out."""
+    selection: AccuracyReport
+    """On the samples that chose scales and precision."""
+    worst_layers: tuple[LayerError, ...]
     costs: CostReport
     notes: tuple[str, ...]
     warnings: tuple[str, ...]
@@ -75,6 +83,7 @@ def compile_model(
     output: Literal["encrypted", "public"] = "encrypted",
     target: Target = "balanced",
     input_range: tuple[float, float] | None = None,
+    weights: Literal["constant", "private"] = "constant",
     name: str | None = None,
     overwrite: bool = False,
     progress: Progress | None = None,
@@ -91,6 +100,8 @@ def compile_model(
         output: whether the output is for the salt's holder or for everyone.
         target: how much accuracy to pay for; see `assay_prover.passes.search.GOALS`.
         input_range: values that an input may have; by default from the samples.
+        weights: whether they are constants of the circuit, in the bundle for all to see, or private, behind a
+            published commitment, under keys that serve every model of the architecture.
         name: the model's name; by default the file's.
         overwrite: replace a bundle that is there.
         progress: called with (stage, fraction); False cancels.
@@ -115,48 +126,42 @@ def compile_model(
     source = Path(model) if isinstance(model, str) else model
     data = read_model(source)
     title = name or (source.stem if isinstance(source, Path) else "model")
-    report("import", 0.0)
-    imported = import_model(data)
-    is_label = any(isinstance(op, FloatArgMax) for op in imported.ops)
-    given = None if samples is None else _shape_samples(samples, imported)
-    truth = _check_labels(labels, given)
-    declared = declare_range(given, input_range)
-    x = synthetic_samples(imported, declared) if given is None else given
-    difference = check_import(data, imported, np.clip(x, *declared), is_label)
-    report("calibrate", 0.0)
-    graph = fuse(imported)
-    calibration = calibrate(graph, x, declared)
+    prepared = prepare(data, samples, labels, input_range, report)
 
-    def spec(quantised: QuantisedModel) -> StatementSpec:
-        return StatementSpec(input, output, quantised.input.lo, quantised.input.bits)
+    def cost(quantised: QuantisedModel) -> float:
+        return compile_graph(quantised.graph, statement(quantised, input, output)).plan.cost
 
-    choice = search(
-        graph,
-        calibration,
-        x,
-        truth,
-        lambda quantised: compile_graph(quantised.graph, spec(quantised)).plan.cost,
-        target=target,
-        synthetic=given is None,
-        progress=report,
-    )
+    secret = weights == "private"
+    choice = prepared.choose(target, cost, report, private=secret)
     report("circuit", 0.0)
     quantised = choice.model
-    bounds = quantised.graph.result
-    circuit = compile_graph(
-        quantised.graph, replace(spec(quantised), output_lo=bounds.min, output_hi=bounds.max)
-    )
-    warnings = _warnings(choice, target, given)
+    if secret and not quantised.graph.private:
+        raise ModelError("the network has no weights that could be private; compile it with constant weights")
+    circuit = compile_graph(quantised.graph, statement(quantised, input, output))
+    held = prepared.held_out
+    layers = compare_layers(prepared.graph, quantised, prepared.samples if held is None else held.samples)
+    warnings = _warnings(choice, target, prepared)
+    visibility = WeightsInfo()
+    if secret:
+        visibility = WeightsInfo(
+            visibility="private", note=PRIVATE_WEIGHTS_NOTE, architecture=architecture(prepared.graph)
+        )
     manifest = _manifest(
-        ModelInfo(name=title, sha256=sha256(data).hexdigest(), notes=imported.notes),
+        ModelInfo(name=title, sha256="" if secret else prepared.sha256, notes=prepared.notes),
+        visibility,
         choice,
+        layers,
         circuit,
-        declared,
+        prepared.declared,
         warnings,
     )
+    picture = draw(title, choice.report, choice.selection, layers, manifest.costs)
     try:
         with new_directory(folder, overwrite=overwrite) as partial:
             replace_file(partial / CIRCUIT, dump_graph(quantised.graph))
+            if secret:
+                write_secret(partial / WEIGHTS, dump_weights(quantised.graph))
+            replace_file(partial / PICTURE, picture.encode())
             replace_file(partial / MANIFEST, manifest.write().encode())
     except OSError as error:
         raise BundleError(f"cannot write {folder}: {error.strerror}") from error
@@ -168,52 +173,35 @@ def compile_model(
         target=target,
         target_met=choice.met,
         candidates=choice.candidates,
-        import_difference=difference,
+        import_difference=prepared.difference,
         precision=manifest.precision,
         accuracy=choice.report,
+        selection=choice.selection,
+        worst_layers=worst(layers),
         costs=manifest.costs,
-        notes=imported.notes,
+        notes=prepared.notes,
         warnings=warnings,
     )
 
 
-def _shape_samples(samples: NDArray[Any], graph: FloatGraph) -> Float64Array:
-    """`[n, *input_shape]` in float64; the graph's shape has a batch axis of 1 that samples may leave out."""
-    try:
-        array = np.asarray(samples, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise InputError(f"the samples are not numeric: {error}") from error
-    shape = graph.input_shape
-    short = shape[1:] if len(shape) > 1 and shape[0] == 1 else shape
-    if not array.size or array.shape[1:] not in (shape, short):
-        raise InputError(f"samples must be [n, {', '.join(map(str, short))}], got {list(array.shape)}")
-    if not np.isfinite(array).all():
-        raise InputError("the samples hold NaN or infinity")
-    return array.reshape(-1, *shape)
-
-
-def _check_labels(labels: NDArray[Any] | None, samples: Float64Array | None) -> NDArray[Any] | None:
-    if labels is None:
-        return None
-    array = np.asarray(labels)
-    if samples is None or array.shape != (len(samples),) or array.dtype.kind not in "iu":
-        raise InputError("labels must be one class number for each sample")
-    return array
-
-
-def _warnings(choice: Choice, target: Target, samples: Float64Array | None) -> tuple[str, ...]:
+def _warnings(choice: Choice, target: Target, prepared: Prepared) -> tuple[str, ...]:
     found = []
-    if samples is None:
+    if prepared.synthetic:
         found.append(
             "no samples were given: scales come from uniform noise over the declared range, "
             "and the accuracy says nothing about real data; compile again with samples"
         )
-    elif len(samples) < FEW_SAMPLES:
-        found.append(f"only {len(samples)} samples: the accuracy is a rough guess")
+    elif prepared.count < FEW_SAMPLES:
+        found.append(f"only {prepared.count} samples: the accuracy is a rough guess")
     if not choice.met:
         found.append(
             f"no candidate reached the target {target!r}; this is the one that agrees most "
             f"({choice.report.agreement:.2%} with float)"
+        )
+    elif not GOALS[target].accepts(choice.report):
+        found.append(
+            f"the target {target!r} was reached on the samples that chose the precision, not on the held-out "
+            f"ones ({choice.report.agreement:.2%} agree with float): give more samples, or aim higher"
         )
     if choice.report.saturated:
         found.append(
@@ -229,7 +217,9 @@ def _unbatched(shape: tuple[int, ...]) -> tuple[int, ...]:
 
 def _manifest(
     model: ModelInfo,
+    weights: WeightsInfo,
     choice: Choice,
+    layers: tuple[LayerError, ...],
     circuit: Circuit,
     declared: tuple[float, float],
     warnings: tuple[str, ...],
@@ -257,7 +247,6 @@ def _manifest(
         kind="label" if quantised.is_label else "logits",
         visibility=spec.output_visibility,
     )
-    weights = WeightsInfo()
     layout = circuit.layout
     return Manifest(
         model=model,
@@ -276,6 +265,8 @@ def _manifest(
         precision=PrecisionInfo(**asdict(quantised.precision)),
         costs=circuit.cost(),
         report=choice.report,
+        selection=choice.selection,
+        layers=layers,
         warnings=warnings,
         hashes=Hashes(
             circuit=circuit.digest().hex(),

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from assay_prover.circuit import CostReport
 from assay_prover.errors import BundleError
+from assay_prover.passes.layers import LayerError
 from assay_prover.passes.report import AccuracyReport
 
 VERSION = 1
@@ -18,13 +19,22 @@ CONSTANT_WEIGHTS_NOTE = (
     "but no chain sees them. Whoever gets the bundle can read them."
 )
 
+PRIVATE_WEIGHTS_NOTE = (
+    "The weights are wires that the published commitment M binds: they are in weights.npz, which requesters "
+    "never get. Public are the architecture, the shifts, the scales and each layer's limit (the largest "
+    "weight, rounded up to one of four steps an octave with a quarter of headroom)."
+)
+
 
 class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class ModelInfo(_Part):
-    """The network that was compiled; `sha256` is that of its ONNX file, `notes` what the import changed."""
+    """The network that was compiled; `notes` is what the import changed.
+
+    `sha256` is that of its ONNX file; empty with private weights, since it would let guesses be tested.
+    """
 
     name: str
     sha256: str
@@ -69,10 +79,11 @@ class OutputInfo(_Part):
 
 
 class WeightsInfo(_Part):
-    """Who sees the weights."""
+    """Who sees the weights; trainings of equal `architecture` (a digest) can share keys."""
 
-    visibility: Literal["constant"] = "constant"
+    visibility: Literal["constant", "private"] = "constant"
     note: str = CONSTANT_WEIGHTS_NOTE
+    architecture: str | None = None
 
 
 class LayoutInfo(_Part):
@@ -127,6 +138,10 @@ class Manifest(_Part):
     precision: PrecisionInfo
     costs: CostReport
     report: AccuracyReport
+    """On held-out samples, if there were enough to hold some out."""
+    selection: AccuracyReport | None = None
+    """On the samples that chose scales and precision."""
+    layers: tuple[LayerError, ...] = ()
     warnings: tuple[str, ...] = ()
     hashes: Hashes
 

@@ -14,6 +14,7 @@ from assay_prover.groth16 import FIELD_ORDER, Cancelled, ProvingKey
 from assay_prover.reference.tensor import Int64Array
 
 if TYPE_CHECKING:
+    from assay_prover._native import PreparedModel
     from assay_prover.bundle.bundle import Bundle
 
 Progress = Callable[[str, float], bool | None]
@@ -43,6 +44,12 @@ class ModelProver:
         self.key = ProvingKey.open(bundle.proving_key_path)
         if self.key.vk_hash != bundle.vk_hash or self.key.n_constraints != self.circuit.n_constraints:
             raise BundleError(f"{bundle.path}: proving.key is not that of this circuit; run setup again")
+        self.model: PreparedModel | None = None
+        if bundle.is_private:
+            commitment, opening = bundle.model_opening()
+            # checks that M opens to these weights, and adds up their share of every proof
+            weights = self.circuit.model_values()
+            self.model = self.key.prepare_model((weights, commitment, opening), threads=threads)
 
     def prove(
         self,
@@ -88,7 +95,7 @@ class ModelProver:
         if self.circuit.layout.committed:
             w1 = witness.w1
             lap("inference")
-            session = self.key.commit(public, w1, threads=self.threads)
+            session = self.key.commit(public, w1, model=self.model, threads=self.threads)
             lap("commitment")
             w2 = witness.w2(session.challenge)
             a, b = witness.rows(session.challenge)
@@ -98,7 +105,9 @@ class ModelProver:
             w2 = witness.w2()
             a, b = witness.rows()
             lap("inference")
-            proof = self.key.prove(public, w2, a, b, threads=self.threads, progress=progress)
+            proof = self.key.prove(
+                public, w2, a, b, model=self.model, threads=self.threads, progress=progress
+            )
         lap("proof")
         seconds["total"] = sum(seconds.values())
         outputs = np.asarray(witness.outputs, dtype=np.int64).reshape(self.bundle.manifest.output.shape)

@@ -67,7 +67,8 @@ def measure(circuit: Circuit) -> CostReport:
     hashed = sum(wires.size for wires in builder.free if isinstance(wires, FieldWires))
     full = sum(wires.size for wires in builder.free)
     domain = domain_size(circuit.n_constraints + layout.n_input_rows)
-    # A and K everywhere, A and M for a model's wires; B in both groups for small wires and Poseidon's, never for inverses and quotients
+    # A and K everywhere, A and M for a model's wires; B in both groups for small wires and Poseidon's, never
+    # for inverses and quotients
     key = (
         G1_BYTES * domain
         + 2 * G1_BYTES * (layout.n_small + full)

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 
     from assay_prover.circuit.builder import Builder
     from assay_prover.circuit.frame import FieldArray, Frame
+    from assay_prover.circuit.limbs import LimbWires
     from assay_prover.reference import LinearMap
     from assay_prover.reference.tensor import Int64Array
 
@@ -177,7 +178,7 @@ def private_affine(
         if hi - lo + 1 != 1 << bits:
             range_check(b, combine([(-1, results)], constant=hi), bits, exact=True)
     groups = Groups(op, bits)
-    sums: list[tuple[LinearTensor, Int64Array]] = []
+    sums: list[tuple[LimbWires, Int64Array]] = []
     public: list[tuple[LinearMap, LinearTensor]] = []
     for linear, limit, x in zip(op.maps, op.limits, inputs, strict=True):
         if limit is not None and isinstance(linear, Dense | Conv):
@@ -211,7 +212,7 @@ def _public_part(public: Sequence[tuple[LinearMap, LinearTensor]]) -> Callable[[
     return value
 
 
-def _products(b: Builder, products: Products, x: LinearTensor) -> tuple[LinearTensor, Int64Array]:
+def _products(b: Builder, products: Products, x: LinearTensor) -> tuple[LimbWires, Int64Array]:
     """Wires t of the products, and how many of them each group has."""
     counts = products.counts
     weights = b.model_wires(len(products.groups.blocks) * products.weights_per_block, products.values)

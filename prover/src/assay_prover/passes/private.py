@@ -87,7 +87,8 @@ def _as_kernel(op: FloatAffine, linear: FloatMap) -> FloatDense | FloatConv:
 def met_magnitude(linear: FloatDense | FloatConv, magnitude: Float64Array) -> Float64Array:
     """Sum of |x_j| that each row meets."""
     if isinstance(linear, FloatConv):
-        return replace(linear, weight=np.ones_like(linear.weight)).apply(magnitude[None])[0]
+        sums: Float64Array = replace(linear, weight=np.ones_like(linear.weight)).apply(magnitude[None])[0]
+        return sums
     return np.full(linear.n_out, float(magnitude.sum()))
 
 

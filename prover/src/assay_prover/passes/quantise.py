@@ -181,7 +181,7 @@ class _Quantiser:
         return self.names[name]
 
     def waiting(self, name: str) -> str:
-        """A float tensor's integers for a comparison, which needs no rounding first: an accumulator as it is."""
+        """A float tensor's integers for a comparison: accumulators as they are, not rounded first."""
         if len(self.consumers[name]) == 1 and name in self.plans:
             self.plans.pop(name)
             return self.names[name]

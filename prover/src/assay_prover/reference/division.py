@@ -90,7 +90,8 @@ class Normalise:
 
     def power(self, flat: Int64Array) -> Int64Array:
         """4^shift (sum of squares + epsilon) of each group: `[batch, size] -> [batch, groups]`."""
-        return ((flat[:, self.index] ** 2).sum(axis=2) + self.epsilon) << (2 * self.shift)
+        squares: Int64Array = (flat[:, self.index] ** 2).sum(axis=2)
+        return (squares + self.epsilon) << (2 * self.shift)
 
     def evaluate(self, value: Int64Array) -> Int64Array:
         """Exact."""
@@ -109,4 +110,4 @@ class Normalise:
 
     def largest_power(self, reach: int) -> int:
         """Bound of `power` when every |x_i| is at most `reach`."""
-        return (self.index.shape[1] * reach * reach + self.epsilon) << (2 * self.shift)
+        return (int(self.index.shape[1]) * reach * reach + self.epsilon) << (2 * self.shift)

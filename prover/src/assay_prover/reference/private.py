@@ -177,5 +177,6 @@ def row_sums(linear: LinearMap, values: Int64Array) -> Int64Array:
     """What the map would give with all its weights 1: the sum of the inputs that each row meets."""
     if isinstance(linear, Conv):
         ones = np.ones(linear.weight.shape, dtype=np.int64)
-        return replace(linear, weight=ones).apply(values[None])[0]
+        sums: Int64Array = replace(linear, weight=ones).apply(values[None])[0]
+        return sums
     return np.full(linear.n_out, int(values.sum()), dtype=np.int64)

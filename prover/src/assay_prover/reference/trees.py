@@ -36,7 +36,10 @@ class Trees:
         places = np.concatenate([self.zero, self.one, self.roots])
         if self.zero.shape != self.bit.shape or self.one.shape != self.bit.shape:
             raise ValueError(f"{self.output!r}: one bit and two branches for each node")
-        if not (np.sort(places) == np.arange(-leaves, nodes)).all() or sum(map(len, self.levels)) != nodes:
+        if (
+            not np.array_equal(np.sort(places), np.arange(-leaves, nodes))
+            or sum(map(len, self.levels)) != nodes
+        ):
             raise ValueError(f"{self.output!r}: nodes and leaves do not form trees")
         if self.values.shape[1] != self.bias.size or int(np.prod(self.shape)) != self.bias.size:
             raise ValueError(f"{self.output!r}: values, bias and shape disagree")
@@ -84,7 +87,8 @@ class Trees:
             node = np.maximum(place, 0)
             below = np.where(bits[batch, self.bit[node]] == 1, self.one[node], self.zero[node])
             place = np.where(place >= 0, below, place)
-        return (self.bias + self.values[-1 - place].sum(axis=1)).reshape(-1, *self.shape)
+        totals: Int64Array = self.bias + self.values[-1 - place].sum(axis=1)
+        return totals.reshape(-1, *self.shape)
 
     def infer(self, value: Tensor) -> Tensor:
         """The sum over the trees of their least and greatest leaves."""

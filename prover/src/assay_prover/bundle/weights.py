@@ -1,0 +1,153 @@
+"""A model's private files: weights.npz, what only its owner and provers have, and the opening of M.
+
+circuit.npz of a bundle with private weights holds the architecture, every private number being zero; these
+files hold the rest. They are readable by their owner alone.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import secrets
+import zipfile
+from collections.abc import Iterator
+from hashlib import sha256
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from assay_prover.bundle.files import replace_file, sync
+from assay_prover.errors import AssayProverError, BundleError
+from assay_prover.reference import IntegerGraph, PrivateAffine
+
+WEIGHTS, COMMITMENT, OPENING = "weights.npz", "model.commitment", "model.opening"
+_EPOCH = (1980, 1, 1, 0, 0, 0)
+_NARROW = ("<i1", "<i2", "<i4", "<i8")
+
+
+class PublicCommitment(BaseModel):
+    """model.commitment: M under a verifying key, 64 bytes in hexadecimal. To be published."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    version: Literal[1] = 1
+    vk_hash: str = Field(pattern=r"^[0-9a-f]{64}$")
+    commitment: str = Field(pattern=r"^[0-9a-f]{128}$")
+
+
+class Opening(BaseModel):
+    """model.opening: the secret mu of M, and the hash of the weights it was made of. To be kept."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    version: Literal[1] = 1
+    vk_hash: str = Field(pattern=r"^[0-9a-f]{64}$")
+    commitment: str = Field(pattern=r"^[0-9a-f]{128}$")
+    weights: str = Field(pattern=r"^[0-9a-f]{64}$")
+    opening: str = Field(pattern=r"^[0-9a-f]{64}$")
+
+
+def write_secret(path: Path, data: bytes) -> None:
+    """Like `replace_file`, readable by the owner alone from its first byte on."""
+    partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    try:
+        descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+        sync(path.parent)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def dump_weights(graph: IntegerGraph) -> bytes:
+    """Every private number of the network, layer after layer; equal weights are equal bytes."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
+        arrays = [values for layer in graph.private for values in layer.weights]
+        for number, values in enumerate(arrays):
+            kind = next(k for k in _NARROW if np.array_equal(values, values.astype(k)))
+            member = io.BytesIO()
+            np.lib.format.write_array(member, values.astype(kind), version=(1, 0), allow_pickle=False)
+            archive.writestr(zipfile.ZipInfo(f"{number}.npy", _EPOCH), member.getvalue())
+    return buffer.getvalue()
+
+
+def load_weights(data: bytes, graph: IntegerGraph) -> IntegerGraph:
+    """The architecture `graph` with the weights of a file.
+
+    Raises:
+        BundleError: damaged, or weights of another architecture or beyond its limits.
+    """
+    try:
+        return graph.with_private(list(_read_layers(data, graph)))
+    except BundleError:
+        raise
+    except (zipfile.BadZipFile, KeyError, TypeError, ValueError, EOFError, NotImplementedError) as error:
+        raise BundleError(f"{WEIGHTS} is damaged: {error}") from error
+    except AssayProverError as error:
+        raise BundleError(f"{WEIGHTS} does not fit its architecture: {error}") from error
+
+
+def _read_layers(data: bytes, graph: IntegerGraph) -> Iterator[PrivateAffine]:
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        if any(info.compress_type != zipfile.ZIP_STORED for info in archive.infolist()):
+            raise BundleError(f"{WEIGHTS} is refused: compressed members")
+        if len(archive.infolist()) != sum(len(layer.weights) for layer in graph.private):
+            raise BundleError(f"{WEIGHTS} belongs to another architecture")
+        number = 0
+        for layer in graph.private:
+            weights = []
+            for _ in layer.weights:
+                member = io.BytesIO(archive.read(f"{number}.npy"))
+                values = np.lib.format.read_array(member, allow_pickle=False)
+                if values.dtype.kind != "i":
+                    raise BundleError(f"{WEIGHTS} holds other numbers than integers")
+                weights.append(np.ascontiguousarray(values, dtype=np.int64))
+                number += 1
+            yield layer.with_weights(tuple(weights))
+
+
+def read_commitment(folder: Path) -> PublicCommitment | None:
+    """model.commitment, or None if there is none.
+
+    Raises:
+        BundleError: damaged.
+    """
+    try:
+        return PublicCommitment.model_validate_json((folder / COMMITMENT).read_bytes())
+    except FileNotFoundError:
+        return None
+    except (OSError, ValidationError) as error:
+        raise BundleError(f"{folder / COMMITMENT} cannot be read: {error}") from error
+
+
+def read_opening(folder: Path) -> Opening | None:
+    """model.opening, or None if there is none.
+
+    Raises:
+        BundleError: damaged.
+    """
+    try:
+        return Opening.model_validate_json((folder / OPENING).read_bytes())
+    except FileNotFoundError:
+        return None
+    except (OSError, ValidationError) as error:
+        # the error's text would quote the secret
+        raise BundleError(f"{folder / OPENING} is damaged; commit to the model again") from error
+
+
+def write_commitment(folder: Path, opening: Opening) -> None:
+    """Both files, the secret first: a commitment without its opening would be of no use."""
+    write_secret(folder / OPENING, (opening.model_dump_json(indent=2) + "\n").encode())
+    public = PublicCommitment(vk_hash=opening.vk_hash, commitment=opening.commitment)
+    replace_file(folder / COMMITMENT, (public.model_dump_json(indent=2) + "\n").encode())
+
+
+def weights_hash(data: bytes) -> str:
+    """SHA-256 of weights.npz; never published, since it would let guesses be tested."""
+    return sha256(data).hexdigest()
