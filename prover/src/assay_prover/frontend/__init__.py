@@ -3,15 +3,21 @@
 from assay_prover.frontend import (
     activation,
     arithmetic,
+    classical,
+    comparison,
     composite,
     convolution,
     elementwise,
     head,
     linear,
     normalization,
+    norms,
     pooling,
+    quantisation,
+    recurrent,
     reduction,
     reshaping,
+    resizing,
     selection,
 )
 from assay_prover.frontend.graph import FloatGraph
@@ -22,16 +28,22 @@ from assay_prover.frontend.registry import supported_operators
 FAMILIES = (
     activation,
     arithmetic,
+    comparison,
     composite,
     convolution,
     elementwise,
     head,
     linear,
     normalization,
+    norms,
     pooling,
+    quantisation,
     reduction,
+    recurrent,
     reshaping,
+    resizing,
     selection,
+    classical,
 )
 
 __all__ = ["FAMILIES", "FloatGraph", "import_model", "load_model", "read_model", "supported_operators"]

@@ -7,6 +7,7 @@ from math import prod
 import numpy as np
 
 from assay_prover.frontend.context import Context, Node, Step
+from assay_prover.frontend.discrete import FloatDivide
 from assay_prover.frontend.graph import FloatMultiply
 from assay_prover.frontend.maps import Float64Array, FloatGather, FloatMap, FloatScale, FloatSparse
 from assay_prover.frontend.registry import lowers
@@ -51,25 +52,52 @@ def multiply(context: Context, node: Node) -> None:
             factor = context.weights(node, position, "factor")
             _scale(context, node, 1 - position, np.broadcast_to(factor, shape), shape)
             return
-    if any(context.shape(name) != shape for name in node.inputs):
-        expansions: list[Step] = [
-            ("Expand", [name, ".shape"], f".{k}", {}) for k, name in enumerate(node.inputs)
-        ]
-        product: Step = ("Mul", [".0", ".1"], node.outputs[0], {})
-        context.expand(node, [*expansions, product], {".shape": np.array(shape, dtype=np.int64)})
+    names = [context.variable(node, k) for k in (0, 1)]
+    if any(context.shape(name) != shape for name in (*node.inputs, *names)):
+        _spread(context, node, shape)
         return
-    a, b = context.variable(node, 0), context.variable(node, 1)
-    context.emit(node, FloatMultiply(a, b, node.outputs[0], shape, node.name))
+    context.emit(node, FloatMultiply(names[0], names[1], node.outputs[0], shape, node.name))
 
 
 @lowers("Div")
 def divide(context: Context, node: Node) -> None:
-    """By a non-zero constant."""
-    divisor = context.weights(node, 1, "divisor")
-    if (divisor == 0).any():
-        raise node.unsupported("the divisor holds a zero")
+    """By a non-zero constant it is affine; by a computed tensor of one sign it is an exact division."""
+    if context.is_integer(node.outputs[0]):
+        raise node.unsupported("a division of integers, which truncates")
     shape = np.broadcast_shapes(*(context.shape(name) for name in node.inputs))
-    _scale(context, node, 0, np.broadcast_to(1.0 / divisor, shape), shape)
+    if context.is_constant(node, 1):
+        divisor = context.weights(node, 1, "divisor")
+        if (divisor == 0).any():
+            raise node.unsupported("the divisor holds a zero")
+        _scale(context, node, 0, np.broadcast_to(1.0 / divisor, shape), shape)
+        return
+    if context.is_constant(node, 0):
+        steps: list[Step] = [("Reciprocal", [node.inputs[1]], ".r", {})]
+        steps.append(("Mul", [".r", node.inputs[0]], node.outputs[0], {}))
+        context.expand(node, steps)
+        return
+    names = [context.variable(node, k) for k in (0, 1)]
+    if any(context.shape(name) != shape for name in (*node.inputs, *names)):
+        _spread(context, node, shape)
+        return
+    context.emit(node, FloatDivide(names[0], names[1], node.outputs[0], shape, node.name))
+
+
+def _spread(context: Context, node: Node, shape: tuple[int, ...]) -> None:
+    """The same operator on operands of the full shape."""
+    expansions: list[Step] = [
+        ("assay.Expand", [name, ".shape"], f".{k}", {}) for k, name in enumerate(node.inputs)
+    ]
+    last: Step = (node.operator, [".0", ".1"], node.outputs[0], {})
+    context.expand(node, [*expansions, last], {".shape": np.array(shape, dtype=np.int64)})
+
+
+@lowers("assay.Expand")
+def spread(context: Context, node: Node) -> None:
+    """Broadcast as a tensor of its own, even where only the shape changes; only in expansions."""
+    shape = tuple(int(n) for n in context.constant(node, 1, "the shape"))
+    linear = _broadcast_map(context.shape(node.inputs[0]), shape)
+    context.affine(node, shape, [(context.variable(node, 0), linear)])
 
 
 @lowers("Neg")

@@ -149,3 +149,51 @@ def power(context: Context, node: Node) -> None:
     if exponent.size != 1 or float(exponent[0]) not in products:
         raise node.unsupported("only constant exponents 1, 2, 3, 4, -1 and 0.5")
     context.expand(node, products[float(exponent[0])])
+
+
+@lowers("ThresholdedRelu")
+def thresholded_relu(context: Context, node: Node) -> None:
+    """x where it is greater than alpha, else 0."""
+    x = node.inputs[0]
+    steps: list[Step] = [("Greater", [x, ".alpha"], ".c", {}), ("Mul", [".c", x], node.outputs[0], {})]
+    context.expand(node, steps, {".alpha": np.array(node.float("alpha", 1.0))})
+
+
+@lowers("Shrink")
+def shrink(context: Context, node: Node) -> None:
+    """x + bias below -lambd, x - bias above lambd, else 0."""
+    x = node.inputs[0]
+    steps: list[Step] = [
+        ("Greater", [x, ".hi"], ".a", {}),
+        ("Less", [x, ".lo"], ".b", {}),
+        ("Sub", [x, ".bias"], ".x", {}),
+        ("Add", [x, ".bias"], ".y", {}),
+        ("Mul", [".a", ".x"], ".p", {}),
+        ("Mul", [".b", ".y"], ".q", {}),
+        ("Add", [".p", ".q"], node.outputs[0], {}),
+    ]
+    limit = node.float("lambd", 0.5)
+    constants = {".hi": np.array(limit), ".lo": np.array(-limit), ".bias": np.array(node.float("bias", 0.0))}
+    context.expand(node, steps, constants)
+
+
+@lowers("ReduceLogSum", "ReduceLogSumExp")
+def reduce_log(context: Context, node: Node) -> None:
+    """Logarithm of a sum, of exponentials below the greatest element."""
+    x, y = node.inputs[0], node.outputs[0]
+    if node.operator == "ReduceLogSum":
+        context.expand(
+            node, [("ReduceSum", list(node.inputs), ".s", node.attributes), ("Log", [".s"], y, {})]
+        )
+        return
+    kept = {**node.attributes, "keepdims": 1}
+    steps: list[Step] = [
+        ("ReduceMax", list(node.inputs), ".top", kept),
+        ("Sub", [x, ".top"], ".below", {}),
+        ("Exp", [".below"], ".e", {}),
+        ("ReduceSum", [".e", *node.inputs[1:]], ".sum", node.attributes),
+        ("Log", [".sum"], ".log", {}),
+        ("ReduceMax", list(node.inputs), ".most", node.attributes),
+        ("Add", [".log", ".most"], y, {}),
+    ]
+    context.expand(node, steps)

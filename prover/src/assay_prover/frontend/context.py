@@ -19,6 +19,9 @@ from assay_prover.frontend.registry import lowering, supported_operators
 Array = NDArray[Any]
 Step = tuple[str, Sequence[str], str, Mapping[str, Any]]
 
+INTEGER_TYPES = frozenset({2, 3, 4, 5, 6, 7, 12, 13, 21, 22})
+"""onnx.TensorProto's integers of any width."""
+
 EXPANSION_OPSET = 17
 """The operator set in which expansions are written."""
 
@@ -84,6 +87,11 @@ class Context:
         for proto in graph.node:
             for name in proto.input:
                 self._consumers.setdefault(name, []).append(proto.op_type)
+        self._outputs = {value.name for value in graph.output}
+        self._types = {
+            value.name: value.type.tensor_type.elem_type
+            for value in (*graph.input, *graph.value_info, *graph.output)
+        }
         self._shapes: dict[str, tuple[int, ...]] = {input_name: input_shape}
         self._alias: dict[str, str] = {input_name: input_name}
         self._dropped: dict[str, str] = {}
@@ -112,6 +120,14 @@ class Context:
             raise node.unsupported(f"{what} must be a constant, it is computed from the input")
         return self.constants[node.inputs[position]]
 
+    def is_integer(self, name: str) -> bool:
+        """Whether the file declares whole numbers; an expansion's own tensors count as real."""
+        return self._types.get(name) in INTEGER_TYPES
+
+    def is_boolean(self, name: str) -> bool:
+        """Whether the file declares truth values."""
+        return bool(self._types.get(name) == onnx.TensorProto.BOOL)
+
     def weights(self, node: Node, position: int, what: str) -> Float64Array:
         """A constant as float64."""
         return np.asarray(self.constant(node, position, what), dtype=np.float64)
@@ -122,6 +138,14 @@ class Context:
             return node.ints(attribute, ())
         if self.has(node, position):
             return tuple(int(v) for v in np.ravel(self.constant(node, position, attribute)))
+        return None
+
+    def reals(self, node: Node, position: int, attribute: str) -> tuple[float, ...] | None:
+        """The same for real numbers."""
+        if attribute in node.attributes:
+            return tuple(float(v) for v in node.attributes[attribute])
+        if self.has(node, position):
+            return tuple(float(v) for v in np.ravel(self.constant(node, position, attribute)))
         return None
 
     def shape(self, name: str) -> tuple[int, ...]:
@@ -163,8 +187,10 @@ class Context:
         Names that start with "." are the expansion's own; `constants` are its own too.
         """
 
+        prefix = next(name for name in node.outputs if name)
+
         def local(name: str) -> str:
-            return f"{node.outputs[0]}/{name[1:]}" if name.startswith(".") else name
+            return f"{prefix}/{name[1:]}" if name.startswith(".") else name
 
         for name, value in (constants or {}).items():
             self.constants[local(name)] = np.asarray(value)
@@ -222,6 +248,14 @@ class Context:
         if name not in self._alias:
             raise ModelError(f"output {name!r} does not depend on the input")
         return self._alias[name], self._shapes[name]
+
+    def is_used(self, name: str) -> bool:
+        """Whether something reads it, or the network ends in it."""
+        return name in self._outputs or name in self._consumers
+
+    def tensor(self, name: str) -> str:
+        """The graph tensor behind a computed name."""
+        return self._alias[name]
 
     def followers(self, node: Node) -> list[str]:
         """Operators that read the node's outputs; none means that it ends the network."""

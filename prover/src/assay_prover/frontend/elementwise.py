@@ -17,6 +17,7 @@ def emit(context: Context, node: Node, kind: str, *parameters: float) -> None:
 
 
 @lowers("Sigmoid", "Tanh", "Softplus", "Softsign", "Erf", "Exp", "Log", "Sqrt", "Reciprocal", "Mish")
+@lowers("Acos", "Acosh", "Asin", "Asinh", "Atan", "Atanh", "Cos", "Cosh", "Sin", "Sinh")
 def plain(context: Context, node: Node) -> None:
     """Functions without parameters."""
     emit(context, node, node.operator)
@@ -26,6 +27,12 @@ def plain(context: Context, node: Node) -> None:
 def elu(context: Context, node: Node) -> None:
     """alpha (exp(x) - 1) below zero."""
     emit(context, node, "Elu", node.float("alpha", 1.0))
+
+
+@lowers("Celu")
+def celu(context: Context, node: Node) -> None:
+    """alpha (exp(x / alpha) - 1) below zero."""
+    emit(context, node, "Celu", node.float("alpha", 1.0))
 
 
 @lowers("Selu")

@@ -48,6 +48,15 @@ def _softplus(x: Float64Array) -> Float64Array:
 
 
 FUNCTIONS: dict[str, Definition] = {
+    "Acos": Definition(np.arccos, -1.0, 1.0),
+    "Acosh": Definition(np.arccosh, 1.0),
+    "Asin": Definition(np.arcsin, -1.0, 1.0),
+    "Asinh": Definition(np.arcsinh),
+    "Atan": Definition(np.arctan),
+    "Atanh": Definition(np.arctanh, -1.0, 1.0),
+    "Celu": Definition(lambda x, alpha: np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0) / alpha))),
+    "Cos": Definition(np.cos),
+    "Cosh": Definition(np.cosh),
     "Elu": Definition(_elu, -12.0),
     "Erf": Definition(special.erf, -4.0, 4.0),
     "Exp": Definition(np.exp, -16.0),
@@ -59,6 +68,8 @@ FUNCTIONS: dict[str, Definition] = {
     "Reciprocal": Definition(np.reciprocal),
     "Selu": Definition(_selu, -12.0),
     "Sigmoid": Definition(special.expit, -10.0, 10.0),
+    "Sin": Definition(np.sin),
+    "Sinh": Definition(np.sinh),
     "Softplus": Definition(_softplus, -14.0),
     "Softsign": Definition(lambda x: x / (1 + np.abs(x))),
     "Sqrt": Definition(np.sqrt, 0.0),

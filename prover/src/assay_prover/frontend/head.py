@@ -1,4 +1,4 @@
-"""Softmax, dropped at the end (it changes no order), computed within; ArgMax, a label at the end."""
+"""Softmax, dropped at the end (it changes no order), computed within; ArgMax and the first of TopK."""
 
 from __future__ import annotations
 
@@ -56,8 +56,6 @@ def _within(context: Context, node: Node) -> None:
 @lowers("ArgMin")
 def argmin(context: Context, node: Node) -> None:
     """ArgMax of -x."""
-    if context.followers(node):
-        raise node.unsupported("only at the end of a network")
     steps: list[Step] = [
         ("Neg", [node.inputs[0]], ".negated", {}),
         ("ArgMax", [".negated"], node.outputs[0], node.attributes),
@@ -67,9 +65,7 @@ def argmin(context: Context, node: Node) -> None:
 
 @lowers("ArgMax")
 def argmax(context: Context, node: Node) -> None:
-    """At the end only; ties go to the lowest position."""
-    if context.followers(node):
-        raise node.unsupported("only at the end of a network")
+    """Ties go to the lowest position; at the end it is the network's label."""
     if node.int("select_last_index", 0):
         raise node.unsupported("select_last_index")
     places = context.places(node, 0)
@@ -81,3 +77,23 @@ def argmax(context: Context, node: Node) -> None:
     flat = np.ascontiguousarray(index.reshape(-1, places.shape[axis]))
     source = context.variable(node, 0)
     context.emit(node, FloatArgMax(source, node.outputs[0], shape, flat, node.name))
+
+
+@lowers("TopK")
+def top_k(context: Context, node: Node) -> None:
+    """The greatest (or least) and its position, k = 1."""
+    k = context.integers(node, 1, "k") or (1,)
+    if k != (1,):
+        raise node.unsupported("k other than 1")
+    rank = len(context.shape(node.inputs[0]))
+    axis = node.int("axis", -1) % rank
+    largest = bool(node.int("largest", 1))
+    values, positions = (*node.outputs, "")[:2]
+    if values:
+        operator = "ReduceMax" if largest else "ReduceMin"
+        attributes = {"axes": [axis], "keepdims": 1}
+        context.expand(node.writing(values), [(operator, [node.inputs[0]], values, attributes)])
+    if positions:
+        operator = "ArgMax" if largest else "ArgMin"
+        attributes = {"axis": axis, "keepdims": 1}
+        context.expand(node.writing(positions), [(operator, [node.inputs[0]], positions, attributes)])

@@ -14,6 +14,8 @@ from assay_prover.frontend.load import load_model
 from assay_prover.frontend.maps import FloatGather
 from assay_prover.frontend.registry import lowering
 
+DOMAINS = frozenset({"", "ai.onnx", "ai.onnx.ml"})
+
 RANDOM = frozenset(
     {"RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike", "Bernoulli", "Multinomial"}
 )
@@ -37,7 +39,7 @@ def import_model(data: bytes) -> FloatGraph:
     opsets = {entry.domain: entry.version for entry in model.opset_import}
     for proto in graph.node:
         node = Node(proto, opsets.get(proto.domain, opsets.get("", 0)))
-        if proto.domain not in ("", "ai.onnx"):
+        if proto.domain not in DOMAINS:
             raise refuse(node)
         if not _fold(context, node, model):
             lower = lowering(node.operator)

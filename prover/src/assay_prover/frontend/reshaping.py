@@ -5,9 +5,13 @@ from __future__ import annotations
 from math import prod
 
 import numpy as np
+from onnx import TensorProto, helper
 
-from assay_prover.frontend.context import Context, Node
+from assay_prover.frontend.comparison import truncate
+from assay_prover.frontend.context import INTEGER_TYPES, Context, Node
 from assay_prover.frontend.registry import lowers
+
+ZERO = {".zero": np.array(0.0)}
 
 
 @lowers("Identity", "Dropout")
@@ -20,12 +24,24 @@ def identity(context: Context, node: Node) -> None:
     context.alias(node, 0, context.shape(node.inputs[0]))
 
 
-@lowers("Cast")
+@lowers("Cast", "CastLike")
 def cast(context: Context, node: Node) -> None:
-    """Between floating types only; anything else would round."""
-    if node.int("to", 1) not in (1, 10, 11, 16):
-        raise node.unsupported("a cast of computed values to a type that is not floating")
-    context.alias(node, 0, context.shape(node.inputs[0]))
+    """Numbers stay numbers; from real to whole they are truncated, to truth values compared with zero."""
+    to = node.int("to", 1)
+    if node.operator == "CastLike":
+        to = int(helper.np_dtype_to_tensor_dtype(context.constant(node, 1, "the type").dtype))
+    source = node.inputs[0]
+    whole = context.is_integer(source) or context.is_boolean(source)
+    if to == TensorProto.BOOL and not context.is_boolean(source):
+        context.expand(
+            node, [("Equal", [source, ".zero"], ".is", {}), ("Not", [".is"], node.outputs[0], {})], ZERO
+        )
+    elif to in INTEGER_TYPES and not whole:
+        truncate(context, node)
+    elif to in INTEGER_TYPES or to in (1, 9, 10, 11, 16):
+        context.alias(node, 0, context.shape(source))
+    else:
+        raise node.unsupported("a cast of computed values to this type")
 
 
 @lowers("Flatten")

@@ -1,0 +1,148 @@
+"""Comparisons, logic on their bits, Where, and rounding to whole numbers: exact in the circuit."""
+
+from __future__ import annotations
+
+from math import prod
+
+import numpy as np
+
+from assay_prover.frontend.context import Context, Node, Step
+from assay_prover.frontend.discrete import FloatCompare, FloatRound
+from assay_prover.frontend.registry import lowers
+
+ONE = {".one": np.array(1.0)}
+
+
+def emit_compare(context: Context, node: Node, threshold: np.ndarray, strict: np.ndarray) -> None:
+    """[x > threshold] or [x >= threshold] of the node's first input, flat arrays."""
+    shape = context.shape(node.inputs[0])
+    source = context.variable(node, 0)
+    context.emit(node, FloatCompare(source, node.outputs[0], shape, threshold, strict, node.name))
+
+
+@lowers("assay.Positive", "assay.NonNegative")
+def positive(context: Context, node: Node) -> None:
+    """[x > 0] and [x >= 0]; only in expansions."""
+    size = prod(context.shape(node.inputs[0]))
+    strict = node.operator == "assay.Positive"
+    emit_compare(context, node, np.zeros(size), np.full(size, strict))
+
+
+@lowers("Greater", "Less", "GreaterOrEqual", "LessOrEqual")
+def compare(context: Context, node: Node) -> None:
+    """The sign of the difference; equal integers are equal, there is one zero."""
+    a, b = node.inputs
+    if node.operator.startswith("Less"):
+        a, b = b, a
+    sign = "assay.NonNegative" if node.operator.endswith("OrEqual") else "assay.Positive"
+    context.expand(node, [("Sub", [a, b], ".d", {}), (sign, [".d"], node.outputs[0], {})])
+
+
+@lowers("Equal")
+def equal(context: Context, node: Node) -> None:
+    """[d >= 0] - [d > 0]: of the integers that stand for both sides."""
+    steps: list[Step] = [
+        ("Sub", list(node.inputs), ".d", {}),
+        ("assay.NonNegative", [".d"], ".a", {}),
+        ("assay.Positive", [".d"], ".b", {}),
+        ("Sub", [".a", ".b"], node.outputs[0], {}),
+    ]
+    context.expand(node, steps)
+
+
+@lowers("Sign")
+def sign(context: Context, node: Node) -> None:
+    """[x > 0] + [x >= 0] - 1."""
+    x = node.inputs[0]
+    steps: list[Step] = [
+        ("assay.NonNegative", [x], ".a", {}),
+        ("assay.Positive", [x], ".b", {}),
+        ("Add", [".a", ".b"], ".c", {}),
+        ("Sub", [".c", ".one"], node.outputs[0], {}),
+    ]
+    context.expand(node, steps, ONE)
+
+
+@lowers("Not")
+def negation(context: Context, node: Node) -> None:
+    """1 - x."""
+    context.expand(node, [("Sub", [".one", node.inputs[0]], node.outputs[0], {})], ONE)
+
+
+@lowers("And", "Or", "Xor")
+def logic(context: Context, node: Node) -> None:
+    """a b; a + b - a b; a + b - 2 a b."""
+    a, b = node.inputs
+    y = node.outputs[0]
+    steps: list[Step] = [("Mul", [a, b], y if node.operator == "And" else ".ab", {})]
+    if node.operator != "And":
+        steps += [("Add", [a, b], ".sum", {}), ("Sub", [".sum", ".ab"], ".or", {})]
+        steps.append(
+            ("Identity", [".or"], y, {}) if node.operator == "Or" else ("Sub", [".or", ".ab"], y, {})
+        )
+    context.expand(node, steps)
+
+
+@lowers("Where")
+def where(context: Context, node: Node) -> None:
+    """b + c (a - b); with a constant condition, both sides masked."""
+    condition, a, b = node.inputs
+    if condition in context.constants:
+        mask = np.asarray(context.constants[condition], dtype=np.float64)
+        masks = {".yes": mask, ".no": 1.0 - mask}
+        steps: list[Step] = [("Mul", [a, ".yes"], ".a", {}), ("Mul", [b, ".no"], ".b", {})]
+        context.expand(node, [*steps, ("Add", [".a", ".b"], node.outputs[0], {})], masks)
+        return
+    steps = [("Sub", [a, b], ".d", {}), ("Mul", [condition, ".d"], ".m", {})]
+    if a in context.constants and b in context.constants:
+        difference = context.constants[a].astype(np.float64) - context.constants[b].astype(np.float64)
+        context.expand(node, [("Mul", [condition, ".d"], ".m", {})], {".d": difference})
+        context.expand(node, [("Add", [".m", b], node.outputs[0], {})])
+        return
+    context.expand(node, [*steps, ("Add", [".m", b], node.outputs[0], {})])
+
+
+@lowers("assay.Nearest")
+def nearest(context: Context, node: Node) -> None:
+    """floor(x + 1/2); only in expansions."""
+    shape = context.shape(node.inputs[0])
+    context.emit(node, FloatRound(context.variable(node, 0), node.outputs[0], shape, node.name))
+
+
+@lowers("Floor", "Ceil", "Round")
+def rounding(context: Context, node: Node) -> None:
+    """Floor is the nearest integer of x - 1/2, Ceil the negated floor of -x; Round's halves go upwards."""
+    x, y, half = node.inputs[0], node.outputs[0], {".half": np.array(0.5)}
+    steps: dict[str, list[Step]] = {
+        "Round": [("assay.Nearest", [x], y, {})],
+        "Floor": [("Sub", [x, ".half"], ".x", {}), ("assay.Nearest", [".x"], y, {})],
+        "Ceil": [
+            ("Neg", [x], ".m", {}),
+            ("Sub", [".m", ".half"], ".x", {}),
+            ("assay.Nearest", [".x"], ".y", {}),
+            ("Neg", [".y"], y, {}),
+        ],
+    }
+    if node.operator == "Round":
+        context.note(f"Round {node.name!r} rounds halves upwards, ONNX to even: they differ at exact halves")
+    context.expand(node, steps[node.operator], half)
+
+
+def truncate(context: Context, node: Node) -> None:
+    """Towards zero: floor(relu(x)) - floor(relu(-x))."""
+    x = node.inputs[0]
+    steps: list[Step] = [
+        ("Relu", [x], ".p", {}),
+        ("Floor", [".p"], ".a", {}),
+        ("Neg", [x], ".m", {}),
+        ("Relu", [".m"], ".n", {}),
+        ("Floor", [".n"], ".b", {}),
+        ("Sub", [".a", ".b"], node.outputs[0], {}),
+    ]
+    context.expand(node, steps)
+
+
+@lowers("IsNaN", "IsInf")
+def never(context: Context, node: Node) -> None:
+    """A computed tensor is always finite."""
+    context.constants[node.outputs[0]] = np.zeros(context.shape(node.inputs[0]), dtype=bool)
