@@ -19,10 +19,10 @@ from eth_account import Account
 
 from assay_node.devnet.accounts import DevAccounts
 from assay_node.devnet.config import DEFAULT_MNEMONIC
+from node_tools import foundry
 
 ROOT = Path(__file__).parents[2]
 MODELS = ROOT / "tests" / "vectors" / "models"
-ANVIL = ROOT / "contracts" / "node_modules" / "@foundry-rs" / "anvil-linux-amd64" / "bin" / "anvil"
 PASSWORD = "correct horse"
 PATIENCE = 120.0
 
@@ -185,10 +185,8 @@ def devnet(assay: Assay, tmp_path: Path) -> subprocess.Popen[bytes]:
 @pytest.fixture
 def anvil(assay: Assay, tmp_path: Path) -> subprocess.Popen[bytes]:
     """anvil as a process, a block a second; `assay` talks to it."""
-    if not ANVIL.exists():
-        pytest.skip("anvil is not installed: run `npm install` in contracts/")
     port = free_port()
-    command = [str(ANVIL), "--port", str(port), "--block-time", "1", "--silent"]
+    command = [foundry("anvil"), "--port", str(port), "--block-time", "1", "--silent"]
     process = assay.spawn(command, log=tmp_path / "anvil.log")
     await_port(port, process)
     assay.rpc = f"http://127.0.0.1:{port}"

@@ -13,6 +13,7 @@ import pytest
 
 from assay_node.chain import BidPlaced, Chain, Deployment, Job, JobSettled, JobState, Rpc
 from assay_node.client import job_events
+from node_tools import needs_node
 
 PATIENCE = 120.0
 MODELS = Path(__file__).parents[1] / "vectors" / "models"
@@ -69,6 +70,7 @@ def look(assay: Any, job_id: bytes) -> tuple[list[Any], dict[str, int]]:
     return asyncio.run(ask())
 
 
+@needs_node
 @pytest.mark.anvil
 @pytest.mark.slow
 @pytest.mark.parametrize(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import pytest
 
 from assay_prover import _native, groth16
 from assay_prover.groth16 import FIELD_ORDER, InvalidInput, InvalidKey, InvalidProof, snarkjs
+from node_tools import needs_node, snarkjs_command
 from unit.prover.toy_circuit import integers
 
 VECTORS = Path(__file__).parents[2] / "vectors" / "snarkjs"
@@ -53,10 +53,9 @@ def test_their_circuit_proves_under_our_key(tmp_path: Path) -> None:
     groth16.verify(vk, PUBLIC, prove(groth16.ProvingKey.open(tmp_path / "own.pk"), circuit))
 
 
+@needs_node
 def test_snarkjs_verifies_our_proofs(tmp_path: Path) -> None:
-    command = shutil.which("snarkjs")
-    if command is None:
-        pytest.skip("snarkjs is not on PATH")
+    command = snarkjs_command()
     circuit = snarkjs.read_r1cs(VECTORS / "toy.r1cs")
     builder = groth16.SetupBuilder(circuit.layout, circuit.n_constraints)
     builder.push(*circuit.block)

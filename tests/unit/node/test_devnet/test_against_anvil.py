@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import socket
 import subprocess
 import time
@@ -18,16 +17,16 @@ from eth_hash.auto import keccak
 from web3 import HTTPProvider
 
 from assay_node.devnet import DevnetConfig, DevnetThread
+from node_tools import foundry, needs_node
 
 ROOT = Path(__file__).parents[4]
-ANVIL = shutil.which("anvil", path=str(ROOT / "contracts" / "node_modules" / ".bin")) or shutil.which("anvil")
 VECTORS = json.loads((ROOT / "contracts" / "test" / "vectors" / "groth16.json").read_text())
 VERIFIER = json.loads((ROOT / "node" / "src" / "assay_node" / "abi" / "Groth16Verifier.json").read_text())
 SENDER = "0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266"
 DEV_KEY = "0xac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80"  # the mnemonic's first
 VERIFY = keccak(b"verify(address,uint256[],bytes,bytes)")[:4]
 
-pytestmark = [pytest.mark.anvil, pytest.mark.skipif(ANVIL is None, reason="anvil is not installed")]
+pytestmark = [pytest.mark.anvil, needs_node]
 
 
 class Node:
@@ -63,7 +62,16 @@ def nodes() -> Iterator[tuple[Node, Node]]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    command = [str(ANVIL), "--host", "127.0.0.1", "--port", str(port), "--silent", "--hardfork", "prague"]
+    command = [
+        foundry("anvil"),
+        "--host",
+        "127.0.0.1",
+        "--port",
+        str(port),
+        "--silent",
+        "--hardfork",
+        "prague",
+    ]
     process = subprocess.Popen([*command, "--gas-limit", "30000000"])
     try:
         for _ in range(200):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import io
 import json
-import shutil
 import socket
 import subprocess
 from pathlib import Path
@@ -17,9 +16,9 @@ from web3.exceptions import ContractCustomError
 from web3.providers import AsyncHTTPProvider
 
 from assay_node.devnet import Devnet, DevnetConfig, DevnetError, DevnetThread
+from node_tools import foundry, needs_node
 
 ROOT = Path(__file__).parents[4]
-CAST = shutil.which("cast", path=str(ROOT / "contracts" / "node_modules" / ".bin")) or shutil.which("cast")
 JSON = {"Content-Type": "application/json"}
 
 
@@ -193,11 +192,11 @@ def test_thread_hands_over_why_it_did_not_start():
 
 
 @pytest.mark.anvil
-@pytest.mark.skipif(CAST is None, reason="cast is not installed")
+@needs_node
 async def test_cast_works(net, alice, bob, deploy, contracts):
     async def cast(*arguments: str) -> str:
         process = await asyncio.create_subprocess_exec(
-            str(CAST), *arguments, "--rpc-url", net.url, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+            foundry("cast"), *arguments, "--rpc-url", net.url, stdout=subprocess.PIPE, stderr=subprocess.PIPE
         )
         output, errors = await process.communicate()
         assert process.returncode == 0, errors.decode()
