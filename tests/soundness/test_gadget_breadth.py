@@ -9,9 +9,10 @@ from assay_prover.circuit.builder import Builder
 from assay_prover.circuit.linear import LinearTensor
 from assay_prover.gadgets.divide import divide
 from assay_prover.gadgets.normalise import normalise, root
+from assay_prover.gadgets.round_even import round_even
 from assay_prover.gadgets.step import step
 from assay_prover.gadgets.trees import trees
-from assay_prover.reference import Divide, Normalise, Step, Tensor, Trees
+from assay_prover.reference import Divide, Normalise, RoundEven, Step, Tensor, Trees
 from assay_prover.reference.division import divide_rounded, square_root
 from soundness.exhaustive import solutions
 from soundness.harness import Gadget, Values
@@ -24,6 +25,14 @@ def _step(*samples: int) -> Case:
     def build(b: Builder, inputs: dict[str, LinearTensor]) -> LinearTensor:
         bound = np.array([20], dtype=np.int64)
         return step(b, inputs["x"], -bound, bound)
+
+    return Case(build, _values([[x] for x in samples]))
+
+
+def _round_even(shift: int, *samples: int) -> Case:
+    def build(b: Builder, inputs: dict[str, LinearTensor]) -> LinearTensor:
+        bound = np.array([60], dtype=np.int64)
+        return round_even(b, inputs["x"], -bound, bound, shift)
 
     return Case(build, _values([[x] for x in samples]))
 
@@ -90,6 +99,8 @@ def _trees(op: Trees) -> Case:
 
 CASES = {
     "step": _step(-20, -2, -1, 0, 1, 2, 20),
+    "round even": _round_even(3, -60, -13, -12, -11, -5, -4, -3, 0, 3, 4, 5, 11, 12, 13, 59, 60),
+    "round even by one bit": _round_even(1, -60, -3, -2, -1, 0, 1, 2, 3, 60),
     "divide": _divide((0, 1), (0, 6), (7, 2), (-7, 2), (5, 2), (-5, 2), (20, 1), (-20, 1), (20, 6), (-1, 6)),
     "root": _root(0, 1, 2, 3, 4, 8, 9, 15, 16, 48, 49, 60),
     "normalise": _normalise([0, 0, 0, 0], [6, -6, 1, 0], [3, 2, -4, 5]),
@@ -98,6 +109,8 @@ CASES = {
 }
 EXPECTED = {
     "step": lambda sample: Step("x", "y").evaluate(sample["x"]),
+    "round even": lambda sample: RoundEven("x", "y", 3).evaluate(sample["x"]),
+    "round even by one bit": lambda sample: RoundEven("x", "y", 1).evaluate(sample["x"]),
     "divide": lambda sample: Divide("x", "d", "y").evaluate(sample["x"], sample["d"]),
     "root": lambda sample: np.floor(np.sqrt(sample["x"])).astype(np.int64),
     "normalise": lambda sample: NORM.evaluate(sample["x"][None])[0],
@@ -137,7 +150,9 @@ def test_constraints_have_exactly_one_solution(name: str, widths: tuple[int, ...
 
 
 @pytest.mark.parametrize("widths", WIDTHS, ids=str)
-@pytest.mark.parametrize("name", ["step", "divide", "root", "trees", "chain"])
+@pytest.mark.parametrize(
+    "name", ["step", "round even", "round even by one bit", "divide", "root", "trees", "chain"]
+)
 def test_no_constraint_is_superfluous(name: str, widths: tuple[int, ...]) -> None:
     case = CASES[name]
     groups = Gadget(case.build, case.samples[0], widths).builder.groups
@@ -173,6 +188,13 @@ def test_square_roots_are_exact_at_every_boundary() -> None:
     np.testing.assert_array_equal(square_root(roots**2), roots)
     np.testing.assert_array_equal(square_root(roots**2 - 1), roots - 1)
     np.testing.assert_array_equal(square_root(roots**2 + 2 * roots), roots)
+
+
+@pytest.mark.parametrize("shift", [1, 2, 5, 40])
+def test_rounding_to_even_is_numpys(shift: int) -> None:
+    step = 1 << shift
+    x = np.concatenate([np.arange(-9, 10) * (step >> 1) + d for d in (-1, 0, 1)])
+    np.testing.assert_array_equal(RoundEven("x", "y", shift).evaluate(x), np.rint(x / step))
 
 
 def test_division_rounds_halves_upwards() -> None:

@@ -310,10 +310,17 @@ def test_unknown_operator_is_refused_by_node_operator_and_what_is_supported() ->
     assert caught.value.supported == supported_operators()
 
 
-def test_argmax_in_the_middle_is_refused() -> None:
-    nodes = [("ArgMax", ["input"], "a", {}), ("Cast", ["a"], "output", {"to": 1})]
-    with pytest.raises(UnsupportedModel, match="only at the end"):
-        import_model(build(nodes, {}, (1, 3)))
+def test_argmax_within_a_network_is_a_number_like_any_other() -> None:
+    nodes = [
+        ("ArgMax", ["input"], "a", {"axis": 1}),
+        ("Cast", ["a"], "c", {"to": 1}),
+        ("Mul", ["c", "k"], "output", {}),
+    ]
+    model = build(nodes, {"k": np.array(0.5)}, (1, 6))
+    graph = import_model(model)
+    assert not graph.is_label
+    x = np.random.default_rng(1).normal(size=(1, 1, 6))
+    np.testing.assert_allclose(graph.run(x)["output"][0], run(model, x[0]))
 
 
 def test_foreign_domain_is_refused() -> None:

@@ -145,6 +145,8 @@ def _dump_op(op: ref.Op, w: _Writer) -> Record:
             }
         case ref.Requantise():
             fields = {"input": op.input, "shift": op.shift, "lo": op.lo, "hi": op.hi}
+        case ref.RoundEven():
+            fields = {"input": op.input, "shift": op.shift}
         case ref.ReduceMax() | ref.ArgMax():
             fields = {"input": op.input, "shape": op.shape, "index": w.array(op.index)}
         case ref.Multiply() | ref.MatMul():
@@ -181,6 +183,8 @@ def _load_op(record: Record, r: _Reader) -> ref.Op:
         case "Requantise":
             lo, hi = _optional(record["lo"]), _optional(record["hi"])
             return ref.Requantise(str(record["input"]), output, int(record["shift"]), lo, hi)
+        case "RoundEven":
+            return ref.RoundEven(str(record["input"]), output, int(record["shift"]))
         case "ReduceMax":
             return ref.ReduceMax(
                 str(record["input"]), output, tuple(record["shape"]), r.array(record["index"])

@@ -22,6 +22,7 @@ from assay_prover.gadgets.product import matmul, multiply
 from assay_prover.gadgets.range import range_check
 from assay_prover.gadgets.reduce_max import reduce_max
 from assay_prover.gadgets.requantise import enforced, requantise
+from assay_prover.gadgets.round_even import round_even
 from assay_prover.gadgets.step import step
 from assay_prover.gadgets.table import function_table
 from assay_prover.gadgets.trees import trees
@@ -37,6 +38,7 @@ from assay_prover.reference import (
     PrivateAffine,
     ReduceMax,
     Requantise,
+    RoundEven,
     Step,
     Table,
     Trees,
@@ -186,6 +188,8 @@ def _lower(
     if isinstance(op, Requantise):
         exact = checkers.get(op.input) is op
         return requantise(b, first, lo, hi, op.shift, op.lo, op.hi, exact=exact)
+    if isinstance(op, RoundEven):
+        return round_even(b, first, lo, hi, op.shift)
     if isinstance(op, ReduceMax):
         return reduce_max(b, first, lo, hi, op.index)
     if isinstance(op, ArgMax):

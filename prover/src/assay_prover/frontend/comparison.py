@@ -102,19 +102,18 @@ def where(context: Context, node: Node) -> None:
     context.expand(node, [*steps, ("Add", [".m", b], node.outputs[0], {})])
 
 
-@lowers("assay.Nearest")
+@lowers("assay.Nearest", "Round")
 def nearest(context: Context, node: Node) -> None:
-    """floor(x + 1/2); only in expansions."""
-    shape = context.shape(node.inputs[0])
-    context.emit(node, FloatRound(context.variable(node, 0), node.outputs[0], shape, node.name))
+    """Round's halves go to the even integer; those of assay.Nearest (only in expansions) upwards."""
+    shape, even = context.shape(node.inputs[0]), node.operator == "Round"
+    context.emit(node, FloatRound(context.variable(node, 0), node.outputs[0], shape, even, node.name))
 
 
-@lowers("Floor", "Ceil", "Round")
+@lowers("Floor", "Ceil")
 def rounding(context: Context, node: Node) -> None:
-    """Floor is the nearest integer of x - 1/2, Ceil the negated floor of -x; Round's halves go upwards."""
+    """Floor is the nearest integer of x - 1/2 with halves upwards, Ceil the negated floor of -x."""
     x, y, half = node.inputs[0], node.outputs[0], {".half": np.array(0.5)}
     steps: dict[str, list[Step]] = {
-        "Round": [("assay.Nearest", [x], y, {})],
         "Floor": [("Sub", [x, ".half"], ".x", {}), ("assay.Nearest", [".x"], y, {})],
         "Ceil": [
             ("Neg", [x], ".m", {}),
@@ -123,8 +122,6 @@ def rounding(context: Context, node: Node) -> None:
             ("Neg", [".y"], y, {}),
         ],
     }
-    if node.operator == "Round":
-        context.note(f"Round {node.name!r} rounds halves upwards, ONNX to even: they differ at exact halves")
     context.expand(node, steps[node.operator], half)
 
 

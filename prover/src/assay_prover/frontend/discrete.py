@@ -38,11 +38,12 @@ class FloatCompare:
 
 @dataclass(frozen=True, eq=False)
 class FloatRound:
-    """y = floor(x + 1/2): the nearest integer, halves towards plus infinity."""
+    """y = the nearest integer, halves towards plus infinity, or to the even one."""
 
     input: str
     output: str
     shape: tuple[int, ...]
+    even: bool
     label: str
 
     @property
@@ -52,7 +53,7 @@ class FloatRound:
 
     def evaluate(self, value: Float64Array) -> Float64Array:
         """Elementwise."""
-        return np.asarray(np.floor(value + 0.5))
+        return np.asarray(np.rint(value) if self.even else np.floor(value + 0.5))
 
 
 @dataclass(frozen=True, eq=False)

@@ -52,7 +52,7 @@ def _quantise(
     lo, hi = _saturate(node, kind)
     steps: list[Step] = [
         ("Mul", [x, ".inverse"], ".scaled", {}),
-        ("assay.Nearest", [".scaled"], ".whole", {}),
+        ("Round", [".scaled"], ".whole", {}),
     ]
     constants: dict[str, Array] = {".inverse": 1.0 / scale, ".zero": zero}
     if zero.size == 1:
@@ -68,7 +68,7 @@ def _quantise(
 
 @lowers("QuantizeLinear")
 def quantize(context: Context, node: Node) -> None:
-    """saturate(round(x / scale) + zero); halves are rounded upwards, ONNX rounds them to even."""
+    """saturate(round(x / scale) + zero), halves to even."""
     axis = node.int("axis", 1)
     scale = _per_axis(context, node, context.constant(node, 1, "the scale"), axis)
     zero = _zero(context, node, 2)

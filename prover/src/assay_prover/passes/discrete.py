@@ -53,10 +53,8 @@ def round_(q: _Quantiser, op: FloatRound) -> None:
     """To whole numbers, of scale 1."""
     plan = q.plans.get(op.input)
     if plan is not None and plan.scale == 1.0 and plan.clamp is None and len(q.consumers[op.input]) == 1:
-        q.plans[op.output] = q.plans.pop(op.input)
-        q.names[op.output] = q.names[op.input]
-        q.labels[q.names[op.input]] = op.label
-        _settle_rounding(q, op)
+        q.plans.pop(op.input)
+        _nearest(q, op, q.names[op.input], plan.shift)
         return
     source = q._settled(op.input)
     tensor, scale = q.tensors[source], q.scales[source]
@@ -65,21 +63,27 @@ def round_(q: _Quantiser, op: FloatRound) -> None:
         q._append(op, whole, 1.0)
         return
     reach = max(abs(tensor.min), abs(tensor.max), 1)
-    # the factor's own rounding moves no argument by more than an eighth of its step
-    shift = max(1, int(np.ceil(np.log2(4 * reach / min(scale, 1.0)))))
+    mantissa, exponent = np.frexp(scale)
+    # a power of two is exact, otherwise the factor's rounding moves no argument by an eighth of its step
+    whole_step = mantissa == 0.5 and exponent <= 0
+    shift = 1 - int(exponent) if whole_step else max(1, int(np.ceil(np.log2(4 * reach / min(scale, 1.0)))))
     factor = int(np.rint(scale * 2.0**shift))
     scaled = f"{op.output}/scaled"
     widened = ref.Affine((source,), scaled, op.shape, (_times(factor, tensor.size),), _zeros(tensor))
     q._define(widened, 2.0**-shift, op.label)
-    q.names[op.output] = scaled
-    q.plans[op.output] = ScalePlan(1.0, shift, 62, None)
-    _settle_rounding(q, op)
+    _nearest(q, op, scaled, shift)
 
 
-def _settle_rounding(q: _Quantiser, op: FloatRound) -> None:
-    """Now, unless a clip follows at once and takes the rounding with it."""
+def _nearest(q: _Quantiser, op: FloatRound, source: str, shift: int) -> None:
+    """Round an accumulator of scale 2^-shift; a rounding upwards waits for a clip that follows at once."""
     from assay_prover.frontend.graph import FloatClip
 
+    if op.even:
+        q._append(op, ref.RoundEven(source, op.output, shift), 1.0)
+        return
+    q.names[op.output] = source
+    q.labels[source] = op.label
+    q.plans[op.output] = ScalePlan(1.0, shift, 62, None)
     readers = q.consumers[op.output]
     if len(readers) != 1 or not isinstance(readers[0], FloatClip) or op.output == q.graph.output:
         q._settled(op.output)

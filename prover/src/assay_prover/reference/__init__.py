@@ -8,6 +8,7 @@ from assay_prover.reference.conv import Conv
 from assay_prover.reference.division import Divide, Normalise
 from assay_prover.reference.graph import IntegerGraph, Op
 from assay_prover.reference.maps import Dense, Gather, LinearMap, Scale, Sparse
+from assay_prover.reference.nearest import RoundEven
 from assay_prover.reference.ops import Affine, ArgMax, MatMul, Multiply, ReduceMax, Requantise, Table
 from assay_prover.reference.private import PrivateAffine
 from assay_prover.reference.step import Step
@@ -31,6 +32,7 @@ __all__ = [
     "PrivateAffine",
     "ReduceMax",
     "Requantise",
+    "RoundEven",
     "Scale",
     "Sparse",
     "Step",

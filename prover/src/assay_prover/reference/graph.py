@@ -8,6 +8,7 @@ import numpy as np
 
 from assay_prover.errors import InputError
 from assay_prover.reference.division import Divide, Normalise
+from assay_prover.reference.nearest import RoundEven
 from assay_prover.reference.ops import Affine, ArgMax, MatMul, Multiply, ReduceMax, Requantise, Table
 from assay_prover.reference.private import PrivateAffine
 from assay_prover.reference.step import Step
@@ -18,6 +19,7 @@ Op = (
     Affine
     | PrivateAffine
     | Requantise
+    | RoundEven
     | ReduceMax
     | ArgMax
     | Multiply
