@@ -13,9 +13,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from assay_prover.bundle.preparation import prepare
 from assay_prover.frontend import import_model, read_model
 from assay_prover.passes import Precision, QuantisedModel, calibrate, fuse, quantise
-from assay_prover.passes.report import assess
+from assay_prover.passes.report import AccuracyReport, assess, flip_risk
 from assay_prover.passes.search import GOALS, search
 from assay_prover.reference import Affine, Requantise
 from unit.prover.onnx_models import MODELS, build, mlp
@@ -211,3 +212,46 @@ def test_report_counts_agreement_errors_and_saturation() -> None:
     assert 0 <= report.error_median <= report.error_max
     wide = assess(model, x * 4, expected, labels, synthetic=False)
     assert wide.saturated > 0.5
+
+
+def test_risk_sees_flips_that_no_sample_shows() -> None:
+    exact = np.zeros((100, 3))
+    exact[:, 0] = np.linspace(0.01, 1.0, 100)
+    errors = np.zeros((100, 3))
+    errors[50:, 1] = 0.2  # the errors sit where the margins are wide: not one answer changes
+    assert ((exact + errors).argmax(axis=1) == 0).all()
+    risk = flip_risk(exact, errors)
+    # a margin below 0.2 (a fifth of the samples) met by an error of 0.2 (half of them)
+    assert 0.07 < risk < 0.13
+    assert flip_risk(exact, np.zeros_like(errors)) == 0.0
+
+
+def test_goal_refuses_risk_on_real_samples_alone() -> None:
+    values = AccuracyReport(
+        samples=100,
+        synthetic=False,
+        agreement=1.0,
+        accuracy_float=None,
+        accuracy_quantised=None,
+        error_median=0.0,
+        error_p99=0.0,
+        error_max=0.0,
+        output_span=1.0,
+        saturated=0.0,
+        risk=0.002,
+    )
+    assert not GOALS["balanced"].accepts(values)
+    assert GOALS["speed"].accepts(values)
+    assert GOALS["balanced"].accepts(values.model_copy(update={"synthetic": True}))
+
+
+def test_output_that_is_no_vector_of_classes_agrees_by_its_error() -> None:
+    """A sequence of vectors has no top-1 class, so a tie of two of its values must not count."""
+    rng = np.random.default_rng(8)
+    nodes = [("MatMul", ["input", "w"], "output", {})]
+    model = build(nodes, {"w": rng.normal(size=(4, 4))}, (1, 3, 4))
+    prepared = prepare(model, rng.normal(size=(40, 3, 4)), None, None, lambda *_: None)
+    choice = prepared.choose("balanced", lambda quantised: float(len(quantised.graph.ops)))
+    assert choice.met
+    assert choice.report.risk is None
+    assert choice.report.agreement == 1.0

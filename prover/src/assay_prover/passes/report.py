@@ -17,13 +17,20 @@ from assay_prover.frontend.maps import Float64Array, Int64Array
 from assay_prover.passes.quantise import QuantisedModel
 
 CLOSE = 0.01
-"""A single-valued output agrees when it is this close, as a part of the outputs' span."""
+"""Outputs that are no vector of classes agree when their root mean square error is at most this part of their
+span."""
+
+PAIRINGS = 64
+"""Rounds of giving each sample another one's error; see `flip_risk`."""
 
 
 class AccuracyReport(BaseModel):
     """Float network against its integers on the samples given.
 
-    agreement: part of the samples with the same top-1 class (for a single output: within 1 % of the span).
+    agreement: part of the samples with the same top-1 class (outputs that are no vector of classes: with a
+    root mean square error within 1 % of the span).
+    risk: expected part of samples whose top-1 class errors like those seen would change; None where there are
+    no classes. What a few hundred samples can tell of rare flips, which few of them show.
     accuracy_float, accuracy_quantised: top-1 accuracy against the labels; None without labels.
     error_*: absolute error of the outputs in real values; None for a label.
     saturated: part of input values outside the declared range, which were clipped.
@@ -45,6 +52,7 @@ class AccuracyReport(BaseModel):
     saturated: float
     held_out: bool = False
     error_percentiles: tuple[tuple[float, float], ...] = ()
+    risk: float | None = None
 
     @property
     def accuracy_loss(self) -> float:
@@ -100,6 +108,7 @@ def assess(
     With `limit` it stops as soon as the goal is out of reach; the report is then about the samples seen.
     """
     exact = expected.reshape(len(samples), -1)
+    classes = sum(width > 1 for width in expected.shape[1:]) == 1
     lo, hi = model.input.lo * model.input.scale, model.input.hi * model.input.scale
     slack = model.input.scale
     outside = float(((samples < lo - slack) | (samples > hi + slack)).mean())
@@ -112,19 +121,20 @@ def assess(
         if limit is None:
             continue
         errors = None if model.is_label else np.abs(part * model.output_scale - exact[which])
-        different += int((~_same(part, exact[which], errors, span)).sum())
+        different += int((~_same(part, exact[which], errors, span, classes)).sum())
         far += 0 if errors is None else int((errors > limit.p99_error * span).sum())
         if limit.hopeless(len(samples), different, exact.size, far):
             break
     integers, exact = np.concatenate(parts), exact[:seen]
     labels = None if labels is None else labels[:seen]
-    errors = None if model.is_label else np.abs(integers * model.output_scale - exact)
-    same = _same(integers, exact, errors, span)
+    signed = None if model.is_label else integers * model.output_scale - exact
+    errors = None if signed is None else np.abs(signed)
+    same = _same(integers, exact, errors, span, classes)
     if model.is_label:
         top_float, top_quantised = exact[:, 0], integers[:, 0]
     else:
         top_float, top_quantised = exact.argmax(axis=1), integers.argmax(axis=1)
-    scored = labels is not None and (model.is_label or exact.shape[1] > 1)
+    scored = labels is not None and (model.is_label or classes)
     percentiles = () if errors is None else np.percentile(errors, PERCENTILES)
     return AccuracyReport(
         samples=seen,
@@ -141,15 +151,28 @@ def assess(
         error_percentiles=tuple(
             (q, float(value)) for q, value in zip(PERCENTILES, percentiles, strict=False)
         ),
+        risk=flip_risk(exact, signed) if signed is not None and classes else None,
     )
 
 
+def flip_risk(exact: Float64Array, errors: Float64Array) -> float:
+    """Expected part of samples whose top-1 class changes, from `[n, classes]` float outputs and their errors.
+
+    Each sample is given its own error and those of up to 63 others, spread over all. One flip in n samples is
+    luck; n margins against n errors are not: the estimate's noise is that of n PAIRINGS trials.
+    """
+    top = exact.argmax(axis=1)
+    shifts = range(0, len(exact), max(1, len(exact) // PAIRINGS))
+    changed = [((exact + np.roll(errors, shift, axis=0)).argmax(axis=1) != top).mean() for shift in shifts]
+    return float(np.mean(changed))
+
+
 def _same(
-    integers: Int64Array, exact: Float64Array, errors: Float64Array | None, span: float
+    integers: Int64Array, exact: Float64Array, errors: Float64Array | None, span: float, classes: bool
 ) -> NDArray[np.bool_]:
-    """Which samples agree: the label, the top-1 class, or a single value within CLOSE of the span."""
+    """Which samples agree: the label, the top-1 class, or else the values within CLOSE of the span."""
     if errors is None:
         return np.asarray((integers == exact).all(axis=1))
-    if exact.shape[1] == 1:
-        return np.asarray(errors[:, 0] <= CLOSE * max(span, np.finfo(float).tiny))
+    if not classes:
+        return np.asarray((errors**2).mean(axis=1) ** 0.5 <= CLOSE * max(span, np.finfo(float).tiny))
     return np.asarray(exact.argmax(axis=1) == integers.argmax(axis=1))
