@@ -17,6 +17,7 @@ contract ModelRegistry is IModelRegistry {
 
     uint8 private constant INPUT_PRIVATE = 1;
     uint8 private constant OUTPUT_ENCRYPTED = 2;
+    uint8 private constant OUTPUT_COMMITTED = 4;
 
     /// @inheritdoc IModelRegistry
     IGroth16Verifier public immutable verifier;
@@ -103,7 +104,8 @@ contract ModelRegistry is IModelRegistry {
                 nIn: model.nIn,
                 nOut: model.nOut,
                 inputPrivate: model.flags & INPUT_PRIVATE != 0,
-                outputEncrypted: model.flags & OUTPUT_ENCRYPTED != 0
+                outputEncrypted: model.flags & OUTPUT_ENCRYPTED != 0,
+                outputCommitted: model.flags & OUTPUT_COMMITTED != 0
             })
         });
     }
@@ -135,6 +137,9 @@ contract ModelRegistry is IModelRegistry {
     function _check(ModelSpec calldata spec, bytes calldata vk) private view returns (uint256 keyFlags) {
         if (spec.royaltyBps > MAX_ROYALTY_BPS) revert RoyaltyTooHigh(spec.royaltyBps, MAX_ROYALTY_BPS);
         if (spec.inputPrivate && spec.nIn != 1) revert PrivateInputNotOneWord(spec.nIn);
+        if (spec.outputCommitted && (spec.nOut != 1 || spec.outputEncrypted)) {
+            revert BadOutputVisibility(spec.nOut, spec.outputEncrypted);
+        }
         uint256 n;
         (keyFlags, n) = VerifyingKeyLib.check(vk);
         // Widened first: the sum of two uint32 may not fit one.
@@ -177,7 +182,8 @@ contract ModelRegistry is IModelRegistry {
     }
 
     function _flags(ModelSpec calldata spec) private pure returns (uint8) {
-        return (spec.inputPrivate ? INPUT_PRIVATE : 0) | (spec.outputEncrypted ? OUTPUT_ENCRYPTED : 0);
+        return (spec.inputPrivate ? INPUT_PRIVATE : 0) | (spec.outputEncrypted ? OUTPUT_ENCRYPTED : 0)
+            | (spec.outputCommitted ? OUTPUT_COMMITTED : 0);
     }
 
     function _commitment(Record storage model) private view returns (bytes memory) {

@@ -65,6 +65,10 @@ contract ModelRegistryTest is MarketTest {
         s = spec();
         (s.nIn, s.nOut, s.inputPrivate) = (2, 1, false);
         expectOther(s);
+        s.outputEncrypted = false;
+        expectOther(s);
+        s.outputCommitted = true;
+        expectOther(s);
         vm.prank(stranger);
         vm.assertNotEq(models.register(spec(), toy.vk, ""), modelId);
     }
@@ -119,6 +123,30 @@ contract ModelRegistryTest is MarketTest {
         expectStatement(s);
         (s.nIn, s.nOut, s.inputPrivate) = (2, 1, true);
         vm.expectRevert(abi.encodeWithSelector(IModelRegistry.PrivateInputNotOneWord.selector, 2));
+        models.register(s, toy.vk, "");
+    }
+
+    function test_register_names_a_committed_output_in_the_id_and_the_model() public {
+        ToyKey memory small = ToyGroth16.key(json, 1, 3, 0);
+        ModelSpec memory s = spec();
+        (s.nOut, s.outputEncrypted) = (1, false);
+        bytes32 open = models.register(s, small.vk, "");
+        s.outputCommitted = true;
+        bytes32 committed = models.register(s, small.vk, "");
+        vm.assertNotEq(committed, open);
+        vm.assertEq(abi.encode(models.modelOf(committed).spec), abi.encode(s));
+        bytes memory head = abi.encode(keccak256(small.vk), keccak256(""), s.circuitHash, s.quantisationHash);
+        bytes memory tail = abi.encode(s.metadataHash, s.ceremonyHash, address(this), s.royaltyBps, s.nIn, s.nOut);
+        vm.assertEq(committed, keccak256(bytes.concat(head, tail, abi.encode(uint8(5)))));
+    }
+
+    function test_register_reverts_for_a_committed_output_of_two_words_or_encrypted() public {
+        ModelSpec memory s = spec();
+        (s.outputEncrypted, s.outputCommitted) = (false, true);
+        vm.expectRevert(abi.encodeWithSelector(IModelRegistry.BadOutputVisibility.selector, 2, false));
+        models.register(s, toy.vk, "");
+        (s.nOut, s.outputEncrypted) = (1, true);
+        vm.expectRevert(abi.encodeWithSelector(IModelRegistry.BadOutputVisibility.selector, 1, true));
         models.register(s, toy.vk, "");
     }
 

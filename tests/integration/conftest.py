@@ -81,6 +81,19 @@ def digits_mlp(tmp_path_factory: pytest.TempPathFactory) -> Sampled:
     return _compile("digits_mlp", folder, input="public", output="public")
 
 
+@pytest.fixture(scope="session")
+def sealed_mlp(tmp_path_factory: pytest.TempPathFactory) -> Sampled:
+    """Breast cancer, private input, committed output."""
+    return _compile("bc_mlp", tmp_path_factory.mktemp("bundles") / "sealed", output="committed")
+
+
+@pytest.fixture(scope="session")
+def own_salt_mlp(tmp_path_factory: pytest.TempPathFactory) -> Sampled:
+    """Breast cancer, public input, committed output: the prover's salt."""
+    folder = tmp_path_factory.mktemp("bundles") / "own_salt"
+    return _compile("bc_mlp", folder, input="public", output="committed")
+
+
 @dataclass
 class Market:
     """A deployed market. Accounts are the devnet's: 0 publishes, the others are for the tests."""

@@ -12,6 +12,7 @@ import pytest
 
 from assay_node.chain import ContractReverted, JobState, JobSubmitted
 from assay_node.client import (
+    ClientError,
     EvidenceMismatch,
     JobEnded,
     JobNotReady,
@@ -80,6 +81,23 @@ async def test_a_public_job_of_a_second_model_needs_no_delivery(market: Any, dig
     result = await requester.result(posted.job_id, digits_mlp.bundle)
     assert result.label == int(float_logits(MODELS / "digits_mlp.onnx", digits_mlp.x[0]).argmax())
     assert requester.store.by_job(posted.job_id).delivered_to is None
+
+
+async def test_a_committed_output_settles_and_its_requester_opens_it(
+    market: Any, sealed_mlp: Any, own_salt_mlp: Any
+) -> None:
+    with pytest.raises(ClientError, match="could not open it"):
+        await market.publish(own_salt_mlp)
+    model_id = await market.publish(sealed_mlp)
+    requester = await market.requester(1)
+    async with market.working(await market.worker_config(2, sealed_mlp)):
+        posted = await requester.submit(sealed_mlp.bundle, model_id, sealed_mlp.x[1], TERMS)
+        states = await market.follow(requester, posted.job_id)
+    assert states[-1] is JobState.SETTLED
+    result = await requester.result(posted.job_id, sealed_mlp.bundle)
+    assert result.label == int(sealed_mlp.y[1])
+    assert len(result.evidence.settled.output_words) == 1
+    assert result.evidence.model.spec.output_committed
 
 
 async def test_ids_computed_here_are_the_contracts(market: Any, bc_mlp: Any) -> None:

@@ -27,6 +27,8 @@ from assay_prover.reference import (
 PRIVATE = StatementSpec("private", "encrypted", input_lo=-8, input_bits=4)
 PUBLIC = StatementSpec("public", "public", input_lo=-8, input_bits=4)
 OPEN = StatementSpec("private", "public", input_lo=-8, input_bits=4)
+SEALED = StatementSpec("private", "committed", input_lo=-8, input_bits=4)
+OWN_SALT = StatementSpec("public", "committed", input_lo=-8, input_bits=4)
 
 
 class Network:

@@ -5,9 +5,18 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from assay_prover.circuit import FIELD_ORDER, StatementSpec, compile_graph
+from assay_prover.circuit import (
+    FIELD_ORDER,
+    OUTPUT_DOMAIN,
+    StatementSpec,
+    commit,
+    compile_graph,
+    pack_range,
+    range_bits,
+)
+from assay_prover.circuit.layout import Region
 from soundness.exhaustive import solutions
-from soundness.networks import OPEN, PRIVATE, PUBLIC, Network, examples, rng
+from soundness.networks import OPEN, OWN_SALT, PRIVATE, PUBLIC, SEALED, Network, examples, rng
 from soundness.underconstrained import System, committed_wires
 
 NAMES = list(examples())
@@ -29,11 +38,14 @@ def test_no_wire_of_a_network_changes_alone(name: str, widths: tuple[int, ...]) 
     assert list(system.unnoticed()) == []
 
 
+@pytest.mark.parametrize("spec", [PRIVATE, SEALED, OWN_SALT], ids=["encrypted", "committed", "own salt"])
 @pytest.mark.parametrize("widths", WIDTHS, ids=str)
 @pytest.mark.parametrize("name", ["mlp", "argmax"])
-def test_no_wire_of_a_private_statement_changes_alone(name: str, widths: tuple[int, ...]) -> None:
+def test_no_wire_of_a_hidden_statement_changes_alone(
+    name: str, widths: tuple[int, ...], spec: StatementSpec
+) -> None:
     """Salt, Poseidon's wires and the binding's square included."""
-    system = _system(name, PRIVATE, widths)
+    system = _system(name, spec, widths)
     assert system.first_failure() is None
     assert list(system.unnoticed()) == []
 
@@ -61,9 +73,10 @@ def test_private_statement_is_determined_to_first_order() -> None:
     assert _system("mlp", PRIVATE, (4,)).free_directions() == 0
 
 
-def test_public_words_are_bound_to_the_computation() -> None:
+@pytest.mark.parametrize("spec", [PRIVATE, SEALED, OWN_SALT], ids=["encrypted", "committed", "own salt"])
+def test_public_words_are_bound_to_the_computation(spec: StatementSpec) -> None:
     """Each public input but the binding, changed alone, fails; the binding's square fails with it."""
-    system = _system("mlp", PRIVATE, (4,))
+    system = _system("mlp", spec, (4,))
     for wire in range(1, 1 + system.layout.n_public):
         for delta in (1, -1, 1 << 200):
             assert not system.accepts({wire: (system.z[wire] + delta) % FIELD_ORDER})
@@ -83,6 +96,33 @@ def test_changing_the_input_needs_another_commitment() -> None:
     assert changes
     assert not system.accepts(changes)
     np.testing.assert_array_equal([system.z[w] for w in range(2)], [forged.z[w] for w in range(2)])
+
+
+@pytest.mark.parametrize("spec", [SEALED, OWN_SALT], ids=["committed", "own salt"])
+def test_a_committed_output_is_the_networks_answer_under_the_domain_of_outputs(spec: StatementSpec) -> None:
+    network = Network(rng(20), 4).dense(3).relu(3).dense(2)
+    graph, sample = network.graph(), network.sample()
+    witness = compile_graph(graph, spec, limb_bits=(4,)).witness(sample, salt=7)
+    answer, result = graph.run(sample[None])[graph.output], graph.result
+    words = pack_range(answer, result.min, range_bits(result.min, result.max))
+    assert witness.public[-1] == commit(words, 7, OUTPUT_DOMAIN) != commit(words, 7)
+    hidden = spec.input_visibility == "private"
+    packed = pack_range(sample, spec.input_lo, spec.input_bits)
+    assert witness.public[1:-1] == ([commit(packed, 7)] if hidden else packed)
+
+
+def test_a_committed_output_needs_the_salt_of_the_input() -> None:
+    """The adversary keeps everything and commits to the output under a salt of its own."""
+    network = Network(rng(20), 4).dense(3).relu(3).dense(2)
+    circuit = compile_graph(network.graph(), SEALED, limb_bits=(4,))
+    sample = network.sample()
+    system = System.of(circuit, circuit.witness(sample, salt=7))
+    forged = System.of(circuit, circuit.witness(sample, salt=8))
+    last = circuit.layout.n_public
+    assert system.z[last] != forged.z[last]
+    hashed = range(circuit.layout.base(Region.FREE), circuit.layout.n_wires)
+    changes = {w: forged.z[w] for w in (last, *hashed) if forged.z[w] != system.z[w]}
+    assert not system.accepts(changes)
 
 
 def test_every_committed_wire_is_reached_by_a_constraint() -> None:

@@ -7,7 +7,8 @@ import {IGroth16Verifier} from "./IGroth16Verifier.sol";
 /// @title Registered models: immutable versions, each with its verifying key stored as contract code
 /// @notice Anyone registers. A model's id is the hash of all that decides what its proofs mean:
 /// keccak256(abi.encode(vkHash, keccak256(modelCommitment), circuitHash, quantisationHash, metadataHash,
-/// ceremonyHash, owner, royaltyBps, nIn, nOut, flags)), flags a uint8: bit 0 inputPrivate, bit 1 outputEncrypted.
+/// ceremonyHash, owner, royaltyBps, nIn, nOut, flags)), flags a uint8: bit 0 inputPrivate, bit 1 outputEncrypted,
+/// bit 2 outputCommitted.
 /// @dev Refuses keys a proof under which would mean nothing; see the errors of VerifyingKeyLib.
 interface IModelRegistry {
     /// @notice A model was registered. With the constructor's data this is all a node needs.
@@ -33,6 +34,8 @@ interface IModelRegistry {
     error WrongStatementSize(uint256 nIn, uint256 nOut, uint256 keyInputs);
     /// @notice A private input is one word, its commitment.
     error PrivateInputNotOneWord(uint256 nIn);
+    /// @notice A committed output is one word, and not encrypted as well.
+    error BadOutputVisibility(uint256 nOut, bool encrypted);
     /// @notice M must be a point other than infinity if the key has private weights, and absent otherwise.
     error BadModelCommitment();
     error ZeroAddress();

@@ -12,6 +12,7 @@ pragma solidity ^0.8.28;
 /// @param nOut output words of the statement, at least 1
 /// @param inputPrivate the input word is a commitment
 /// @param outputEncrypted the output words are encrypted under the commitment's salt
+/// @param outputCommitted the output word is a commitment; not together with `outputEncrypted`
 struct ModelSpec {
     bytes32 circuitHash;
     bytes32 quantisationHash;
@@ -23,6 +24,7 @@ struct ModelSpec {
     uint32 nOut;
     bool inputPrivate;
     bool outputEncrypted;
+    bool outputCommitted;
 }
 
 /// @notice A registered model.

@@ -83,7 +83,8 @@ abstract contract MarketTest is Test {
             nIn: 1,
             nOut: 2,
             inputPrivate: true,
-            outputEncrypted: true
+            outputEncrypted: true,
+            outputCommitted: false
         });
     }
 

@@ -118,6 +118,43 @@ def test_public_job_shows_input_and_output(digits: Bundle) -> None:
     assert decoded.label == run((MODELS / "digits_mlp.onnx").read_bytes(), x[5][None]).argmax()
 
 
+@pytest.mark.parametrize("visibility", ["private", "public"])
+def test_committed_output_opens_to_the_answer_and_to_nothing_else(tmp_path: Path, visibility: str) -> None:
+    bundle = _make("bc_mlp", tmp_path / "bc", input=visibility, output="committed")
+    x, _ = _samples("bc_mlp")
+    ints, salt = bundle.encode_input(x[1]), new_salt()
+    with pytest.raises(InputError, match="needs a salt"):
+        bundle.prover().prove(ints)
+    proved = bundle.prover().prove(ints, salt=salt, binding=BINDING)
+    given = bundle.input_words(ints, salt if visibility == "private" else None)
+    assert proved.public == [BINDING, *given, *proved.output_words]
+    bundle.verify(proved.public, proved.proof)
+    (word,) = proved.output_words
+    answer = bundle.infer(ints)
+    decoded = bundle.decode_output([word], salt=salt, outputs=answer)
+    np.testing.assert_array_equal(decoded.integers, proved.outputs)
+    assert decoded.label == run((MODELS / "bc_mlp.onnx").read_bytes(), x[1][None]).argmax()
+    moved = answer.copy()
+    moved[0] += 1
+    out = bundle.manifest.output
+    for wrong, match in (
+        ({"salt": salt ^ 1, "outputs": answer}, "under this salt"),
+        ({"salt": salt, "outputs": moved}, "under this salt"),
+        ({"salt": salt, "outputs": np.full(out.shape, out.hi + 1)}, "declared range"),
+        ({"salt": salt, "outputs": answer[:1]}, "of shape"),
+        ({"salt": salt, "outputs": answer.astype(float)}, "expected integers"),
+        ({"salt": salt}, "no other"),
+        ({"outputs": answer}, "needs its salt"),
+    ):
+        with pytest.raises(InputError, match=match):
+            bundle.decode_output([word], **wrong)
+    with pytest.raises(InvalidProof):
+        bundle.verify(
+            [*proved.public[:-1], bundle.input_words(ints, salt)[0] if visibility == "private" else 1],
+            proved.proof,
+        )
+
+
 def test_any_corner_of_the_declared_range_proves(bc: Bundle, digits: Bundle) -> None:
     rng = np.random.default_rng(0)
     for bundle in (bc, digits):

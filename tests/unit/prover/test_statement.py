@@ -8,7 +8,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from assay_prover import _native
-from assay_prover.circuit import FIELD_ORDER, commit, decrypt, encrypt, pack_range, range_bits, unpack_range
+from assay_prover.circuit import (
+    FIELD_ORDER,
+    OUTPUT_DOMAIN,
+    commit,
+    decrypt,
+    encrypt,
+    pack_range,
+    range_bits,
+    unpack_range,
+)
 from assay_prover.circuit.packing import pack, unpack, values_per_word
 
 
@@ -70,6 +79,12 @@ def test_commitment_is_the_chain_of_the_protocol(count: int) -> None:
     assert commit(words, 77) == state
     assert commit(words, 78) != state
     assert commit([*words[:-1], words[-1] + 1], 77) != state
+
+
+def test_one_salt_commits_to_the_same_words_differently_as_input_and_as_output() -> None:
+    words = [5, 6]
+    assert commit(words, 77, OUTPUT_DOMAIN) == _native.poseidon([3, 77, 5, 6])
+    assert len({commit(words, 77), commit(words, 77, OUTPUT_DOMAIN), _native.poseidon([2, 77, 5, 6])}) == 3
 
 
 def test_encryption_adds_a_pad_for_each_word_and_decryption_takes_it_away() -> None:

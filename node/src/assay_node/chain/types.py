@@ -129,6 +129,7 @@ class ModelSpec:
     n_out: int
     input_private: bool
     output_encrypted: bool
+    output_committed: bool = False
     ceremony_hash: bytes = ZERO_WORD
     uri: str = ""
     royalty_bps: int = 0
@@ -146,6 +147,7 @@ class ModelSpec:
             self.n_out,
             self.input_private,
             self.output_encrypted,
+            self.output_committed,
         )
 
 

@@ -30,9 +30,10 @@ class Visibility(StrEnum):
 
 
 class Disclosure(StrEnum):
-    """Whether the output is for everyone or for the salt's holder."""
+    """Whether the output is for everyone, for the salt's holder, or behind a commitment."""
 
     ENCRYPTED = "encrypted"
+    COMMITTED = "committed"
     PUBLIC = "public"
 
 

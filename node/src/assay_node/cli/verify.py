@@ -108,6 +108,13 @@ def _save(evidence: JobEvidence, folder: Path) -> None:
     ).write(folder / "proof.json")
 
 
+def _output(evidence: JobEvidence) -> str:
+    spec = evidence.model.spec
+    if spec.output_encrypted:
+        return "encrypted to the requester"
+    return "a commitment" if spec.output_committed else "public"
+
+
 def _report_job(evidence: JobEvidence, *, json: bool) -> None:
     settled = evidence.settled
     document = {
@@ -120,6 +127,7 @@ def _report_job(evidence: JobEvidence, *, json: bool) -> None:
         "input_words": [f"0x{word:064x}" for word in evidence.submitted.input_words],
         "output_words": [f"0x{word:064x}" for word in settled.output_words],
         "output_encrypted": evidence.model.spec.output_encrypted,
+        "output_committed": evidence.model.spec.output_committed,
         "block": settled.origin.block_number,
     }
 
@@ -133,9 +141,7 @@ def _report_job(evidence: JobEvidence, *, json: bool) -> None:
                     "worker": settled.worker,
                     "paid": ether(settled.price),
                     "input": "a commitment" if evidence.model.spec.input_private else "public",
-                    "output": "encrypted to the requester"
-                    if evidence.model.spec.output_encrypted
-                    else "public",
+                    "output": _output(evidence),
                     "settled in block": settled.origin.block_number,
                 }
             )

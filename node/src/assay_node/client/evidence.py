@@ -117,7 +117,7 @@ def model_id_of(model: Model, verifying_key: bytes) -> bytes:
         spec.royalty_bps,
         spec.n_in,
         spec.n_out,
-        int(spec.input_private) | int(spec.output_encrypted) << 1,
+        int(spec.input_private) | int(spec.output_encrypted) << 1 | int(spec.output_committed) << 2,
     ]
     return bytes(keccak(encode(types, values)))
 

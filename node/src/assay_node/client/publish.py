@@ -34,6 +34,7 @@ def spec_of(bundle: Bundle, *, royalty_bps: int = 0, uri: str = "") -> ModelSpec
         n_out=manifest.output.words,
         input_private=manifest.input.visibility == "private",
         output_encrypted=manifest.output.visibility == "encrypted",
+        output_committed=manifest.output.visibility == "committed",
         royalty_bps=royalty_bps,
         uri=uri,
     )
@@ -52,11 +53,22 @@ async def publish_model(
         uri: where the bundle can be fetched; not part of the id.
 
     Raises:
-        ClientError: the bundle has no keys, or private weights that nobody committed to.
+        ClientError: the bundle has no keys, private weights that nobody committed to, or an output that no
+            requester could read.
         ContractReverted: the registry refuses the key.
     """
     if not bundle.has_keys:
         raise ClientError(f"the bundle {bundle.path} has no keys", f"Run: assay model setup {bundle.path}")
+    manifest = bundle.manifest
+    if manifest.output.visibility == "committed" and (
+        manifest.input.visibility == "public" or bundle.is_private
+    ):
+        # Who opens it needs the salt and the integers: a requester has both if the input is private and the
+        # weights are in its bundle. Otherwise it would depend on the good will of a worker already paid.
+        raise ClientError(
+            f"the output of {bundle.path} is committed, and its requesters could not open it",
+            "Compile it with --output encrypted, or with a private input and constant weights",
+        )
     if bundle.is_private and not bundle.has_weights:
         raise ClientError(
             f"the bundle {bundle.path} has no weights", "Publish from the bundle that its owner committed to"

@@ -371,7 +371,13 @@ class Requester:
                 f"job 0x{job_id.hex()} was proven for another input than the one kept here",
                 "Do not rely on its answer",
             )
-        decoded = bundle.decode_output(list(evidence.settled.output_words), salt=secrets.salt)
+        visibility = bundle.manifest.output.visibility
+        integers = secrets.integers.reshape(secrets.shape)
+        decoded = bundle.decode_output(
+            list(evidence.settled.output_words),
+            salt=None if visibility == "public" else secrets.salt,
+            outputs=bundle.infer(integers) if visibility == "committed" else None,
+        )
         return Result(decoded.values, decoded.label, evidence)
 
     async def cancel(self, job_id: bytes) -> None:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 
 import numpy as np
+from nacl.encoding import RawEncoder
+from nacl.hash import blake2b
 from nacl.public import PrivateKey
 from numpy.typing import NDArray
 
-from assay_prover import AssayProverError
+from assay_prover import FIELD_ORDER, AssayProverError
 
 from .envelope import PrivateInput, open_input
 from .errors import InboxError
@@ -70,11 +72,21 @@ class Inputs:
         return ""
 
     def for_proof(self, model: ServedModel, job: StoredJob) -> tuple[NDArray[np.int64], int | None]:
-        """A job's integers, and the salt if they are private. Raises `InboxError` if they are not on disk."""
+        """A job's integers and the salt: the requester's if the input is private, else this worker's own if
+        the statement has one. Raises `InboxError` if they are not on disk.
+        """
         if not model.private_input:
-            return model.input_of_words(job.input_words), None
+            salt = self._own_salt(job.job_id) if model.bundle.spec.needs_salt else None
+            return model.input_of_words(job.input_words), salt
         body = self._store.input_of(job.job_id)
         if body is None:
             raise InboxError(422, "the input is gone")
         opened = open_input(self._secret, body)
         return opened.integers, opened.salt
+
+    def _own_salt(self, job_id: bytes) -> int:
+        """A secret of this worker, the same for a job whenever it is asked for, uniform to everyone else."""
+        digest = blake2b(
+            job_id, digest_size=64, key=bytes(self._secret), person=b"assay own salt", encoder=RawEncoder
+        )
+        return int.from_bytes(digest, "big") % FIELD_ORDER

@@ -44,6 +44,7 @@ from assay_prover.bundle.weights import (
 )
 from assay_prover.circuit import (
     FIELD_ORDER,
+    OUTPUT_DOMAIN,
     Circuit,
     Plan,
     StatementSpec,
@@ -494,22 +495,47 @@ class Bundle:
             raise InputError("the salt is outside [0, r)")
         return [commit(words, salt)]
 
-    def decode_output(self, words: Sequence[int], *, salt: int | None = None) -> Decoded:
-        """Decrypt (if encrypted) and unpack the statement's output words.
+    def infer(self, ints: Int64Array) -> Int64Array:
+        """The network's answer to an input, in integers of the output's shape: what a proof of it would say.
 
         Raises:
-            InputError: the wrong number of words, a missing or superfluous salt, or, for encrypted words,
-            the wrong salt.
+            InputError: integers that do not fit. BundleError: the weights are private and not here.
+        """
+        if not self.has_weights:
+            raise BundleError(f"{self.path} has no {WEIGHTS}: only the model's owner has them")
+        values = self.check_integers(ints).reshape(1, *self.graph.input.shape)
+        answer = self.graph.run(values)[self.graph.output]
+        return np.asarray(answer, dtype=np.int64).reshape(self.manifest.output.shape)
+
+    def decode_output(
+        self, words: Sequence[int], *, salt: int | None = None, outputs: Int64Array | None = None
+    ) -> Decoded:
+        """Decrypt (if encrypted), open (if committed) and unpack the statement's output words.
+
+        Args:
+            words: as in the statement.
+            salt: exactly when the output is encrypted or committed.
+            outputs: the integers that a committed output is said to hold (`infer`, or the prover's word).
+
+        Raises:
+            InputError: the wrong number of words, a missing or superfluous salt or opening, or, for hidden
+            words, the wrong one.
         """
         out = self.manifest.output
-        if (salt is not None) != (out.visibility == "encrypted"):
+        if (salt is not None) != (out.visibility != "public"):
             raise InputError(
-                "an encrypted output needs its salt" if salt is None else "a public output takes no salt"
+                f"an output that is {out.visibility} needs its salt"
+                if salt is None
+                else "a public output takes no salt"
             )
+        if (outputs is not None) != (out.visibility == "committed"):
+            raise InputError("a committed output, and no other, is opened with the integers it holds")
         if len(words) != out.words or any(not 0 <= word < FIELD_ORDER for word in words):
             raise InputError(f"expected {out.words} field elements, got {len(words)} words")
         if salt is not None and not 0 <= salt < FIELD_ORDER:
             raise InputError("the salt is outside [0, r)")
+        if salt is not None and outputs is not None:
+            return self._open(words[0], salt, outputs)
         plain = list(words) if salt is None else decrypt(words, salt)
         size = int(np.prod(out.shape))
         try:
@@ -519,6 +545,20 @@ class Bundle:
             raise InputError(f"the words are no packed output: {hint}") from error
         if integers.size and int(integers.max()) > out.hi:
             raise InputError("the words are no packed output: a value exceeds the declared range")
+        return self._readable(integers)
+
+    def _open(self, word: int, salt: int, outputs: Int64Array) -> Decoded:
+        out, integers = self.manifest.output, np.asarray(outputs)
+        if integers.dtype.kind not in "iu" or integers.shape != out.shape:
+            raise InputError(f"expected integers of shape {out.shape}, got {integers.dtype} {integers.shape}")
+        if integers.size and not out.lo <= int(integers.min()) <= int(integers.max()) <= out.hi:
+            raise InputError("the commitment does not open to these integers: they leave the declared range")
+        if commit(pack_range(integers, out.lo, out.bits), salt, OUTPUT_DOMAIN) != word:
+            raise InputError("the commitment does not open to these integers under this salt")
+        return self._readable(integers.astype(np.int64))
+
+    def _readable(self, integers: Int64Array) -> Decoded:
+        out = self.manifest.output
         if out.kind == "label":
             label = int(integers.ravel()[0]) if integers.size == 1 else None
             return Decoded(integers.astype(np.float64), integers, label)

@@ -31,7 +31,14 @@ from assay_prover.bundle.manifest import (
 from assay_prover.bundle.plot import draw
 from assay_prover.bundle.preparation import Prepared, prepare, statement
 from assay_prover.bundle.weights import WEIGHTS, dump_weights, write_secret
-from assay_prover.circuit import Circuit, CostReport, compile_graph, range_bits
+from assay_prover.circuit import (
+    Circuit,
+    CostReport,
+    InputVisibility,
+    OutputVisibility,
+    compile_graph,
+    range_bits,
+)
 from assay_prover.circuit.packing import values_per_word
 from assay_prover.errors import BundleError, InputError, ModelError
 from assay_prover.frontend import read_model
@@ -79,8 +86,8 @@ def compile_model(
     out: Path | str,
     *,
     labels: NDArray[Any] | None = None,
-    input: Literal["private", "public"] = "private",  # noqa: A002 - the protocol's word
-    output: Literal["encrypted", "public"] = "encrypted",
+    input: InputVisibility = "private",  # noqa: A002 - the protocol's word
+    output: OutputVisibility = "encrypted",
     target: Target = "balanced",
     input_range: tuple[float, float] | None = None,
     weights: Literal["constant", "private"] = "constant",
@@ -97,7 +104,9 @@ def compile_model(
         out: the bundle's directory.
         labels: class numbers of the samples, `[n]`.
         input: whether the input is behind a commitment or part of the statement.
-        output: whether the output is for the salt's holder or for everyone.
+        output: whether the output is for the salt's holder, behind a commitment, or for everyone. A
+            commitment says nothing until it is opened (`Bundle.decode_output`); under a public input its salt
+            is the prover's own.
         target: how much accuracy to pay for; see `assay_prover.passes.search.GOALS`.
         input_range: values that an input may have; by default from the samples.
         weights: whether they are constants of the circuit, in the bundle for all to see, or private, behind a
@@ -243,7 +252,7 @@ def _manifest(
         lo=result.min,
         hi=result.max,
         bits=bits,
-        words=-(-result.size // values_per_word(bits)),
+        words=1 if spec.output_visibility == "committed" else -(-result.size // values_per_word(bits)),
         kind="label" if quantised.is_label else "logits",
         visibility=spec.output_visibility,
     )

@@ -8,7 +8,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from assay_prover.circuit import CostReport
+from assay_prover.circuit import CostReport, InputVisibility, OutputVisibility
 from assay_prover.errors import BundleError
 from assay_prover.passes.layers import LayerError
 from assay_prover.passes.report import AccuracyReport
@@ -53,7 +53,7 @@ class InputInfo(_Part):
     lo: int
     bits: int = Field(ge=1, le=62)
     words: int = Field(ge=1)
-    visibility: Literal["private", "public"]
+    visibility: InputVisibility
     declared_range: tuple[float, float]
 
     @property
@@ -66,6 +66,7 @@ class OutputInfo(_Part):
     """The output's shape without batch axis; integers in [lo, hi], a step of which is worth `scale`.
 
     kind: `logits` are values, the greatest being the class; a `label` is the class's number itself.
+    `words` is the number of statement words (1, the commitment, for a committed output).
     """
 
     shape: tuple[int, ...]
@@ -75,7 +76,7 @@ class OutputInfo(_Part):
     bits: int = Field(ge=1, le=62)
     words: int = Field(ge=1)
     kind: Literal["logits", "label"]
-    visibility: Literal["encrypted", "public"]
+    visibility: OutputVisibility
 
 
 class WeightsInfo(_Part):

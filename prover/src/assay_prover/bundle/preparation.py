@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from assay_prover.bundle.oracle import check_import
-from assay_prover.circuit import StatementSpec
+from assay_prover.circuit import InputVisibility, OutputVisibility, StatementSpec
 from assay_prover.errors import InputError
 from assay_prover.frontend import FloatGraph, import_model
 from assay_prover.frontend.maps import Float64Array
@@ -119,8 +119,8 @@ def prepare(
 
 def statement(
     quantised: QuantisedModel,
-    input_: Literal["private", "public"],
-    output: Literal["encrypted", "public"],
+    input_: InputVisibility,
+    output: OutputVisibility,
 ) -> StatementSpec:
     """The statement's specification, with the output's range as the worst case has it."""
     bounds = quantised.graph.result

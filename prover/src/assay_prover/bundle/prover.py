@@ -63,7 +63,7 @@ class ModelProver:
 
         Args:
             ints: int64 of the input's shape, within its declared range.
-            salt: in [0, r), exactly when the input is private.
+            salt: in [0, r), exactly when the input is private or the output committed.
             binding: in [0, r); 0 outside a market.
             progress: called with (stage, fraction); False cancels.
 
@@ -71,9 +71,11 @@ class ModelProver:
             InputError: integers, salt or binding that do not fit. Cancelled: the callback asked for it.
         """
         info = self.bundle.manifest.input
-        if (salt is not None) != (info.visibility == "private"):
+        if (salt is not None) != self.circuit.spec.needs_salt:
             raise InputError(
-                "a private input needs a salt" if salt is None else "a public input takes no salt"
+                "a hidden input or output needs a salt"
+                if salt is None
+                else "a public statement takes no salt"
             )
         for what, value in (("salt", salt), ("binding", binding)):
             if value is not None and not 0 <= value < FIELD_ORDER:

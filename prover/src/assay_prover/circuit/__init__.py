@@ -6,6 +6,9 @@ from assay_prover.circuit.layout import FIELD_ORDER, WireLayout
 from assay_prover.circuit.lower import compile_graph
 from assay_prover.circuit.plan import Plan
 from assay_prover.circuit.statement import (
+    OUTPUT_DOMAIN,
+    InputVisibility,
+    OutputVisibility,
     StatementSpec,
     commit,
     decrypt,
@@ -18,8 +21,11 @@ from assay_prover.circuit.witness import Witness
 
 __all__ = [
     "FIELD_ORDER",
+    "OUTPUT_DOMAIN",
     "Circuit",
     "CostReport",
+    "InputVisibility",
+    "OutputVisibility",
     "Plan",
     "StatementSpec",
     "WireLayout",

@@ -67,7 +67,7 @@ class Circuit:
         """
         if (salt is not None) != self.spec.needs_salt:
             raise ValueError(
-                "a private input needs a salt" if salt is None else "a public input takes no salt"
+                "this statement needs a salt" if salt is None else "a public statement takes no salt"
             )
         values = np.asarray(ints)
         sample = values if values.ndim == len(self.graph.input.shape) + 1 else values[None]

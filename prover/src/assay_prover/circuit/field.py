@@ -128,7 +128,7 @@ class FieldSlice(FieldTensor):
 
     def rows(self, cache: RowCache) -> list[Row]:
         """Rows of the part."""
-        return self.source.rows(cache)[self.start : self.stop]
+        return cache.field_rows(self.source)[self.start : self.stop]
 
     def compute(self, frame: Frame) -> list[int]:
         """Values of the part."""

@@ -19,6 +19,7 @@ from assay_prover.reference import LinearMap
 from assay_prover.reference.tensor import Int64Array
 
 if TYPE_CHECKING:
+    from assay_prover.circuit.field import FieldTensor, Row
     from assay_prover.circuit.frame import Frame
 
 COEFFICIENT_LIMIT = 1 << 62
@@ -30,6 +31,7 @@ class RowCache:
     def __init__(self, layout: WireLayout) -> None:
         self.layout = layout
         self._rows: dict[LinearTensor, sp.csr_array] = {}
+        self._field_rows: dict[FieldTensor, list[Row]] = {}
 
     def rows(self, tensor: LinearTensor) -> sp.csr_array:
         """The rows, `[size, n_wires]` int64 CSR, canonical (sorted, no duplicates, no zeros)."""
@@ -39,9 +41,18 @@ class RowCache:
             self._rows[tensor] = known
         return known
 
+    def field_rows(self, tensor: FieldTensor) -> list[Row]:
+        """The rows of combinations with full-width coefficients."""
+        known = self._field_rows.get(tensor)
+        if known is None:
+            known = tensor.rows(self)
+            self._field_rows[tensor] = known
+        return known
+
     def clear(self) -> None:
         """Forget everything; called between layers to bound memory."""
         self._rows.clear()
+        self._field_rows.clear()
 
 
 class LinearTensor(ABC):

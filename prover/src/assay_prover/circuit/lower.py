@@ -10,7 +10,7 @@ from assay_prover.circuit.field import FieldConstant, FieldTensor
 from assay_prover.circuit.linear import LinearTensor, Mapped
 from assay_prover.circuit.plan import Demand, Plan, choose
 from assay_prover.circuit.rewrite import hoist_maxima
-from assay_prover.circuit.statement import StatementSpec, range_bits
+from assay_prover.circuit.statement import INPUT_DOMAIN, OUTPUT_DOMAIN, StatementSpec, range_bits
 from assay_prover.gadgets.argmax import argmax
 from assay_prover.gadgets.binding import bind
 from assay_prover.gadgets.commitment import commitment, encrypt
@@ -126,7 +126,8 @@ def _emit(b: Builder, graph: IntegerGraph, spec: StatementSpec) -> None:
         if spec.needs_salt:
             with b.scope("commitment"):
                 salt = b.field_wires(1, lambda frame: [_require_salt(frame.salt)])
-                stated = commitment(b, salt, words)
+                if spec.input_visibility == "private":
+                    stated = commitment(b, salt, words, INPUT_DOMAIN)
         _publish(b, stated, one)
     checkers = _checkers(graph)
     for op in graph.ops:
@@ -135,18 +136,22 @@ def _emit(b: Builder, graph: IntegerGraph, spec: StatementSpec) -> None:
     lo, hi = output_range(graph, spec)
     with b.scope("output", layer=graph.output):
         packed: FieldTensor = PackedWords(tensors[graph.output] - lo, range_bits(lo, hi))
-        if spec.output_visibility == "encrypted":
+        if spec.output_visibility != "public":
             if salt is None:
-                raise AssertionError("the specification refuses an encrypted output without a salt")
-            with b.scope("encryption"):
-                packed = encrypt(b, salt, packed)
+                raise AssertionError("the specification has a salt for every hidden output")
+            if spec.output_visibility == "encrypted":
+                with b.scope("encryption"):
+                    packed = encrypt(b, salt, packed)
+            else:
+                with b.scope("commitment"):
+                    packed = commitment(b, salt, packed, OUTPUT_DOMAIN)
         _publish(b, packed, one)
     b.finish()
 
 
 def _require_salt(salt: int | None) -> int:
     if salt is None:
-        raise ValueError("a private input needs a salt")
+        raise ValueError("a hidden input or output needs a salt")
     return salt
 
 

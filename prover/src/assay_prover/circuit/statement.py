@@ -1,7 +1,7 @@
 """The statement of every circuit, and its functions outside one: packing, commitment, encryption.
 
 Public inputs, in order: the binding; the input's words or its commitment; the output's words, plain or
-encrypted.
+encrypted, or its commitment.
 """
 
 from __future__ import annotations
@@ -17,15 +17,25 @@ from assay_prover.circuit.layout import FIELD_ORDER
 from assay_prover.circuit.packing import pack, unpack, values_per_word
 from assay_prover.reference.tensor import Int64Array
 
-COMMITMENT_DOMAIN = 1
+INPUT_DOMAIN = 1
 ENCRYPTION_DOMAIN = 2
+OUTPUT_DOMAIN = 3
+"""What one salt is used for, as the first element of every hash that takes it."""
+
 FIRST_WORDS = 14
 CHAIN_WORDS = 15
+
+
+InputVisibility = Literal["private", "public"]
+OutputVisibility = Literal["encrypted", "committed", "public"]
 
 
 @dataclass(frozen=True)
 class StatementSpec:
     """What a proof says: who sees input and output, and their declared ranges.
+
+    Input and a committed output of one statement are under one salt. With a public input that salt is the
+    prover's own choice, and nobody else can open the output until the prover says it.
 
     The input's integers are in [input_lo, input_lo + 2^input_bits - 1]. The output's are in [output_lo,
     output_hi]; None takes the worst case of the network.
@@ -34,8 +44,8 @@ class StatementSpec:
         ValueError: an encrypted output of a public input (nothing would bind the salt).
     """
 
-    input_visibility: Literal["private", "public"]
-    output_visibility: Literal["encrypted", "public"]
+    input_visibility: InputVisibility
+    output_visibility: OutputVisibility
     input_lo: int
     input_bits: int
     output_lo: int | None = None
@@ -45,8 +55,8 @@ class StatementSpec:
         """Refuse combinations that would not be sound."""
         if self.input_visibility not in ("private", "public"):
             raise ValueError(f"input is private or public, not {self.input_visibility!r}")
-        if self.output_visibility not in ("encrypted", "public"):
-            raise ValueError(f"output is encrypted or public, not {self.output_visibility!r}")
+        if self.output_visibility not in ("encrypted", "committed", "public"):
+            raise ValueError(f"output is encrypted, committed or public, not {self.output_visibility!r}")
         if self.output_visibility == "encrypted" and self.input_visibility != "private":
             raise ValueError(
                 "an encrypted output needs a private input: the commitment is what binds the requester's salt"
@@ -61,7 +71,7 @@ class StatementSpec:
     @property
     def needs_salt(self) -> bool:
         """Whether proving takes a salt."""
-        return self.input_visibility == "private"
+        return self.input_visibility == "private" or self.output_visibility == "committed"
 
 
 def range_bits(lo: int, hi: int) -> int:
@@ -81,10 +91,10 @@ def unpack_range(words: Sequence[int], lo: int, bits: int, size: int) -> Int64Ar
     return unpack(words, bits, size) + lo
 
 
-def commit(words: Sequence[int], salt: int) -> int:
-    """The hiding commitment to packed words under a salt in [0, r)."""
+def commit(words: Sequence[int], salt: int, domain: int = INPUT_DOMAIN) -> int:
+    """The hiding commitment to packed words under a salt in [0, r); `domain` is what they are."""
     _check_salt(salt)
-    state = _native.poseidon([COMMITMENT_DOMAIN, salt, *words[:FIRST_WORDS]])
+    state = _native.poseidon([domain, salt, *words[:FIRST_WORDS]])
     for start in range(FIRST_WORDS, len(words), CHAIN_WORDS):
         state = _native.poseidon([state, *words[start : start + CHAIN_WORDS]])
     return int(state)
