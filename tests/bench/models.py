@@ -54,6 +54,7 @@ ROWS = (
     Row("mobilenet_v2_32"),
     Row("resnet20_32"),
     Row("transformer_block"),
+    Row("vgg_5m_32"),
 )
 
 Record = dict[str, Any]

@@ -154,10 +154,12 @@ class ConvNet(Net):
         Trained networks pool to 1x1; random features would lose where they were found, which is most of
         what they know.
         """
+        pooled = self.add("AveragePool", x, kernel_shape=[pool] * 2, strides=[pool] * 2)
+        return self.classifier(self.add("Flatten", pooled), fit)
+
+    def classifier(self, features: str, fit: Data) -> onnx.ModelProto:
+        """The linear classifier of `features` that ridge regression finds for `fit`."""
         assert fit.y is not None
-        features = self.add(
-            "Flatten", self.add("AveragePool", x, kernel_shape=[pool] * 2, strides=[pool] * 2)
-        )
         found = np.asarray(self.values(features, fit.x), dtype=np.float64)
         width = found.shape[1]
         mean = found.mean(axis=0)
@@ -228,6 +230,20 @@ def mobilenet_v2() -> tuple[onnx.ModelProto, Data]:
     return net.head(net.relu6(net.conv(x, channels, 128, 1)), 2, fit), held_out
 
 
+def vgg() -> tuple[onnx.ModelProto, Data]:
+    """A VGG (Simonyan, Zisserman 2015) for 32x32: 5.0M weights, 135M multiplications, 148k ReLUs, max pooling."""
+    fit, held_out = tinted_digits()
+    net = ConvNet(fit.x[:STATISTICS])
+    x, channels = "input", 3
+    for widths in ((64,), (128,), (256, 256), (512, 512)):
+        for width in widths:
+            x = net.add("Relu", net.conv(x, channels, width, 3))
+            channels = width
+        x = net.add("MaxPool", x, kernel_shape=[2, 2], strides=[2, 2])
+    hidden = net.add("Relu", net.dense(net.add("Flatten", x), 4 * channels, 256))
+    return net.classifier(hidden, fit), held_out
+
+
 def mlp_wide() -> tuple[onnx.ModelProto, Data]:
     """784-2000-60-4000-10 with ReLU, the network that Bionetta and DeepProve publish figures for."""
     net = Net((1, 784))
@@ -283,6 +299,7 @@ GENERATORS: dict[str, Callable[[], tuple[onnx.ModelProto, Data]]] = {
     "mobilenet_v2_32": mobilenet_v2,
     "resnet20_32": resnet20,
     "transformer_block": transformer,
+    "vgg_5m_32": vgg,
 }
 
 
