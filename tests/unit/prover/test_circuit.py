@@ -256,15 +256,6 @@ def test_blocks_are_canonical() -> None:
             assert all(checker.flatten([coefficient]))
 
 
-def test_full_width_values_stay_off_the_b_side() -> None:
-    """Inverses and quotients are full-width; a B side that held one would cost a G2 point multiplication."""
-    circuit = compile_graph(examples()["mlp"].graph(), PUBLIC, limb_bits=(4,))
-    w2 = circuit.layout.n_wires - circuit.layout.n_w2
-    assert circuit.cost().lookups > 0
-    for _, (_, col, _), _ in circuit.blocks():
-        assert (col < w2).all()
-
-
 @pytest.mark.parametrize(
     ("spec", "lo", "hi"),
     [(StatementSpec("public", "public", -8, 4), -8, 8), (StatementSpec("public", "public", 0, 4), -8, 7)],

@@ -6,13 +6,15 @@ from collections import Counter
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from assay_prover.circuit.field import FieldWires
-from assay_prover.circuit.layout import domain_size
+from assay_prover.circuit.layout import Region, WireLayout, domain_size
+from assay_prover.circuit.support import Support
 
 if TYPE_CHECKING:
     from assay_prover.circuit.circuit import Circuit
 
-G1_BYTES, G2_BYTES = 64, 128
+G1_BYTES, G2_BYTES, INDEX_BYTES = 64, 128, 4
+HEADER, ALIGNMENT = 512, 64
+"""Of a proving key's file."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,10 @@ class TableCost:
 
 @dataclass(frozen=True)
 class CostReport:
-    """Size of a circuit. Bytes are estimates, everything else is exact."""
+    """Size of a circuit and of its keys, known without expanding a row.
+
+    Exact, but for wires that only a zero weight multiplies, and `entries` (see `support.Support`).
+    """
 
     mode: str
     """plain or committed."""
@@ -51,6 +56,18 @@ class CostReport:
     maxima_hoisted: bool
     layers: tuple[LayerCost, ...]
     proving_key_bytes: int
+    verifying_key_bytes: int = 0
+    model_wires: int = 0
+    """Full-width wires that hold private weights."""
+    full_points: int = 0
+    """Points of G1 that a proof multiplies by full-width numbers, those of the quotient left out."""
+    small_points: int = 0
+    """The same, by numbers of a few bits."""
+    g2_points: int = 0
+    entries: int = 0
+    """Non-zeros of the constraint matrices, which setup reads."""
+    widest_layer: int = 0
+    """Non-zeros of the largest layer, which setup holds at once."""
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for JSON."""
@@ -64,17 +81,9 @@ def measure(circuit: Circuit) -> CostReport:
     for group in circuit.groups:
         layers[group.layer, group.gadget] += group.n_rows
     tables = tuple(TableCost(t.name, t.size, t.n_lookups) for t in builder.tables.values())
-    hashed = sum(wires.size for wires in builder.free if isinstance(wires, FieldWires))
-    full = sum(wires.size for wires in builder.free)
     domain = domain_size(circuit.n_constraints + layout.n_input_rows)
-    # A and K everywhere, A and M for a model's wires; B in both groups for small wires and Poseidon's, never
-    # for inverses and quotients
-    key = (
-        G1_BYTES * domain
-        + 2 * G1_BYTES * (layout.n_small + full)
-        + (G1_BYTES + G2_BYTES) * (layout.n_small + hashed)
-        + 2 * G1_BYTES * layout.n_model
-    )
+    support = Support(layout, circuit.groups)
+    points = _Points.of(layout, support)
     return CostReport(
         mode="committed" if layout.committed else "plain",
         constraints=circuit.n_constraints,
@@ -82,11 +91,70 @@ def measure(circuit: Circuit) -> CostReport:
         wires=layout.n_wires,
         public_inputs=layout.n_public,
         small_wires=layout.n_small,
-        full_wires=full,
+        full_wires=sum(wires.size for wires in builder.free),
         lookups=sum(t.lookups for t in tables),
         tables=tables,
         limb_widths=circuit.plan.widths,
         maxima_hoisted=circuit.plan.hoist_maxima,
         layers=tuple(LayerCost(layer, gadget, n) for (layer, gadget), n in layers.items()),
-        proving_key_bytes=key,
+        proving_key_bytes=points.key_bytes(domain),
+        verifying_key_bytes=points.verifying_key_bytes,
+        model_wires=layout.n_model,
+        full_points=points.full,
+        small_points=points.small,
+        g2_points=points.b,
+        entries=support.entries,
+        widest_layer=support.widest_layer,
     )
+
+
+@dataclass(frozen=True)
+class _Points:
+    """Points of each query of a proving key (docs/protocol.md), by the width of what multiplies them."""
+
+    layout: WireLayout
+    a: int
+    b: int
+    k: int
+    full: int
+    small: int
+
+    @classmethod
+    def of(cls, layout: WireLayout, support: Support) -> _Points:
+        """Count them."""
+        start = layout.base(Region.COMMITTED)
+        stop = start + layout.n_small
+        a, b, _, _ = support.counts(0, layout.n_wires)
+        small_a, small_b, small_c, small_any = support.counts(start, stop)
+        free_any = support.counts(stop, layout.n_wires)[3]
+        # K holds every wire of w2 (small ones, too, without a commitment) and of the rest those of C
+        before = support.counts(0, start)[2]
+        k_small = small_c if layout.committed else small_any
+        k = before + k_small + free_any
+        d = layout.n_w1
+        small = small_a + small_b + k_small + d
+        return cls(layout, a, b, k, a + b + k + d - small, small)
+
+    def key_bytes(self, domain: int) -> int:
+        """The file's size: header, sections at multiples of 64 bytes, a list where a query skips wires."""
+        layout = self.layout
+        size = HEADER + self.verifying_key_bytes
+        size = _aligned(size) + 5 * G1_BYTES + 2 * G2_BYTES
+        for points in (self.a, self.b):
+            size = _aligned(size) + (INDEX_BYTES * points if points != layout.n_wires else 0)
+            size = _aligned(size) + G1_BYTES * points
+        size += G2_BYTES * self.b
+        size += INDEX_BYTES * self.k if self.k != layout.n_wires else 0
+        size = _aligned(size) + G1_BYTES * self.k
+        return size + G1_BYTES * (layout.n_w1 + layout.n_model + domain)
+
+    @property
+    def verifying_key_bytes(self) -> int:
+        """docs/protocol.md's bytes."""
+        layout = self.layout
+        g2 = 3 + int(layout.committed) + int(layout.n_model > 0)
+        return 32 + G1_BYTES + G2_BYTES * g2 + G1_BYTES * layout.n_input_rows
+
+
+def _aligned(offset: int) -> int:
+    return -(-offset // ALIGNMENT) * ALIGNMENT

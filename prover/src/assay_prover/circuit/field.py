@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from assay_prover.circuit.layout import FIELD_ORDER, Region
-from assay_prover.circuit.linear import RowCache
+from assay_prover.circuit.layout import FIELD_ORDER, Region, WireLayout
+from assay_prover.circuit.linear import LinearTensor, RowCache
 
 if TYPE_CHECKING:
     from assay_prover.circuit.frame import FieldArray, Frame
+    from assay_prover.reference.tensor import Int64Array
 
 Row = dict[int, int]
 """Wire index to coefficient, reduced modulo r, no zeros."""
@@ -52,6 +53,15 @@ class FieldTensor(ABC):
     def compute(self, frame: Frame) -> list[int]:
         """Values for one witness; use `Frame.field_value`."""
 
+    def sources(self) -> Sequence[FieldTensor | LinearTensor]:
+        """Tensors whose wires occur in the rows."""
+        return ()
+
+    def own_wires(self, layout: WireLayout) -> Int64Array:
+        """Wires that occur in the rows beside those of `sources`."""
+        del layout
+        return np.zeros(0, dtype=np.int64)
+
 
 class FieldWires(FieldTensor):
     """Consecutive wires that hold full-width values."""
@@ -65,8 +75,11 @@ class FieldWires(FieldTensor):
 
     def rows(self, cache: RowCache) -> list[Row]:
         """One 1 in each row."""
-        base = cache.layout.base(self.region) + self.offset
-        return [{base + i: 1} for i in range(self.size)]
+        return [{wire: 1} for wire in self.own_wires(cache.layout).tolist()]
+
+    def own_wires(self, layout: WireLayout) -> Int64Array:
+        """All of them."""
+        return np.arange(self.size, dtype=np.int64) + layout.base(self.region) + self.offset
 
     def compute(self, frame: Frame) -> list[int]:
         """Run the allocation's own rule."""
@@ -89,6 +102,11 @@ class FieldConstant(FieldTensor):
         del cache
         return [{0: v} if v else {} for v in self.values]
 
+    def own_wires(self, layout: WireLayout) -> Int64Array:
+        """Wire 0."""
+        del layout
+        return np.zeros(int(any(self.values)), dtype=np.int64)
+
     def compute(self, frame: Frame) -> list[int]:
         """The constants."""
         del frame
@@ -108,6 +126,10 @@ class FieldConcat(FieldTensor):
     def rows(self, cache: RowCache) -> list[Row]:
         """Rows in order."""
         return [row for part in self.parts for row in part.rows(cache)]
+
+    def sources(self) -> Sequence[FieldTensor]:
+        """The parts."""
+        return self.parts
 
     def compute(self, frame: Frame) -> list[int]:
         """Values in order."""
@@ -130,6 +152,10 @@ class FieldSlice(FieldTensor):
         """Rows of the part."""
         return cache.field_rows(self.source)[self.start : self.stop]
 
+    def sources(self) -> Sequence[FieldTensor]:
+        """The whole tensor, of which this is some."""
+        return (self.source,)
+
     def compute(self, frame: Frame) -> list[int]:
         """Values of the part."""
         return frame.field_value(self.source)[self.start : self.stop]
@@ -151,6 +177,10 @@ class FieldSum(FieldTensor):
         """Sum of the rows."""
         columns = [part.rows(cache) for part in self.parts]
         return [add_rows(*((1, row) for row in rows)) for rows in zip(*columns, strict=True)]
+
+    def sources(self) -> Sequence[FieldTensor]:
+        """The parts."""
+        return self.parts
 
     def compute(self, frame: Frame) -> list[int]:
         """Sum of the values modulo r."""

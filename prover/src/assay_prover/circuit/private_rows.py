@@ -9,7 +9,8 @@ import numpy as np
 import scipy.sparse as sp
 
 from assay_prover import _native
-from assay_prover.circuit.rows import Block, Matrix, RowGroup, csr_matrix
+from assay_prover.circuit.linear import Constant
+from assay_prover.circuit.rows import Block, Matrix, Operands, RowGroup, csr_matrix
 
 if TYPE_CHECKING:
     from assay_prover.circuit.frame import FieldArray, Frame
@@ -51,6 +52,11 @@ class PrivateProductRows(RowGroup):
         b = sp.csr_array(cache.rows(self.x)[met])
         return csr_matrix(a), csr_matrix(b), csr_matrix(cache.rows(self.products))
 
+    def operands(self) -> tuple[Operands, Operands, Operands]:
+        """The weights, and the inputs they meet, by product."""
+        wire, met = self.pairs()
+        return (self.weights[wire],), (self.x[met],), (self.products,)
+
     def evaluate(self, frame: Frame, challenge: int | None) -> tuple[FieldArray, Int64Array]:
         """Gathered from the model's wires and the input's integers."""
         del challenge
@@ -88,6 +94,11 @@ class PackedSumRows(RowGroup):
             shape=(n, cache.layout.n_wires),
         )
         return self._packed(cache), csr_matrix(one), csr_matrix(self._total(cache))
+
+    def operands(self) -> tuple[Operands, Operands, Operands]:
+        """The digits; one; products and biases."""
+        one = Constant(np.ones(self.n_rows, dtype=np.int64))
+        return (self.digits,), (one,), (*(wires for wires, _ in self.sums), self.bias[self.bias_of])
 
     def _packed(self, cache: RowCache) -> Matrix:
         """Each digit's row times its place's power; a wire may occur in several digits of a row."""

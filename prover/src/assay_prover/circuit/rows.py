@@ -31,6 +31,8 @@ Matrix = tuple[NDArray[np.int64], NDArray[np.uint32], Segment]
 
 Block = tuple[Matrix, Matrix, Matrix]
 
+Operands = Sequence[LinearTensor | FieldTensor]
+
 
 class RowGroup(ABC):
     """Consecutive constraints of one kind; `layer` and `gadget` say where their cost belongs."""
@@ -47,6 +49,10 @@ class RowGroup(ABC):
     @abstractmethod
     def matrices(self, cache: RowCache) -> Block:
         """A, B and C over the final wire indices."""
+
+    @abstractmethod
+    def operands(self) -> tuple[Operands, Operands, Operands]:
+        """The tensors that each side is the sum of, up to signs."""
 
     @abstractmethod
     def evaluate(self, frame: Frame, challenge: int | None) -> tuple[Segment, Segment]:
@@ -87,6 +93,10 @@ class ProductRows(RowGroup):
         """Expand the three tensors."""
         return csr_matrix(cache.rows(self.a)), csr_matrix(cache.rows(self.b)), csr_matrix(cache.rows(self.c))
 
+    def operands(self) -> tuple[Operands, Operands, Operands]:
+        """The three tensors."""
+        return (self.a,), (self.b,), (self.c,)
+
     def evaluate(self, frame: Frame, challenge: int | None) -> tuple[Int64Array, Int64Array]:
         """Integers, known from inference."""
         del challenge
@@ -112,10 +122,28 @@ class FieldProductRows(RowGroup):
             _field_matrix(self.c.rows(cache)),
         )
 
+    def operands(self) -> tuple[Operands, Operands, Operands]:
+        """The three tensors."""
+        return (self.a,), (self.b,), (self.c,)
+
     def evaluate(self, frame: Frame, challenge: int | None) -> tuple[FieldArray, FieldArray]:
         """Field elements."""
         del challenge
         return to_limbs(frame.field_value(self.a)), to_limbs(frame.field_value(self.b))
+
+
+def _challenges(n: int) -> LinearTensor:
+    """The challenge, n times."""
+    return Wires(Region.CHALLENGE, 0, 1, _no_integers)[np.zeros(n, dtype=np.int64)]
+
+
+def _no_integers(frame: Frame) -> Int64Array:
+    del frame
+    raise TypeError("the challenge is a field element")
+
+
+def _ones(n: int) -> Constant:
+    return Constant(np.ones(n, dtype=np.int64))
 
 
 def _challenge_rows(n: int, layout: WireLayout) -> sp.csr_array:
@@ -142,6 +170,10 @@ class LookupRows(RowGroup):
         b.sort_indices()
         one = cache.rows(Constant(np.ones(self.n_rows, dtype=np.int64)))
         return csr_matrix(cache.rows(self.inverses)), csr_matrix(sp.csr_array(b)), csr_matrix(one)
+
+    def operands(self) -> tuple[Operands, Operands, Operands]:
+        """Inverses; the challenge and what is looked up; one."""
+        return (self.inverses,), (_challenges(self.n_rows), self.values), (_ones(self.n_rows),)
 
     def evaluate(self, frame: Frame, challenge: int | None) -> tuple[FieldArray, FieldArray]:
         """Gathered from the table's own differences and inverses."""
@@ -172,6 +204,11 @@ class TableRows(RowGroup):
             csr_matrix(b),
             csr_matrix(cache.rows(self.multiplicities)),
         )
+
+    def operands(self) -> tuple[Operands, Operands, Operands]:
+        """Quotients; the challenge and the entries; multiplicities."""
+        entries = Constant(self.table.entries)
+        return (self.quotients,), (_challenges(self.n_rows), entries), (self.multiplicities,)
 
     def evaluate(self, frame: Frame, challenge: int | None) -> tuple[FieldArray, FieldArray]:
         """Multiplicities times the table's inverses."""
@@ -204,6 +241,10 @@ class SumRow(RowGroup):
         one = csr_matrix(cache.rows(Constant(np.ones(1, dtype=np.int64))))
         zero = csr_matrix(cache.rows(Constant(np.zeros(1, dtype=np.int64))))
         return a, one, zero
+
+    def operands(self) -> tuple[Operands, Operands, Operands]:
+        """Everything that is summed; one; nothing."""
+        return (*(inverses for _, inverses in self.table.lookups), self.quotients), (_ones(1),), ()
 
     def evaluate(self, frame: Frame, challenge: int | None) -> tuple[Int64Array, Int64Array]:
         """Zero for a true witness: every lookup is counted."""

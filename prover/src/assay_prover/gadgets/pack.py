@@ -47,6 +47,10 @@ class PackedWords(FieldTensor):
             words.append({wire: c for wire, c in row.items() if c})
         return words
 
+    def sources(self) -> tuple[LinearTensor]:
+        """The values."""
+        return (self.values,)
+
     def compute(self, frame: Frame) -> list[int]:
         """Pack the values."""
         return pack(frame.value(self.values), self.bits)

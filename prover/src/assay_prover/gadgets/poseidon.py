@@ -27,7 +27,9 @@ from assay_prover.circuit.rows import FieldProductRows
 if TYPE_CHECKING:
     from assay_prover.circuit.builder import Builder
     from assay_prover.circuit.frame import Frame
+    from assay_prover.circuit.layout import WireLayout
     from assay_prover.circuit.linear import RowCache
+    from assay_prover.reference.tensor import Int64Array
 
 MAX_INPUTS = 16
 
@@ -116,6 +118,12 @@ class _Permutation:
             rows.append({wire: c for wire, c in row.items() if c})
         return rows
 
+    def own_wires(self, layout: WireLayout, templates: list[dict[int, int]]) -> Int64Array:
+        """S-box outputs that occur in rows over the basis."""
+        first = layout.base(self.wires.region) + self.wires.offset
+        columns = np.array(sorted({c for template in templates for c in template if c >= self.width}))
+        return np.asarray(first + 3 * (columns - self.width) + 2, dtype=np.int64)
+
 
 class _SboxInputs(FieldTensor):
     """x of every S-box."""
@@ -128,6 +136,14 @@ class _SboxInputs(FieldTensor):
     def rows(self, cache: RowCache) -> list[Row]:
         """Combinations of inputs and earlier outputs."""
         return self.permutation.expand(cache, wiring(self.permutation.width).sboxes)
+
+    def sources(self) -> tuple[FieldTensor]:
+        """The hashed elements."""
+        return (self.permutation.inputs,)
+
+    def own_wires(self, layout: WireLayout) -> Int64Array:
+        """Outputs of earlier S-boxes."""
+        return self.permutation.own_wires(layout, wiring(self.permutation.width).sboxes)
 
     def compute(self, frame: Frame) -> list[int]:
         """x = x5 / x4, which needs no round arithmetic; x4 = 0 only for x = 0."""
@@ -149,6 +165,14 @@ class _Output(FieldTensor):
         """The last mix."""
         return self.permutation.expand(cache, [wiring(self.permutation.width).output])
 
+    def sources(self) -> tuple[FieldTensor]:
+        """The hashed elements, whose share in the state never quite leaves it."""
+        return (self.permutation.inputs,)
+
+    def own_wires(self, layout: WireLayout) -> Int64Array:
+        """Outputs of the S-boxes."""
+        return self.permutation.own_wires(layout, [wiring(self.permutation.width).output])
+
     def compute(self, frame: Frame) -> list[int]:
         """The hash."""
         return [_native.poseidon(frame.field_value(self.permutation.inputs))]
@@ -165,8 +189,11 @@ class _Powers(FieldTensor):
 
     def rows(self, cache: RowCache) -> list[Row]:
         """One wire a row."""
-        first = cache.layout.base(self.wires.region) + self.wires.offset + self.start
-        return [{first + 3 * i: 1} for i in range(self.size)]
+        return [{wire: 1} for wire in self.own_wires(cache.layout).tolist()]
+
+    def own_wires(self, layout: WireLayout) -> Int64Array:
+        """Every third."""
+        return self.wires.own_wires(layout)[self.start :: 3]
 
     def compute(self, frame: Frame) -> list[int]:
         """Values from the trace."""
