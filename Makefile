@@ -20,7 +20,7 @@ CONTRACT_TESTS := test-contracts
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help setup native node-tools demo test test-rust test-python test-contracts lint format contracts docs bench bench-quick bench-models clean
+.PHONY: help setup native node-tools demo test test-rust test-python onnx-conformance test-contracts lint format contracts docs bench bench-quick bench-models clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -70,6 +70,9 @@ test-rust: ## the prover core's tests
 
 test-python: setup node-tools ## unit, integration, end-to-end and soundness tests
 	$(BIN)/pytest
+
+onnx-conformance: setup ## ONNX's node tests through importer and integers: passed, refused (why), wrong
+	PYTHONPATH=tests $(BIN)/python -m conformance $(ARGS)
 
 test-contracts: setup node-tools ## forge tests, gas snapshots, generated files are fresh (needs Node >= 20)
 	contracts/scripts/forge.sh fmt --check

@@ -9,10 +9,11 @@ from assay_prover.circuit.builder import Builder
 from assay_prover.circuit.linear import LinearTensor
 from assay_prover.gadgets.divide import divide
 from assay_prover.gadgets.normalise import normalise, root
+from assay_prover.gadgets.one_hot import one_hot
 from assay_prover.gadgets.round_even import round_even
 from assay_prover.gadgets.step import step
 from assay_prover.gadgets.trees import trees
-from assay_prover.reference import Divide, Normalise, RoundEven, Step, Tensor, Trees
+from assay_prover.reference import Divide, Normalise, OneHot, RoundEven, Step, Tensor, Trees
 from assay_prover.reference.division import divide_rounded, square_root
 from soundness.exhaustive import solutions
 from soundness.harness import Gadget, Values
@@ -33,6 +34,15 @@ def _round_even(shift: int, *samples: int) -> Case:
     def build(b: Builder, inputs: dict[str, LinearTensor]) -> LinearTensor:
         bound = np.array([60], dtype=np.int64)
         return round_even(b, inputs["x"], -bound, bound, shift)
+
+    return Case(build, _values([[x] for x in samples]))
+
+
+def _one_hot(*samples: int) -> Case:
+    """x in [-2, 3] of places -3 to 4."""
+
+    def build(b: Builder, inputs: dict[str, LinearTensor]) -> LinearTensor:
+        return one_hot(b, inputs["x"], -2, 3, -3, 8)
 
     return Case(build, _values([[x] for x in samples]))
 
@@ -101,6 +111,7 @@ CASES = {
     "step": _step(-20, -2, -1, 0, 1, 2, 20),
     "round even": _round_even(3, -60, -13, -12, -11, -5, -4, -3, 0, 3, 4, 5, 11, 12, 13, 59, 60),
     "round even by one bit": _round_even(1, -60, -3, -2, -1, 0, 1, 2, 3, 60),
+    "one-hot": _one_hot(-2, -1, 0, 1, 2, 3),
     "divide": _divide((0, 1), (0, 6), (7, 2), (-7, 2), (5, 2), (-5, 2), (20, 1), (-20, 1), (20, 6), (-1, 6)),
     "root": _root(0, 1, 2, 3, 4, 8, 9, 15, 16, 48, 49, 60),
     "normalise": _normalise([0, 0, 0, 0], [6, -6, 1, 0], [3, 2, -4, 5]),
@@ -111,6 +122,7 @@ EXPECTED = {
     "step": lambda sample: Step("x", "y").evaluate(sample["x"]),
     "round even": lambda sample: RoundEven("x", "y", 3).evaluate(sample["x"]),
     "round even by one bit": lambda sample: RoundEven("x", "y", 1).evaluate(sample["x"]),
+    "one-hot": lambda sample: OneHot("x", "y", -3, 8).evaluate(sample["x"]).ravel(),
     "divide": lambda sample: Divide("x", "d", "y").evaluate(sample["x"], sample["d"]),
     "root": lambda sample: np.floor(np.sqrt(sample["x"])).astype(np.int64),
     "normalise": lambda sample: NORM.evaluate(sample["x"][None])[0],
@@ -151,7 +163,7 @@ def test_constraints_have_exactly_one_solution(name: str, widths: tuple[int, ...
 
 @pytest.mark.parametrize("widths", WIDTHS, ids=str)
 @pytest.mark.parametrize(
-    "name", ["step", "round even", "round even by one bit", "divide", "root", "trees", "chain"]
+    "name", ["step", "round even", "round even by one bit", "one-hot", "divide", "root", "trees", "chain"]
 )
 def test_no_constraint_is_superfluous(name: str, widths: tuple[int, ...]) -> None:
     case = CASES[name]

@@ -83,9 +83,9 @@ class System:
         }
 
     @classmethod
-    def of(cls, circuit: Circuit, witness: Witness, *, given: Iterable[int] = ()) -> System:
+    def of(cls, circuit: Circuit, witness: Witness, *, given: Iterable[int] = (), seed: int = 1) -> System:
         """The system of a compiled circuit and one of its witnesses."""
-        return cls(circuit.builder, witness._frame, given=given)
+        return cls(circuit.builder, witness._frame, given=given, seed=seed)
 
     def _table(self, name: str, entries: list[int]) -> _Table:
         return self.tables.setdefault(name, _Table(entries))

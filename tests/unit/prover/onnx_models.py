@@ -24,12 +24,19 @@ def build(
     opset: int = 17,
     output: str = "output",
     output_type: int = TensorProto.FLOAT,
+    input_type: int = TensorProto.FLOAT,
 ) -> bytes:
-    """A model with the input `input`; nodes are (operator, inputs, output, attributes)."""
+    """A model with the input `input`; nodes are (operator, inputs, outputs, attributes).
+
+    Outputs are separated by blanks; an attribute `domain` is the node's.
+    """
     graph = helper.make_graph(
-        [helper.make_node(op, list(ins), [out], name=f"n_{out}", **attrs) for op, ins, out, attrs in nodes],
+        [
+            helper.make_node(op, list(ins), out.split(), name=f"n_{out.split()[0]}", **attrs)
+            for op, ins, out, attrs in nodes
+        ],
         "test",
-        [helper.make_tensor_value_info("input", TensorProto.FLOAT, shape)],
+        [helper.make_tensor_value_info("input", input_type, shape)],
         [helper.make_tensor_value_info(output, output_type, None)],
         [
             numpy_helper.from_array(v.astype(np.float32) if v.dtype.kind == "f" else v, k)
@@ -38,7 +45,11 @@ def build(
     )
     for value in graph.output:
         value.type.tensor_type.shape.SetInParent()
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=8)
+    opsets = [helper.make_opsetid("", opset)]
+    if any(attrs.get("domain") == "ai.onnx.ml" for _, _, _, attrs in nodes):
+        newest = any(op == "TreeEnsemble" for op, _, _, _ in nodes)
+        opsets.append(helper.make_opsetid("ai.onnx.ml", 5 if newest else 3))
+    model = helper.make_model(graph, opset_imports=opsets, ir_version=8 if opset < 21 else 10)
     del model.graph.output[:]
     inferred = helper.make_tensor_value_info(output, output_type, ["?"] * _rank(model, nodes, output))
     model.graph.output.append(inferred)
@@ -64,7 +75,8 @@ def run(model: bytes, x: np.ndarray, output: str = "output") -> np.ndarray:
     options = ort.SessionOptions()
     options.log_severity_level = 3
     session = ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-    return np.asarray(session.run([output], {"input": x.astype(np.float32)})[0])
+    kind = {"tensor(float)": np.float32, "tensor(int64)": np.int64}[session.get_inputs()[0].type]
+    return np.asarray(session.run([output], {"input": x.astype(kind)})[0])
 
 
 def mlp(rng: np.random.Generator, widths: Sequence[int], scale: float = 1.0) -> bytes:

@@ -155,6 +155,8 @@ def _dump_op(op: ref.Op, w: _Writer) -> Record:
             fields = {"input": op.input, "lo": op.lo, "values": w.array(op.values)}
         case ref.Step():
             fields = {"input": op.input}
+        case ref.OneHot():
+            fields = {"input": op.input, "lo": op.lo, "size": op.size}
         case ref.Divide():
             fields = {"a": op.a, "b": op.b}
         case ref.Normalise():
@@ -199,6 +201,8 @@ def _load_op(record: Record, r: _Reader) -> ref.Op:
             return ref.Table(str(record["input"]), output, int(record["lo"]), r.array(record["values"]))
         case "Step":
             return ref.Step(str(record["input"]), output)
+        case "OneHot":
+            return ref.OneHot(str(record["input"]), output, int(record["lo"]), int(record["size"]))
         case "Divide":
             return ref.Divide(str(record["a"]), str(record["b"]), output)
         case "Normalise":

@@ -29,12 +29,14 @@ def run_onnx(data: bytes, graph: FloatGraph, samples: Float64Array) -> Float64Ar
     options.log_severity_level = 3
     try:
         session = ort.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
-        (declared,) = (i for i in session.get_inputs() if i.name == graph.input)
-        kind = np.float64 if declared.type == "tensor(double)" else np.float32
+        (declared,) = (value for value in model.graph.input if value.name == graph.input)
+        kind = onnx.helper.tensor_dtype_to_np_dtype(declared.type.tensor_type.elem_type)
         answers = [
-            session.run([graph.onnx_output], {graph.input: sample.astype(kind)})[0].ravel()
+            np.ravel(session.run([graph.onnx_output], {graph.input: sample.astype(kind)})[0])
             for sample in samples
         ]
+        if graph.classes:
+            answers = [np.array([graph.classes.index(name) for name in answer]) for answer in answers]
     except (ort.capi.onnxruntime_pybind11_state.OrtException, RuntimeError, ValueError) as error:
         raise ModelError(f"onnxruntime refuses the model: {str(error).splitlines()[0]}") from error
     return np.stack(answers).astype(np.float64)

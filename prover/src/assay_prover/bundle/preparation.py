@@ -88,7 +88,7 @@ def prepare(
     imported = import_model(data)
     given = None if samples is None else shape_samples(samples, imported)
     truth = check_labels(labels, given)
-    declared = declare_range(given, input_range)
+    declared = declare_range(given, input_range, whole=imported.whole_input)
     x = synthetic_samples(imported, declared) if given is None else given
     difference = check_import(data, imported, np.clip(x, *declared), imported.is_label)
     if most_samples is not None and len(x) > most_samples:

@@ -16,6 +16,7 @@ from assay_prover.gadgets.binding import bind
 from assay_prover.gadgets.commitment import commitment, encrypt
 from assay_prover.gadgets.divide import divide
 from assay_prover.gadgets.normalise import normalise
+from assay_prover.gadgets.one_hot import one_hot
 from assay_prover.gadgets.pack import PackedWords
 from assay_prover.gadgets.private_linear import private_affine
 from assay_prover.gadgets.product import matmul, multiply
@@ -34,6 +35,7 @@ from assay_prover.reference import (
     MatMul,
     Multiply,
     Normalise,
+    OneHot,
     Op,
     PrivateAffine,
     ReduceMax,
@@ -209,6 +211,8 @@ def _lower(
         return function_table(b, first, least, most, values)
     if isinstance(op, Step):
         return step(b, first, lo, hi)
+    if isinstance(op, OneHot):
+        return one_hot(b, first, fact.min, fact.max, op.lo, op.size)
     if isinstance(op, Divide):
         result = op.infer(*facts)
         return divide(b, first, inputs[1], facts[1].max, result.min, result.max)

@@ -63,7 +63,8 @@ def multiply(context: Context, node: Node) -> None:
 def divide(context: Context, node: Node) -> None:
     """By a non-zero constant it is affine; by a computed tensor of one sign it is an exact division."""
     if context.is_integer(node.outputs[0]):
-        raise node.unsupported("a division of integers, which truncates")
+        _divide_whole(context, node)
+        return
     shape = np.broadcast_shapes(*(context.shape(name) for name in node.inputs))
     if context.is_constant(node, 1):
         divisor = context.weights(node, 1, "divisor")
@@ -81,6 +82,18 @@ def divide(context: Context, node: Node) -> None:
         _spread(context, node, shape)
         return
     context.emit(node, FloatDivide(names[0], names[1], node.outputs[0], shape, node.name))
+
+
+def _divide_whole(context: Context, node: Node) -> None:
+    """By constants, truncated towards zero."""
+    divisor = context.weights(node, 1, "the divisor of whole numbers")
+    if (divisor == 0).any():
+        raise node.unsupported("the divisor holds a zero")
+    steps: list[Step] = [
+        ("Mul", [node.inputs[0], ".part"], ".q", {}),
+        ("assay.Truncate", [".q"], node.outputs[0], {}),
+    ]
+    context.expand(node, steps, {".part": 1.0 / divisor})
 
 
 def _spread(context: Context, node: Node, shape: tuple[int, ...]) -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import prod
+from typing import Any
 
 import numpy as np
+from onnx import TensorProto, numpy_helper
 
 from assay_prover.frontend.context import Array, Context, Node, Step
 from assay_prover.frontend.discrete import FloatCompare, FloatTrees
@@ -21,12 +24,10 @@ MODES = {
 
 def _vector(node: Node, name: str) -> np.ndarray:
     """A list of numbers given as an attribute, or as a tensor in double precision."""
-    tensor = node.attributes.get(f"{name}_as_tensor")
-    if tensor is not None:
-        from onnx import numpy_helper
-
-        return np.asarray(numpy_helper.to_array(tensor), dtype=np.float64).ravel()
-    return np.asarray(node.attributes.get(name, ()), dtype=np.float64)
+    value = node.attributes.get(f"{name}_as_tensor", node.attributes.get(name, ()))
+    if isinstance(value, TensorProto):
+        value = numpy_helper.to_array(value)
+    return np.asarray(value, dtype=np.float64).ravel()
 
 
 def _samples(context: Context, node: Node, position: int = 0) -> int:
@@ -36,11 +37,15 @@ def _samples(context: Context, node: Node, position: int = 0) -> int:
     return shape[-1]
 
 
-def _classes(node: Node) -> int:
-    for name in ("classlabels_int64s", "classlabels_ints", "classlabels_int64s", "classlabels_strings"):
+def _classes(node: Node) -> list[int] | tuple[str, ...]:
+    """Numbers or names of the classes."""
+    for name in ("classlabels_int64s", "classlabels_ints"):
         if node.attributes.get(name):
-            return len(node.attributes[name])
-    raise node.unsupported("the class labels are missing")
+            return list(node.ints(name, ()))
+    names = node.attributes.get("classlabels_strings")
+    if not names:
+        raise node.unsupported("the class labels are missing")
+    return tuple(name.decode() if isinstance(name, bytes) else str(name) for name in names)
 
 
 def _scores(context: Context, node: Node, transform: str, y: str) -> None:
@@ -60,14 +65,30 @@ def _classifier(context: Context, node: Node, transform: str) -> None:
     """Scores (after the transform) and the label, the class of the greatest score."""
     label, scores = (*node.outputs, "")[:2]
     if label and context.is_used(label):
-        name = f"{label}/scores"
-        ids = node.attributes.get("classlabels_int64s") or node.attributes.get("classlabels_ints")
-        steps: list[Step] = [("ArgMax", [name], label, {"axis": -1, "keepdims": 0})]
-        if ids and list(ids) != list(range(len(ids))):
-            context.note(f"{node.operator} {node.name!r}: the label is the class's position, not its number")
-        context.expand(node.writing(label), steps)
+        _label(context, node.writing(label), f"{label}/scores")
     if scores and context.is_used(scores):
         _scores(context, node, transform, scores)
+
+
+def _label(context: Context, node: Node, scores: str) -> None:
+    """The class at the greatest score; of equal ones the first."""
+    argmax: Step = ("ArgMax", [scores], ".position", {"axis": -1, "keepdims": 0})
+    context.expand(node, [argmax])
+    name_classes(context, node, f"{node.outputs[0]}/position", _classes(node))
+
+
+def name_classes(context: Context, node: Node, position: str, classes: Sequence[int] | Sequence[str]) -> None:
+    """A class's number from its position; its name stays outside the circuit."""
+    y = node.outputs[0]
+    if isinstance(classes[0], str):
+        context.expand(node, [("Identity", [position], y, {})])
+        context.classes[y] = tuple(str(name) for name in classes)
+        context.note(f"the label is a class's position: {', '.join(map(str, classes))}")
+    elif list(classes) == list(range(len(classes))):
+        context.expand(node, [("Identity", [position], y, {})])
+    else:
+        numbers = np.array(classes, dtype=np.int64)
+        context.expand(node, [("Gather", [".numbers", position], y, {"axis": 0})], {".numbers": numbers})
 
 
 @lowers("LinearRegressor", "LinearClassifier")
@@ -84,7 +105,7 @@ def linear(context: Context, node: Node) -> None:
     if node.operator == "LinearRegressor":
         _scores(context, node, transform, node.outputs[0])
         return
-    if weight.shape[0] != _classes(node):
+    if weight.shape[0] != len(_classes(node)):
         raise node.unsupported("coefficients for each class are needed")
     _classifier(context, node, transform)
 
@@ -93,7 +114,7 @@ def linear(context: Context, node: Node) -> None:
 def tree_ensemble(context: Context, node: Node) -> None:
     """Every distinct question once, as a bit; the reached leaves' values summed."""
     classifier = node.operator == "TreeEnsembleClassifier"
-    outputs = _classes(node) if classifier else node.int("n_targets", 1)
+    outputs = len(_classes(node)) if classifier else node.int("n_targets", 1)
     if node.text("aggregate_function", "SUM") not in ("SUM", "AVERAGE"):
         raise node.unsupported("aggregate_function other than SUM and AVERAGE")
     places, roots, leaves = _shape_trees(node)
@@ -124,7 +145,7 @@ def tree_ensemble(context: Context, node: Node) -> None:
     transform = node.text("post_transform", "NONE")
     if binary and positive and transform != "NONE":
         raise node.unsupported("a post-transform of a single positive score")
-    _emit_trees(context, node, places, roots, values, bias)
+    _emit_trees(context, node, places, roots, leaves, values, bias)
     if classifier:
         _classifier(context, node, transform)
     else:
@@ -161,11 +182,11 @@ def _emit_trees(
     node: Node,
     inner: dict[Key, tuple[int, float, str, Key, Key]],
     roots: list[Key],
+    leaves: list[Key],
     values: np.ndarray,
     bias: np.ndarray,
 ) -> None:
     number = {key: k for k, key in enumerate(inner)}
-    _, _, leaves = _shape_trees(node)
     number |= {key: -1 - k for k, key in enumerate(leaves)}
     questions: dict[tuple[int, float, bool], int] = {}
     bit, zero, one = [], [], []
@@ -251,9 +272,23 @@ def imputer(context: Context, node: Node) -> None:
 
 @lowers("ArrayFeatureExtractor")
 def array_feature_extractor(context: Context, node: Node) -> None:
-    """Constant positions of the last axis."""
-    index = np.ravel(context.constant(node, 1, "the positions")).astype(np.int64)
-    context.expand(node, [("Gather", [node.inputs[0], ".i"], node.outputs[0], {"axis": -1})], {".i": index})
+    """Constant positions of the last axis, or a computed position in a list of classes."""
+    if not context.is_constant(node, 1):
+        listed = context.constant(node, 0, "the list")
+        if listed.size != listed.shape[-1]:
+            raise node.unsupported("computed positions in a table")
+        size = prod(context.shape(node.inputs[1]))
+        steps: list[Step] = [("Reshape", [node.inputs[1], ".flat"], ".index", {})]
+        context.expand(node, steps, {".flat": np.array([1, size], dtype=np.int64)})
+        index = f"{node.outputs[0]}/index"
+        if listed.dtype.kind in "OUS":
+            name_classes(context, node, index, tuple(str(name) for name in listed.ravel()))
+        else:
+            picked: Step = ("Gather", [".list", index], node.outputs[0], {})
+            context.expand(node, [picked], {".list": listed.ravel()})
+        return
+    places = np.ravel(context.constant(node, 1, "the positions")).astype(np.int64)
+    context.expand(node, [("Gather", [node.inputs[0], ".i"], node.outputs[0], {"axis": -1})], {".i": places})
 
 
 @lowers("FeatureVectorizer")
@@ -313,3 +348,114 @@ def _machine(
         steps.append(("Tanh", [".q"], ".k", {}) if kernel == "SIGMOID" else ("Pow", [".q", ".n"], ".k", {}))
     steps += [("MatMul", [".k", ".w"], ".s", {}), ("Add", [".s", ".r"], y, {})]
     context.expand(node, steps, constants)
+
+
+@lowers("SVMClassifier")
+def svm_classifier(context: Context, node: Node) -> None:
+    """One machine for each pair of classes, which casts a vote; of equal counts the first class wins."""
+    label, scores = (*node.outputs, "")[:2]
+    if scores and context.is_used(scores):
+        raise node.unsupported("the scores of pairs; prove the label")
+    features = _samples(context, node)
+    per_class = node.ints("vectors_per_class", ())
+    count = len(_classes(node))
+    if len(per_class) != count:
+        raise node.unsupported("support vectors for each class are needed")
+    vectors = _vector(node, "support_vectors").reshape(sum(per_class), features)
+    coefficients = _vector(node, "coefficients").reshape(count - 1, sum(per_class))
+    ends = np.cumsum([0, *per_class])
+    pairs = [(i, j) for i in range(count) for j in range(i + 1, count)]
+    weights = np.zeros((len(pairs), sum(per_class)))
+    votes, bias = np.zeros((len(pairs), count)), np.zeros(count)
+    for k, (i, j) in enumerate(pairs):
+        for own, row in ((i, j - 1), (j, i)):
+            weights[k, ends[own] : ends[own + 1]] = coefficients[row, ends[own] : ends[own + 1]]
+        votes[k, i], votes[k, j] = 1.0, -1.0
+        bias[j] += 1.0
+    work = node.writing(label)
+    _machine(context, work, vectors, weights, _vector(node, "rho"), f"{label}/decisions")
+    steps: list[Step] = [
+        ("Greater", [".decisions", ".zero"], ".won", {}),
+        ("MatMul", [".won", ".votes"], ".counts", {}),
+        ("Add", [".counts", ".lost"], ".scores", {}),
+    ]
+    context.expand(work, steps, {".zero": np.array(0.0), ".votes": votes, ".lost": bias})
+    _label(context, work, f"{label}/scores")
+
+
+@lowers("LabelEncoder")
+def label_encoder(context: Context, node: Node) -> None:
+    """A dictionary from whole numbers to numbers or names; other numbers get the default."""
+    keys = node.attributes.get("keys_int64s")
+    if keys is None and "keys_tensor" in node.attributes:
+        tensor = numpy_helper.to_array(node.attributes["keys_tensor"])
+        keys = tensor.tolist() if tensor.dtype.kind in "iu" else None
+    if not keys:
+        raise node.unsupported("keys that are not whole numbers")
+    values, default = _dictionary(node)
+    first, last = int(min(keys)) - 1, int(max(keys)) + 1
+    table = [default] * (last - first + 1)
+    for key, value in zip(keys, values, strict=True):
+        table[int(key) - first] = value
+    steps: list[Step] = [("Clip", [node.inputs[0], ".lo", ".hi"], ".c", {}), ("Sub", [".c", ".lo"], ".i", {})]
+    context.expand(node, steps, {".lo": np.array(float(first)), ".hi": np.array(float(last))})
+    index = f"{node.outputs[0]}/i"
+    if isinstance(default, str):
+        name_classes(context, node, index, tuple(str(name) for name in table))
+    else:
+        context.expand(node, [("Gather", [".t", index], node.outputs[0], {})], {".t": np.array(table)})
+
+
+def _dictionary(node: Node) -> tuple[list[Any], float | str]:
+    """Values, numbers or names, and the default."""
+    names = node.attributes.get("values_strings")
+    if names is not None:
+        return [name.decode() for name in names], node.text("default_string", "_Unused")
+    for kind, default in (("int64", -1), ("float", 0.0)):
+        if node.attributes.get(f"values_{kind}s"):
+            return list(node.attributes[f"values_{kind}s"]), node.attributes.get(f"default_{kind}", default)
+    if "values_tensor" in node.attributes and "default_tensor" in node.attributes:
+        values, missing = _vector(node, "values_tensor"), _vector(node, "default_tensor")
+        return values.tolist(), float(missing[0])
+    raise node.unsupported("values of this kind")
+
+
+BRANCHES = ("BRANCH_LEQ", "BRANCH_LT", "BRANCH_GTE", "BRANCH_GT")
+"""TreeEnsemble's modes by number."""
+
+
+@lowers("TreeEnsemble")
+def tree_ensemble_5(context: Context, node: Node) -> None:
+    """The newer form: one list of inner nodes for all trees, leaves apart."""
+    modes = _vector(node, "nodes_modes").astype(int)
+    if node.int("aggregate_function", 1) not in (0, 1):
+        raise node.unsupported("aggregate_function other than SUM and AVERAGE")
+    if modes.max(initial=0) >= len(BRANCHES):
+        raise node.unsupported("node modes other than comparisons")
+    splits, features = _vector(node, "nodes_splits"), node.ints("nodes_featureids", ())
+    sides = []
+    for side in ("true", "false"):
+        places, leafs = node.ints(f"nodes_{side}nodeids", ()), node.ints(f"nodes_{side}leafs", ())
+        sides.append([(1, p) if leaf else (0, p) for p, leaf in zip(places, leafs, strict=True)])
+    inner: dict[Key, tuple[int, float, str, Key, Key]] = {
+        (0, k): (features[k], float(splits[k]), BRANCHES[modes[k]], sides[0][k], sides[1][k])
+        for k in range(len(modes))
+        # a tree of one leaf is written as a node whose branches are the same leaf
+    }
+    targets, weights = node.ints("leaf_targetids", ()), _vector(node, "leaf_weights")
+    leaves = [(1, k) for k in range(len(targets))]
+    values = np.zeros((len(leaves), node.int("n_targets", 1)))
+    values[np.arange(len(leaves)), list(targets)] = weights
+    roots = [(0, k) for k in node.ints("tree_roots", ())]
+    if node.int("aggregate_function", 1) == 0:
+        values /= len(roots)
+    _emit_trees(context, node, inner, roots, leaves, values, np.zeros(values.shape[1]))
+    transform = ("NONE", "SOFTMAX", "LOGISTIC", "SOFTMAX_ZERO", "PROBIT")[node.int("post_transform", 0)]
+    _scores(context, node, transform, node.outputs[0])
+
+
+@lowers("ZipMap")
+def zip_map(context: Context, node: Node) -> None:
+    """The values of the map, in the classes' order."""
+    context.note(f"ZipMap {node.name!r}: the output is the map's values, in the order of its classes")
+    context.drop(node)

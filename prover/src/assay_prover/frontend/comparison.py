@@ -102,29 +102,25 @@ def where(context: Context, node: Node) -> None:
     context.expand(node, [*steps, ("Add", [".m", b], node.outputs[0], {})])
 
 
-@lowers("assay.Nearest", "Round")
-def nearest(context: Context, node: Node) -> None:
-    """Round's halves go to the even integer; those of assay.Nearest (only in expansions) upwards."""
+@lowers("Round", "Floor")
+def rounding(context: Context, node: Node) -> None:
+    """Round's halves go to the even integer."""
     shape, even = context.shape(node.inputs[0]), node.operator == "Round"
     context.emit(node, FloatRound(context.variable(node, 0), node.outputs[0], shape, even, node.name))
 
 
-@lowers("Floor", "Ceil")
-def rounding(context: Context, node: Node) -> None:
-    """Floor is the nearest integer of x - 1/2 with halves upwards, Ceil the negated floor of -x."""
-    x, y, half = node.inputs[0], node.outputs[0], {".half": np.array(0.5)}
-    steps: dict[str, list[Step]] = {
-        "Floor": [("Sub", [x, ".half"], ".x", {}), ("assay.Nearest", [".x"], y, {})],
-        "Ceil": [
-            ("Neg", [x], ".m", {}),
-            ("Sub", [".m", ".half"], ".x", {}),
-            ("assay.Nearest", [".x"], ".y", {}),
-            ("Neg", [".y"], y, {}),
-        ],
-    }
-    context.expand(node, steps[node.operator], half)
+@lowers("Ceil")
+def ceil(context: Context, node: Node) -> None:
+    """The negated floor of -x."""
+    steps: list[Step] = [
+        ("Neg", [node.inputs[0]], ".m", {}),
+        ("Floor", [".m"], ".y", {}),
+        ("Neg", [".y"], node.outputs[0], {}),
+    ]
+    context.expand(node, steps)
 
 
+@lowers("assay.Truncate")
 def truncate(context: Context, node: Node) -> None:
     """Towards zero: floor(relu(x)) - floor(relu(-x))."""
     x = node.inputs[0]

@@ -135,9 +135,16 @@ def _hard_sigmoid(context: Context, node: Node, alpha: float, beta: float, outpu
 
 @lowers("Pow")
 def power(context: Context, node: Node) -> None:
-    """Constant exponents: 1, 2, 3 and 4 by products, -1 and 1/2 by table."""
-    exponent = context.weights(node, 1, "the exponent").ravel()
+    """One constant exponent: whole ones up to 4 by products, others of positive numbers by table."""
+    exponents = np.unique(context.weights(node, 1, "the exponent"))
+    if exponents.size != 1:
+        raise node.unsupported("exponents that differ")
+    (exponent,) = exponents.tolist()
+    shape = np.broadcast_shapes(*(context.shape(name) for name in node.inputs))
     x, y = node.inputs[0], node.outputs[0]
+    if shape != context.shape(x):
+        context.expand(node, [("Expand", [x, ".s"], ".x", {})], {".s": np.array(shape, dtype=np.int64)})
+        x = f"{y}/x"
     products: dict[float, list[Step]] = {
         1.0: [("Identity", [x], y, {})],
         2.0: [("Mul", [x, x], y, {})],
@@ -146,9 +153,7 @@ def power(context: Context, node: Node) -> None:
         -1.0: [("Reciprocal", [x], y, {})],
         0.5: [("Sqrt", [x], y, {})],
     }
-    if exponent.size != 1 or float(exponent[0]) not in products:
-        raise node.unsupported("only constant exponents 1, 2, 3, 4, -1 and 0.5")
-    context.expand(node, products[float(exponent[0])])
+    context.expand(node, products.get(exponent, [("assay.Power", [x], y, {"exponent": exponent})]))
 
 
 @lowers("ThresholdedRelu")

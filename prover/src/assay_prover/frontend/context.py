@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from onnx import helper
 
 from assay_prover.errors import ModelError, UnsupportedModel
+from assay_prover.frontend.folding import fold
 from assay_prover.frontend.graph import FloatAffine, FloatOp
 from assay_prover.frontend.maps import Float64Array, FloatGather, FloatMap, Int64Array
 from assay_prover.frontend.registry import lowering, supported_operators
@@ -83,6 +84,8 @@ class Context:
         self.constants: dict[str, Array] = {}
         self.ops: list[FloatOp] = []
         self.notes: list[str] = []
+        self.classes: dict[str, tuple[str, ...]] = {}
+        """Names of classes, by the tensor that holds a class's position instead."""
         self._consumers: dict[str, list[str]] = {}
         for proto in graph.node:
             for name in proto.input:
@@ -119,6 +122,12 @@ class Context:
         if node.inputs[position] not in self.constants:
             raise node.unsupported(f"{what} must be a constant, it is computed from the input")
         return self.constants[node.inputs[position]]
+
+    def type_of(self, name: str) -> int:
+        """onnx.TensorProto's number of a tensor's type; 0 of an expansion's own computed tensor."""
+        if name in self.constants:
+            return int(helper.np_dtype_to_tensor_dtype(self.constants[name].dtype))
+        return int(self._types.get(name, 0))
 
     def is_integer(self, name: str) -> bool:
         """Whether the file declares whole numbers; an expansion's own tensors count as real."""
@@ -176,10 +185,15 @@ class Context:
         source = node.inputs[position]
         if not prod(shape):
             raise node.unsupported("an empty tensor")
+        if source in self.constants:
+            self.constants[node.outputs[0]] = self.constants[source].reshape(shape)
+            return
         if prod(shape) != prod(self._shapes[source]):
             raise node.unsupported(f"cannot view {self._shapes[source]} as {shape}")
         self._shapes[node.outputs[0]] = shape
         self._alias[node.outputs[0]] = self._alias[source]
+        if source in self.classes:
+            self.classes[node.outputs[0]] = self.classes[source]
 
     def expand(self, node: Node, steps: Sequence[Step], constants: Mapping[str, Array] | None = None) -> None:
         """Lower a node as simpler ones. A step is (operator, inputs, output, attributes).
@@ -197,10 +211,15 @@ class Context:
         for operator, inputs, output, attributes in steps:
             names = [local(name) for name in inputs]
             proto = helper.make_node(operator, names, [local(output)], name=node.name, **attributes)
+            step = Node(proto, EXPANSION_OPSET)
+            if not operator.startswith("assay.") and all(n in self.constants for n in names if n):
+                known = {n: _real64(self.constants[n]) for n in names if n}
+                self.constants |= fold(step, known, [helper.make_opsetid("", EXPANSION_OPSET)])
+                continue
             lower = lowering(operator)
             if lower is None:
                 raise ValueError(f"{node.operator} expands to {operator}, which nothing lowers")
-            lower(self, Node(proto, EXPANSION_OPSET))
+            lower(self, step)
 
     def drop(self, node: Node) -> None:
         """The node's output is replaced by its input, which has other values."""
@@ -265,3 +284,8 @@ class Context:
 def refuse(node: Node) -> UnsupportedModel:
     """The error for an operator that no lowering knows."""
     return UnsupportedModel(node.name, node.operator, "operator is not supported", supported_operators())
+
+
+def _real64(array: Array) -> Array:
+    """Expansions compute in float64, whatever the file's precision."""
+    return array.astype(np.float64) if array.dtype.kind == "f" else array

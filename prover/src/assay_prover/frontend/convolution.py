@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import scipy.sparse as sp
 
 from assay_prover.frontend.context import Context, Node
@@ -38,6 +39,35 @@ def spatial_attributes(
     return strides, pads, dilations
 
 
+def _transposed_pads(
+    node: Node,
+    spatial: Sequence[int],
+    kernel: Sequence[int],
+    strides: Sequence[int],
+    dilations: Sequence[int],
+    extra: Sequence[int],
+) -> tuple[int, ...]:
+    """Given, or what makes the output `output_shape`, or input times stride (auto_pad SAME)."""
+    rank, mode = len(spatial), node.text("auto_pad", "NOTSET")
+    wanted = node.ints("output_shape", ())
+    if mode in ("SAME_UPPER", "SAME_LOWER") and not wanted:
+        wanted = tuple(n * s for n, s in zip(spatial, strides, strict=True))
+    if not wanted:
+        pads = node.ints("pads", [0] * (2 * rank)) if mode in ("NOTSET", "") else (0,) * (2 * rank)
+    else:
+        begins, ends = [], []
+        for a in range(rank):
+            full = strides[a] * (spatial[a] - 1) + extra[a] + dilations[a] * (kernel[a] - 1) + 1
+            total = full - wanted[a - rank]
+            small, large = total // 2, total - total // 2
+            begins.append(small if mode == "SAME_UPPER" else large)
+            ends.append(large if mode == "SAME_UPPER" else small)
+        pads = (*begins, *ends)
+    if min(pads, default=0) < 0:
+        raise node.unsupported("negative pads")
+    return pads
+
+
 @lowers("ConvTranspose")
 def conv_transpose(context: Context, node: Node) -> None:
     """The transposed matrix of the convolution that maps the output's shape to the input's."""
@@ -47,10 +77,9 @@ def conv_transpose(context: Context, node: Node) -> None:
         raise node.unsupported("the batch must be 1")
     spatial, kernel = in_shape[1:], weight.shape[2:]
     rank = len(spatial)
-    if node.text("auto_pad", "NOTSET") not in ("NOTSET", "", "VALID") or "output_shape" in node.attributes:
-        raise node.unsupported("auto_pad or output_shape; give pads")
-    strides, pads, dilations = spatial_attributes(node, spatial, kernel)
+    strides, dilations = node.ints("strides", [1] * rank), node.ints("dilations", [1] * rank)
     extra = node.ints("output_padding", [0] * rank)
+    pads = _transposed_pads(node, spatial, kernel, strides, dilations, extra)
     out = tuple(
         strides[a] * (spatial[a] - 1)
         + extra[a]
@@ -74,14 +103,16 @@ def conv_transpose(context: Context, node: Node) -> None:
 
 @lowers("Conv")
 def conv(context: Context, node: Node) -> None:
-    """Constant kernel; the input's batch is 1."""
+    """Constant kernel; the samples of a batch are groups side by side."""
     weight = context.weights(node, 1, "the kernel")
-    batch, *in_shape = context.shape(node.inputs[0])
-    if batch != 1:
-        raise node.unsupported("the batch must be 1")
-    strides, pads, dilations = spatial_attributes(node, in_shape[1:], weight.shape[2:])
-    linear = FloatConv(weight, strides, pads, dilations, node.int("group", 1), tuple(in_shape))
+    batch, channels, *spatial = context.shape(node.inputs[0])
+    strides, pads, dilations = spatial_attributes(node, spatial, weight.shape[2:])
+    out = int(weight.shape[0])
+    weight = np.tile(weight, (batch, *[1] * (weight.ndim - 1)))
+    groups = node.int("group", 1) * batch
+    linear = FloatConv(weight, strides, pads, dilations, groups, (batch * channels, *spatial))
     bias = None
     if context.has(node, 2):
-        bias = context.weights(node, 2, "the bias").reshape(1, -1, *[1] * (len(in_shape) - 1))
-    context.affine(node, (1, *linear.out_shape), [(context.variable(node, 0), linear)], bias)
+        bias = context.weights(node, 2, "the bias").reshape(1, -1, *[1] * len(spatial))
+    shape = (batch, out, *linear.out_shape[1:])
+    context.affine(node, shape, [(context.variable(node, 0), linear)], bias)

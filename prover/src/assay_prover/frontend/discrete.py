@@ -38,7 +38,7 @@ class FloatCompare:
 
 @dataclass(frozen=True, eq=False)
 class FloatRound:
-    """y = the nearest integer, halves towards plus infinity, or to the even one."""
+    """y = the nearest integer, halves to the even one (`even`), or the greatest that is no greater than x."""
 
     input: str
     output: str
@@ -53,7 +53,29 @@ class FloatRound:
 
     def evaluate(self, value: Float64Array) -> Float64Array:
         """Elementwise."""
-        return np.asarray(np.rint(value) if self.even else np.floor(value + 0.5))
+        return np.asarray(np.rint(value) if self.even else np.floor(value))
+
+
+@dataclass(frozen=True, eq=False)
+class FloatOneHot:
+    """y[..., j] = 1 where the whole number x is lo + j, else 0."""
+
+    input: str
+    output: str
+    shape: tuple[int, ...]
+    lo: int
+    label: str
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """The one input."""
+        return (self.input,)
+
+    def evaluate(self, value: Float64Array) -> Float64Array:
+        """Compare with every place."""
+        places = self.lo + np.arange(self.shape[-1])
+        coded = _rows(value)[:, :, None] == places
+        return np.asarray(coded, dtype=np.float64).reshape(-1, *self.shape)
 
 
 @dataclass(frozen=True, eq=False)

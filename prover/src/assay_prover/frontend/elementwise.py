@@ -23,6 +23,12 @@ def plain(context: Context, node: Node) -> None:
     emit(context, node, node.operator)
 
 
+@lowers("assay.Power")
+def power(context: Context, node: Node) -> None:
+    """x to a constant exponent; only in expansions."""
+    emit(context, node, "Power", node.float("exponent", 1.0))
+
+
 @lowers("Elu")
 def elu(context: Context, node: Node) -> None:
     """alpha (exp(x) - 1) below zero."""

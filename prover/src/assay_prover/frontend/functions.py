@@ -20,11 +20,16 @@ Unary = Callable[..., Float64Array]
 
 @dataclass(frozen=True)
 class Definition:
-    """The function (numbers, then its parameters) and its natural domain."""
+    """The function (numbers, then its parameters) and its natural domain.
+
+    `margin` is how far beyond the arguments seen a table goes at most: steep functions would spend their
+    resolution there.
+    """
 
     evaluate: Unary
     lo: float = -inf
     hi: float = inf
+    margin: float = inf
 
 
 def _gelu(x: Float64Array) -> Float64Array:
@@ -56,10 +61,10 @@ FUNCTIONS: dict[str, Definition] = {
     "Atanh": Definition(np.arctanh, -1.0, 1.0),
     "Celu": Definition(lambda x, alpha: np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0) / alpha))),
     "Cos": Definition(np.cos),
-    "Cosh": Definition(np.cosh),
+    "Cosh": Definition(np.cosh, margin=0.5),
     "Elu": Definition(_elu, -12.0),
     "Erf": Definition(special.erf, -4.0, 4.0),
-    "Exp": Definition(np.exp, -16.0),
+    "Exp": Definition(np.exp, -16.0, margin=0.5),
     "Gelu": Definition(_gelu, -6.0),
     "GeluTanh": Definition(_gelu_tanh, -6.0),
     "Log": Definition(np.log, 0.0),
@@ -69,7 +74,7 @@ FUNCTIONS: dict[str, Definition] = {
     "Selu": Definition(_selu, -12.0),
     "Sigmoid": Definition(special.expit, -10.0, 10.0),
     "Sin": Definition(np.sin),
-    "Sinh": Definition(np.sinh),
+    "Sinh": Definition(np.sinh, margin=0.5),
     "Softplus": Definition(_softplus, -14.0),
     "Softsign": Definition(lambda x: x / (1 + np.abs(x))),
     "Sqrt": Definition(np.sqrt, 0.0),

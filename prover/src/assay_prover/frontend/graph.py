@@ -14,7 +14,14 @@ from math import prod
 import numpy as np
 
 from assay_prover.frontend import functions
-from assay_prover.frontend.discrete import FloatCompare, FloatDivide, FloatNormalise, FloatRound, FloatTrees
+from assay_prover.frontend.discrete import (
+    FloatCompare,
+    FloatDivide,
+    FloatNormalise,
+    FloatOneHot,
+    FloatRound,
+    FloatTrees,
+)
 from assay_prover.frontend.maps import Float64Array, FloatMap, Int64Array
 
 
@@ -174,6 +181,7 @@ FloatOp = (
     | FloatMatMul
     | FloatCompare
     | FloatRound
+    | FloatOneHot
     | FloatDivide
     | FloatNormalise
     | FloatTrees
@@ -205,6 +213,10 @@ class FloatGraph:
     onnx_output: str
     """The ONNX tensor whose values the output has; not the file's own output if a Softmax was dropped."""
     notes: tuple[str, ...] = ()
+    whole_input: bool = False
+    """The input holds whole numbers or truth values, which the circuit takes as they are."""
+    classes: tuple[str, ...] = ()
+    """Names of the classes where the output is a class's position and the file answers with its name."""
 
     @property
     def shapes(self) -> dict[str, tuple[int, ...]]:
@@ -213,13 +225,17 @@ class FloatGraph:
 
     @property
     def is_label(self) -> bool:
-        """Whether the output is the number of a class: an ArgMax, perhaps under another shape."""
+        """Whether the output is the number of a class: an ArgMax, perhaps renumbered or reshaped."""
         producers = {op.output: op for op in self.ops}
         op = producers.get(self.output)
-        while (
-            isinstance(op, FloatAffine) and len(op.maps) == 1 and op.maps[0].is_identity and not op.bias.any()
-        ):
-            op = producers.get(op.inputs[0])
+        while isinstance(op, FloatAffine) and len(op.maps) == 1:
+            before = producers.get(op.inputs[0])
+            if isinstance(before, FloatOneHot):
+                op = producers.get(before.input)
+            elif op.maps[0].is_identity and not op.bias.any():
+                op = before
+            else:
+                break
         return isinstance(op, FloatArgMax)
 
     @property

@@ -66,10 +66,19 @@ def argmin(context: Context, node: Node) -> None:
 @lowers("ArgMax")
 def argmax(context: Context, node: Node) -> None:
     """Ties go to the lowest position; at the end it is the network's label."""
-    if node.int("select_last_index", 0):
-        raise node.unsupported("select_last_index")
     places = context.places(node, 0)
     axis = node.int("axis", 0) % places.ndim
+    if node.int("select_last_index", 0):
+        keep = {"axis": axis, "keepdims": node.int("keepdims", 1)}
+        steps: list[Step] = [
+            ("Gather", [node.inputs[0], ".turned"], ".x", {"axis": axis}),
+            ("ArgMax", [".x"], ".first", keep),
+            ("Sub", [".end", ".first"], node.outputs[0], {}),
+        ]
+        last = places.shape[axis] - 1
+        turned = np.arange(last, -1, -1, dtype=np.int64)
+        context.expand(node, steps, {".turned": turned, ".end": np.array(float(last))})
+        return
     index = np.moveaxis(places, axis, -1)
     shape = index.shape[:-1]
     if node.int("keepdims", 1):

@@ -4,21 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 import onnx
-from onnx import helper, numpy_helper
-from onnx.reference import ReferenceEvaluator
+from onnx import numpy_helper
 
 from assay_prover.errors import ModelError
-from assay_prover.frontend.context import Array, Context, Node, refuse
+from assay_prover.frontend.context import Context, Node, refuse
+from assay_prover.frontend.folding import fold
 from assay_prover.frontend.graph import FloatAffine, FloatGraph
 from assay_prover.frontend.load import load_model
 from assay_prover.frontend.maps import FloatGather
 from assay_prover.frontend.registry import lowering
 
 DOMAINS = frozenset({"", "ai.onnx", "ai.onnx.ml"})
-
-RANDOM = frozenset(
-    {"RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike", "Bernoulli", "Multinomial"}
-)
 
 
 def import_model(data: bytes) -> FloatGraph:
@@ -27,11 +23,12 @@ def import_model(data: bytes) -> FloatGraph:
     Raises:
         ModelError: see `load_model`; UnsupportedModel names the node and operator that cannot be lowered.
     """
-    model = load_model(data)
+    model, notes = load_model(data)
     graph = model.graph
     (value,) = graph.input
     shape = tuple(int(d.dim_value) for d in value.type.tensor_type.shape.dim)
     context = Context(value.name, shape, graph)
+    context.notes.extend(notes)
     for tensor in graph.initializer:
         context.constants[tensor.name] = numpy_helper.to_array(tensor)
     if graph.sparse_initializer:
@@ -56,33 +53,10 @@ def _fold(context: Context, node: Node, model: onnx.ModelProto) -> bool:
         start, end = node.int("start", 0), node.attributes.get("end")
         context.constants[node.outputs[0]] = dims[start : None if end is None else int(end)]
         return True
-    used = [name for name in node.inputs if name]
-    if any(name not in context.constants for name in used):
+    if any(name not in context.constants for name in node.inputs if name):
         return False
-    if node.operator in RANDOM:
-        raise node.unsupported("a random operator has no fixed meaning in a proof")
-    graph = helper.make_graph(
-        [node.proto],
-        "constant",
-        [],
-        [helper.make_empty_tensor_value_info(name) for name in node.outputs if name],
-        [numpy_helper.from_array(np.asarray(context.constants[name]), name) for name in dict.fromkeys(used)],
-    )
-    folded = helper.make_model(graph, opset_imports=model.opset_import, ir_version=model.ir_version)
-    try:
-        with np.errstate(all="ignore"):  # what is not finite is refused below
-            results = ReferenceEvaluator(folded).run(None, {})
-    except (RuntimeError, ValueError, TypeError, NotImplementedError, IndexError, KeyError) as error:
-        raise node.unsupported(f"cannot be folded: {error}") from error
-    for name, result in zip((n for n in node.outputs if n), results, strict=True):
-        context.constants[name] = _finite(node, np.asarray(result))
+    context.constants |= fold(node, context.constants, model.opset_import)
     return True
-
-
-def _finite(node: Node, array: Array) -> Array:
-    if array.dtype.kind == "f" and not np.isfinite(array).all():
-        raise node.unsupported("folds to NaN or infinity")
-    return array
 
 
 def _finish(context: Context, input_name: str, shape: tuple[int, ...], output: str) -> FloatGraph:
@@ -98,5 +72,12 @@ def _finish(context: Context, input_name: str, shape: tuple[int, ...], output: s
     if not context.ops:
         raise ModelError("the model computes nothing")
     return FloatGraph(
-        input_name, shape, tuple(context.ops), tensor, context.stands_for(output), tuple(context.notes)
+        input=input_name,
+        input_shape=shape,
+        ops=tuple(context.ops),
+        output=tensor,
+        onnx_output=context.stands_for(output),
+        notes=tuple(context.notes),
+        whole_input=context.is_integer(input_name) or context.is_boolean(input_name),
+        classes=context.classes.get(output, ()),
     )

@@ -7,7 +7,7 @@ from math import prod
 import numpy as np
 import scipy.sparse as sp
 
-from assay_prover.frontend.context import Context, Node
+from assay_prover.frontend.context import Context, Node, Step
 from assay_prover.frontend.graph import FloatMatMul
 from assay_prover.frontend.maps import Float64Array, FloatDense, FloatMap, FloatSparse
 from assay_prover.frontend.registry import lowers
@@ -15,50 +15,95 @@ from assay_prover.frontend.registry import lowers
 
 @lowers("Gemm")
 def gemm(context: Context, node: Node) -> None:
-    """alpha A' B' + beta C with constant B (or constant A)."""
+    """alpha A' B' + beta C; one affine operation if B and C are constants."""
     alpha, beta = node.float("alpha", 1.0), node.float("beta", 1.0)
-    bias = context.weights(node, 2, "C") * beta if context.has(node, 2) else None
-    if context.is_constant(node, 1):
+    flips = [bool(node.int(name, 0)) for name in ("transA", "transB")]
+    shape = context.shape(node.inputs[0])
+    plain_bias = not context.has(node, 2) or context.is_constant(node, 2)
+    if context.is_constant(node, 1) and plain_bias and not (flips[0] and 1 not in shape):
+        bias = context.weights(node, 2, "C") * beta if context.has(node, 2) else None
         weight = context.weights(node, 1, "B") * alpha
-        weight = weight.T if node.int("transB", 0) else weight
-        shape = context.shape(node.inputs[0])
-        if node.int("transA", 0):
-            if 1 not in shape:
-                raise node.unsupported("transA on a computed matrix of more than one row")
-            shape = shape[::-1]
-        _right(context, node, 0, shape, weight, bias)
-    elif context.is_constant(node, 0):
-        weight = context.weights(node, 0, "A") * alpha
-        weight = weight.T if node.int("transA", 0) else weight
-        if node.int("transB", 0):
-            raise node.unsupported("transB on a computed matrix")
-        _left(context, node, 1, weight, bias)
-    else:
-        raise node.unsupported("one of A and B must be a constant")
+        shape = shape[::-1] if flips[0] else shape
+        _right(context, node, 0, shape, weight.T if flips[1] else weight, bias)
+        return
+    steps: list[Step] = []
+    factors = []
+    for k, flip in enumerate(flips):
+        if flip:
+            steps.append(("Transpose", [node.inputs[k]], f".{k}", {}))
+        factors.append(f".{k}" if flip else node.inputs[k])
+    biased = context.has(node, 2)
+    steps += [
+        ("MatMul", factors, ".ab", {}),
+        ("Mul", [".ab", ".alpha"], ".p" if biased else node.outputs[0], {}),
+    ]
+    if biased:
+        steps += [("Mul", [node.inputs[2], ".beta"], ".c", {}), ("Add", [".p", ".c"], node.outputs[0], {})]
+    context.expand(node, steps, {".alpha": np.array(alpha), ".beta": np.array(beta)})
 
 
 @lowers("MatMul")
 def matmul(context: Context, node: Node) -> None:
     """numpy's matmul; the factor that is constant becomes a matrix of an affine operation."""
-    if context.is_constant(node, 1):
-        weight = context.weights(node, 1, "B")
-        if weight.ndim != 2:
-            raise node.unsupported("a constant right factor must be a matrix")
-        _right(context, node, 0, context.shape(node.inputs[0]), weight, None)
-    elif context.is_constant(node, 0):
-        weight = context.weights(node, 0, "A")
-        if weight.ndim != 2:
-            raise node.unsupported("a constant left factor must be a matrix")
-        _left(context, node, 1, weight, None)
+    a, b = (context.shape(name) for name in node.inputs)
+    if not a or not b or a[-1] != b[-2 if len(b) > 1 else 0]:
+        raise node.unsupported(f"shapes {a} and {b} cannot be multiplied")
+    if min(len(a), len(b)) < 2:
+        _vectors(context, node, len(a), len(b))
+    elif context.is_constant(node, 1) and len(b) == 2:
+        _right(context, node, 0, a, context.weights(node, 1, "B"), None)
+    elif context.is_constant(node, 0) and len(a) == 2:
+        _left(context, node, 1, context.weights(node, 0, "A"), None)
+    elif context.is_constant(node, 0) or context.is_constant(node, 1):
+        _batched(context, node)
     else:
-        a, b = (context.shape(name) for name in node.inputs)
-        if len(a) < 2 or len(b) < 2:
-            raise node.unsupported("a product of computed tensors needs two axes at least")
         shape = (*np.broadcast_shapes(a[:-2], b[:-2]), a[-2], b[-1])
         left, right = context.variable(node, 0), context.variable(node, 1)
         if (a, b) != (context.shape(left), context.shape(right)):
-            raise node.unsupported("a product of reshaped tensors; insert the reshape before an activation")
+            views: list[Step] = [
+                ("assay.Expand", [name, f".shape{k}"], f".{k}", {}) for k, name in enumerate(node.inputs)
+            ]
+            sizes = {f".shape{k}": np.array(own, dtype=np.int64) for k, own in enumerate((a, b))}
+            context.expand(node, [*views, ("MatMul", [".0", ".1"], node.outputs[0], {})], sizes)
+            return
         context.emit(node, FloatMatMul(left, right, node.outputs[0], shape, node.name))
+
+
+def _vectors(context: Context, node: Node, left: int, right: int) -> None:
+    """A vector is a row on the left, a column on the right, and leaves no axis behind."""
+    names, dropped = list(node.inputs), []
+    steps: list[Step] = []
+    if left == 1:
+        steps.append(("Unsqueeze", [names[0], ".first"], ".a", {}))
+        names[0] = ".a"
+        dropped.append(-2)
+    if right == 1:
+        steps.append(("Unsqueeze", [names[1], ".last"], ".b", {}))
+        names[1] = ".b"
+        dropped.append(-1)
+    steps += [("MatMul", names, ".y", {}), ("Squeeze", [".y", ".axes"], node.outputs[0], {})]
+    axes = {".first": [0], ".last": [1], ".axes": dropped}
+    context.expand(node, steps, {name: np.array(value, dtype=np.int64) for name, value in axes.items()})
+
+
+def _batched(context: Context, node: Node) -> None:
+    """One factor a constant of three axes or more: a sparse matrix over the elements of the other."""
+    a, b = (context.shape(name) for name in node.inputs)
+    constant = 0 if context.is_constant(node, 0) else 1
+    leading = np.broadcast_shapes(a[:-2], b[:-2])
+    full = (*leading, a[-2], b[-1], a[-1])
+    operands = [
+        context.weights(node, k, "a factor") if k == constant else context.places(node, k) for k in (0, 1)
+    ]
+    left = np.broadcast_to(operands[0][..., :, None, :], full).ravel()
+    right = np.broadcast_to(np.swapaxes(operands[1], -1, -2)[..., None, :, :], full).ravel()
+    weights, columns = (left, right) if constant == 0 else (right, left)
+    shape = full[:-1]
+    matrix = sp.csr_array(
+        (weights, (np.repeat(np.arange(prod(shape)), a[-1]), columns)),
+        shape=(prod(shape), prod(context.shape(node.inputs[1 - constant]))),
+    )
+    context.affine(node, shape, [(context.variable(node, 1 - constant), FloatSparse(matrix))])
 
 
 def _right(

@@ -7,12 +7,29 @@ from pathlib import Path
 import numpy as np
 import onnx
 from google.protobuf.message import DecodeError
-from onnx import checker, numpy_helper, shape_inference
+from onnx import TensorProto, checker, numpy_helper, shape_inference
 
 from assay_prover.errors import ModelError
 
 MAX_MODEL_BYTES = 2 << 30
 """Protobuf's own limit; weights in external files are refused, a bundle must hold all of its model."""
+
+
+REAL_TYPES = frozenset({TensorProto.FLOAT, TensorProto.DOUBLE, TensorProto.FLOAT16})
+
+WHOLE_TYPES = frozenset(
+    {
+        TensorProto.BOOL,
+        TensorProto.INT8,
+        TensorProto.INT16,
+        TensorProto.INT32,
+        TensorProto.INT64,
+        TensorProto.UINT8,
+        TensorProto.UINT16,
+        TensorProto.UINT32,
+        TensorProto.UINT64,
+    }
+)
 
 
 def read_model(source: Path | bytes) -> bytes:
@@ -31,8 +48,10 @@ def read_model(source: Path | bytes) -> bytes:
         raise ModelError(f"cannot read the model {source}: {error.strerror}") from error
 
 
-def load_model(data: bytes) -> onnx.ModelProto:
+def load_model(data: bytes) -> tuple[onnx.ModelProto, list[str]]:
     """Parse, check, make the batch axis 1, infer shapes and check every weight.
+
+    Returns the model, of one input and one output, and notes about what was left out of it.
 
     Raises:
         ModelError: not an ONNX model, invalid, dynamic beyond the batch axis, or with NaN or infinite
@@ -49,12 +68,13 @@ def load_model(data: bytes) -> onnx.ModelProto:
     _drop_initializer_inputs(model)
     try:
         checker.check_model(model)
+        notes = _keep_one_output(model)
         _fix_batch(model)
         inferred = shape_inference.infer_shapes(model, check_type=True, strict_mode=True, data_prop=True)
     except (checker.ValidationError, shape_inference.InferenceError) as error:
         raise ModelError(f"invalid ONNX model: {_first_line(error)}") from error
     _check_finite(inferred)
-    return inferred
+    return inferred, notes
 
 
 def _first_line(error: Exception) -> str:
@@ -73,19 +93,57 @@ def _drop_initializer_inputs(model: onnx.ModelProto) -> None:
     names = {tensor.name for tensor in model.graph.initializer}
     inputs = [value for value in model.graph.input if value.name not in names]
     if len(inputs) != 1:
-        raise ModelError(f"the model must have one input, it has {len(inputs)}")
-    if len(model.graph.output) != 1:
-        raise ModelError(f"the model must have one output, it has {len(model.graph.output)}")
+        raise ModelError(
+            f"the model must have one input, it has {len(inputs)} ({', '.join(v.name for v in inputs)}); "
+            "make constants of the others, or cut them from one vector with Split"
+        )
     del model.graph.input[:]
     model.graph.input.extend(inputs)
+
+
+def _keep_one_output(model: onnx.ModelProto) -> list[str]:
+    """Of a classifier's label and scores the label stays; then drop the nodes that nothing reads."""
+    graph = model.graph
+    outputs = list(graph.output)
+    notes = []
+    if len(outputs) > 1:
+        kinds = [o.type.tensor_type.elem_type if o.type.HasField("tensor_type") else None for o in outputs]
+        scores = {TensorProto.FLOAT, TensorProto.DOUBLE, None}
+        if len(outputs) != 2 or kinds[0] not in WHOLE_TYPES | {TensorProto.STRING} or kinds[1] not in scores:
+            raise ModelError(
+                f"the model must have one output, it has {len(outputs)} "
+                f"({', '.join(value.name for value in outputs)}); keep the one to prove, for instance with "
+                "onnx.utils.extract_model, or join them with Concat"
+            )
+        notes.append(
+            f"of the outputs {outputs[0].name!r} (the label) and {outputs[1].name!r} (the scores) the label "
+            "is proven; cut the model before its classifier's label to prove the scores"
+        )
+        del graph.output[1:]
+    needed = {graph.output[0].name}
+    kept = []
+    for node in reversed(graph.node):
+        if needed.intersection(node.output):
+            needed.update(node.input)
+            needed.update(name for part in node.attribute for name in _captured(part))
+            kept.append(node)
+    del graph.node[:]
+    graph.node.extend(reversed(kept))
+    return notes
+
+
+def _captured(attribute: onnx.AttributeProto) -> list[str]:
+    """Names that a node's own graphs may take from outside."""
+    bodies = [attribute.g] if attribute.HasField("g") else []
+    return [name for body in (*bodies, *attribute.graphs) for node in body.node for name in node.input]
 
 
 def _fix_batch(model: onnx.ModelProto) -> None:
     """A symbolic first axis of the input becomes 1; stale shapes of other tensors are inferred anew."""
     (value,) = model.graph.input
     kind = value.type.tensor_type
-    if kind.elem_type not in (onnx.TensorProto.FLOAT, onnx.TensorProto.DOUBLE):
-        raise ModelError(f"input {value.name!r} must be float32 or float64")
+    if kind.elem_type not in REAL_TYPES | WHOLE_TYPES:
+        raise ModelError(f"input {value.name!r} must be a tensor of real or whole numbers or truth values")
     if not kind.HasField("shape"):
         raise ModelError(f"input {value.name!r} declares no shape; export the model with a fixed one")
     for axis, dim in enumerate(kind.shape.dim):

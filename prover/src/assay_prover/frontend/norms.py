@@ -83,25 +83,40 @@ def _optional(context: Context, node: Node, position: int, what: str) -> Array |
     return context.weights(node, position, what) if context.has(node, position) else None
 
 
-def _only_first(node: Node) -> None:
-    if any(node.outputs[1:]):
-        raise node.unsupported("the outputs beside the first")
+def _moments(context: Context, node: Node, axes: Sequence[int]) -> None:
+    """The mean and the inverse of the deviation, where something reads them."""
+    mean, inverse = (*node.outputs[1:], "", "")[:2]
+    x, keep = node.inputs[0], {"axes": list(axes), "keepdims": 1}
+    if mean and context.is_used(mean):
+        context.expand(node.writing(mean), [("ReduceMean", [x], mean, keep)])
+    if inverse and context.is_used(inverse):
+        steps: list[Step] = [
+            ("assay.Centre", [x, ".axes"], ".c", {}),
+            ("Mul", [".c", ".c"], ".cc", {}),
+            ("ReduceMean", [".cc"], ".v", keep),
+            ("Add", [".v", ".epsilon"], ".e", {}),
+            ("assay.Power", [".e"], inverse, {"exponent": -0.5}),
+        ]
+        epsilon = np.array(node.float("epsilon", 1e-5))
+        constants: dict[str, Array] = {".axes": np.array(list(axes), dtype=np.int64), ".epsilon": epsilon}
+        context.expand(node.writing(inverse), steps, constants)
 
 
 @lowers("LayerNormalization")
 def layer_normalization(context: Context, node: Node) -> None:
     """Over the axes from `axis` on."""
-    _only_first(node)
     rank = len(context.shape(node.inputs[0]))
     axes = range(node.int("axis", -1) % rank, rank)
+    _moments(context, node, axes)
+    if not context.is_used(node.outputs[0]) and any(map(context.is_used, node.outputs[1:])):
+        return
     gamma, beta = _optional(context, node, 1, "the scale"), _optional(context, node, 2, "B")
     _normalised(context, node, axes, node.float("epsilon", 1e-5), gamma, beta)
 
 
-@lowers("RMSNormalization", "SimplifiedLayerNormalization")
+@lowers("RMSNormalization")
 def rms_normalization(context: Context, node: Node) -> None:
     """Without the mean."""
-    _only_first(node)
     rank = len(context.shape(node.inputs[0]))
     axes = range(node.int("axis", -1) % rank, rank)
     gamma = _optional(context, node, 1, "the scale")

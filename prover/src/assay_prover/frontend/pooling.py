@@ -24,8 +24,6 @@ def _channels(index: Int64Array, channels: int, spatial: int) -> Int64Array:
 def _windows(context: Context, node: Node) -> tuple[Int64Array, tuple[int, ...], Int64Array]:
     """Index over all channels, the output's shape, and for each window the taps within the padded input."""
     batch, channels, *spatial = context.shape(node.inputs[0])
-    if batch != 1:
-        raise node.unsupported("the batch must be 1")
     if node.operator.startswith("Global"):
         kernel, ceil = tuple(spatial), False
         strides, pads, dilations = (1,) * len(spatial), (0,) * (2 * len(spatial)), (1,) * len(spatial)
@@ -37,8 +35,8 @@ def _windows(context: Context, node: Node) -> tuple[Int64Array, tuple[int, ...],
     within, _ = window_index(padded, kernel, strides, (0,) * len(pads), dilations, ceil)
     if within.shape != index.shape:
         raise node.unsupported("this combination of ceil_mode and pads")
-    full = _channels(index, channels, prod(spatial))
-    return full, (1, channels, *out), np.tile((within >= 0).sum(axis=1), channels)
+    full = _channels(index, batch * channels, prod(spatial))
+    return full, (batch, channels, *out), np.tile((within >= 0).sum(axis=1), batch * channels)
 
 
 @lowers("MaxPool", "GlobalMaxPool")

@@ -112,28 +112,8 @@ def _direction(
                     hidden, cell, names, p is not None, bool(node.int("input_forget", 0))
                 )
         found[t] = hidden
-    for name, value in list(constants.items()):
-        context.constants[f"{node.outputs[0]}/{name[1:]}"] = np.asarray(value)
-    for step in steps:
-        _emit(context, node, step)
+    context.expand(node, steps, constants)
     return found, cell
-
-
-def _emit(context: Context, node: Node, step: Step) -> None:
-    """A step whose inputs are all constant (the first of a sequence) is computed now."""
-    operator, inputs, output, _ = step
-    names = [f"{node.outputs[0]}/{name[1:]}" if name.startswith(".") else name for name in inputs]
-    if not all(name in context.constants for name in names):
-        context.expand(node, [step])
-        return
-    values = [context.constants[name] for name in names]
-    result = {
-        "MatMul": lambda: values[0] @ values[1],
-        "Add": lambda: values[0] + values[1],
-        "Sub": lambda: values[0] - values[1],
-        "Mul": lambda: values[0] * values[1],
-    }[operator]()
-    context.constants[f"{node.outputs[0]}/{output[1:]}"] = np.asarray(result)
 
 
 class _Cell:

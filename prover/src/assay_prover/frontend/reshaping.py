@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import prod
 
 import numpy as np
-from onnx import TensorProto, helper
+from onnx import TensorProto
 
 from assay_prover.frontend.comparison import truncate
 from assay_prover.frontend.context import INTEGER_TYPES, Context, Node
@@ -29,7 +29,7 @@ def cast(context: Context, node: Node) -> None:
     """Numbers stay numbers; from real to whole they are truncated, to truth values compared with zero."""
     to = node.int("to", 1)
     if node.operator == "CastLike":
-        to = int(helper.np_dtype_to_tensor_dtype(context.constant(node, 1, "the type").dtype))
+        to = context.type_of(node.inputs[1])
     source = node.inputs[0]
     whole = context.is_integer(source) or context.is_boolean(source)
     if to == TensorProto.BOOL and not context.is_boolean(source):

@@ -10,6 +10,7 @@ from math import prod
 import numpy as np
 
 from assay_prover.frontend.context import Context, Node
+from assay_prover.frontend.indexing import gather_computed
 from assay_prover.frontend.maps import FloatGather, FloatMap
 from assay_prover.frontend.registry import lowers
 
@@ -73,9 +74,12 @@ def pad(context: Context, node: Node) -> None:
 
 @lowers("Gather")
 def gather(context: Context, node: Node) -> None:
-    """Constant indices."""
-    places = context.places(node, 0)
+    """Constant indices move elements, computed ones select by bits."""
     axis = node.int("axis", 0)
+    if not context.is_constant(node, 1):
+        gather_computed(context, node, axis)
+        return
+    places = context.places(node, 0)
     index = np.asarray(context.constant(node, 1, "the indices"), dtype=np.int64)
     length = places.shape[axis]
     if index.size and not (-length <= int(index.min()) and int(index.max()) < length):

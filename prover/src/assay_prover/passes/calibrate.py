@@ -47,11 +47,13 @@ class Calibration:
     input_range: tuple[float, float]
 
 
-def declare_range(samples: Float64Array | None, given: tuple[float, float] | None) -> tuple[float, float]:
+def declare_range(
+    samples: Float64Array | None, given: tuple[float, float] | None, *, whole: bool = False
+) -> tuple[float, float]:
     """The range of input values that must prove.
 
     Given, or one of the natural ranges [0, 1], [-1, 1], [0, 255] if the samples fill it, or their span with
-    a margin of 10 % at each side.
+    a margin of 10 % at each side. Of whole numbers (`whole`) the samples' span itself.
 
     Raises:
         InputError: an empty or infinite range, or neither a range nor samples.
@@ -64,6 +66,8 @@ def declare_range(samples: Float64Array | None, given: tuple[float, float] | Non
     if samples is None:
         raise InputError("give samples, or the range of the input's values (input_range)")
     lo, hi = float(samples.min()), float(samples.max())
+    if whole:
+        return lo, max(hi, lo + 1)
     for natural_lo, natural_hi in NATURAL_RANGES:
         span = natural_hi - natural_lo
         if natural_lo <= lo <= natural_lo + span / 50 and natural_hi - span / 50 <= hi <= natural_hi:
@@ -76,7 +80,8 @@ def declare_range(samples: Float64Array | None, given: tuple[float, float] | Non
 def synthetic_samples(graph: FloatGraph, input_range: tuple[float, float], count: int = 256) -> Float64Array:
     """Uniform noise over the declared range, the same on every call: for models that come without samples."""
     rng = np.random.default_rng(0)
-    return rng.uniform(*input_range, size=(count, *graph.input_shape))
+    samples = rng.uniform(*input_range, size=(count, *graph.input_shape))
+    return np.rint(samples) if graph.whole_input else samples
 
 
 def calibrate(graph: FloatGraph, samples: Float64Array, input_range: tuple[float, float]) -> Calibration:

@@ -8,14 +8,24 @@ import numpy as np
 
 from assay_prover import reference as ref
 from assay_prover.errors import QuantisationError
-from assay_prover.frontend.discrete import FloatCompare, FloatDivide, FloatNormalise, FloatRound, FloatTrees
+from assay_prover.frontend.discrete import (
+    FloatCompare,
+    FloatDivide,
+    FloatNormalise,
+    FloatOneHot,
+    FloatRound,
+    FloatTrees,
+)
 from assay_prover.passes.precision import ScalePlan, plan_shift
 
 if TYPE_CHECKING:
     from assay_prover.passes.quantise import _Quantiser
 
-ROUNDING_CARE = 32
+ROUNDING_CARE = 256
 """Before a rounding to whole numbers the noise of rounded weights is held so many times below a step."""
+
+FLOOR_CARE = 12
+"""Bits below an argument's step that a floor looks at."""
 
 DIVISOR_MARGIN = 0.25
 """A divisor is clamped at this part of the least value seen on samples, or at one step."""
@@ -64,29 +74,47 @@ def round_(q: _Quantiser, op: FloatRound) -> None:
         return
     reach = max(abs(tensor.min), abs(tensor.max), 1)
     mantissa, exponent = np.frexp(scale)
-    # a power of two is exact, otherwise the factor's rounding moves no argument by an eighth of its step
-    whole_step = mantissa == 0.5 and exponent <= 0
-    shift = 1 - int(exponent) if whole_step else max(1, int(np.ceil(np.log2(4 * reach / min(scale, 1.0)))))
+    offset = 0
+    if mantissa == 0.5 and exponent <= 0:
+        shift = 1 - int(exponent)
+    else:
+        # no power of two: the factor's rounding moves no argument by more than 2^-13 of its step, and a floor
+        # takes what is closer to the next whole number than that for the whole number
+        shift = max(1, int(np.ceil(np.log2(reach / min(scale, 1.0)))) + FLOOR_CARE + 1)
+        offset = 0 if op.even else int(scale * 2.0 ** (shift - FLOOR_CARE))
     factor = int(np.rint(scale * 2.0**shift))
     scaled = f"{op.output}/scaled"
-    widened = ref.Affine((source,), scaled, op.shape, (_times(factor, tensor.size),), _zeros(tensor))
-    q._define(widened, 2.0**-shift, op.label)
+    bias = np.full(tensor.size, offset, dtype=np.int64)
+    q._define(
+        ref.Affine((source,), scaled, op.shape, (_times(factor, tensor.size),), bias), 2.0**-shift, op.label
+    )
     _nearest(q, op, scaled, shift)
 
 
 def _nearest(q: _Quantiser, op: FloatRound, source: str, shift: int) -> None:
-    """Round an accumulator of scale 2^-shift; a rounding upwards waits for a clip that follows at once."""
-    from assay_prover.frontend.graph import FloatClip
-
+    """Round an accumulator of scale 2^-shift; a floor is half a step less, rounded."""
     if op.even:
         q._append(op, ref.RoundEven(source, op.output, shift), 1.0)
         return
-    q.names[op.output] = source
-    q.labels[source] = op.label
-    q.plans[op.output] = ScalePlan(1.0, shift, 62, None)
-    readers = q.consumers[op.output]
-    if len(readers) != 1 or not isinstance(readers[0], FloatClip) or op.output == q.graph.output:
-        q._settled(op.output)
+    lowered = f"{op.output}/lowered"
+    tensor = q.tensors[source]
+    half = np.full(tensor.size, -(1 << shift >> 1), dtype=np.int64)
+    q._define(
+        ref.Affine((source,), lowered, op.shape, (_times(1, tensor.size),), half), 2.0**-shift, op.label
+    )
+    q._append(op, ref.Requantise(lowered, op.output, shift), 1.0)
+
+
+def one_hot(q: _Quantiser, op: FloatOneHot) -> None:
+    """Of whole numbers that are exact so far.
+
+    Raises:
+        QuantisationError: what is coded is no whole number in the circuit.
+    """
+    source = q.viewed(q._settled(op.input), op.shape[:-1], f"{op.output}/index")
+    if q.scales[source] != 1.0:
+        raise QuantisationError(f"the index of {op.label!r} is no whole number; round it first")
+    q._append(op, ref.OneHot(source, op.output, op.lo, op.shape[-1]), 1.0)
 
 
 def _times(factor: int, size: int) -> ref.LinearMap:
@@ -109,7 +137,8 @@ def divide(q: _Quantiser, op: FloatDivide) -> None:
             f"the divisor of {op.label!r} reaches [{seen.lo:g}, {seen.hi:g}] on the samples"
         )
     sign = 1 if seen.lo > 0 else -1
-    a, b = q._settled(op.a), q._settled(op.b)
+    a = q.viewed(q._settled(op.a), op.shape, f"{op.output}/a")
+    b = q.viewed(q._settled(op.b), op.shape, f"{op.output}/b")
     if sign < 0:
         negated = f"{op.output}/divisor"
         minus = ref.Affine((b,), negated, op.shape, (_times(-1, q.tensors[b].size),), _zeros(q.tensors[b]))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import ceil, log2
+from math import ceil, floor, log2
 
 import numpy as np
 
@@ -56,6 +56,12 @@ def encode_range(input_range: tuple[float, float], bits: int) -> InputEncoding:
     while np.rint(hi / scale) - np.rint(lo / scale) > (1 << bits) - 1:
         scale *= 1 + 2.0**-40 if scale * 2.0**40 > max(abs(lo), abs(hi)) else 1 + 2.0**-20
     return InputEncoding(scale, int(np.rint(lo / scale)), bits)
+
+
+def encode_whole(input_range: tuple[float, float]) -> InputEncoding:
+    """Whole numbers as they are: the range's own, and those above it that the same bits hold."""
+    lo, hi = ceil(input_range[0]), floor(input_range[1])
+    return InputEncoding(1.0, lo, max(1, (hi - lo).bit_length()))
 
 
 @dataclass(frozen=True)

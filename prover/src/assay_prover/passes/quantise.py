@@ -16,7 +16,14 @@ import numpy as np
 from assay_prover import reference as ref
 from assay_prover.errors import QuantisationError
 from assay_prover.frontend import functions
-from assay_prover.frontend.discrete import FloatCompare, FloatDivide, FloatNormalise, FloatRound, FloatTrees
+from assay_prover.frontend.discrete import (
+    FloatCompare,
+    FloatDivide,
+    FloatNormalise,
+    FloatOneHot,
+    FloatRound,
+    FloatTrees,
+)
 from assay_prover.frontend.functions import FUNCTIONS
 from assay_prover.frontend.graph import (
     FloatAffine,
@@ -37,6 +44,7 @@ from assay_prover.passes.precision import (
     Precision,
     ScalePlan,
     encode_range,
+    encode_whole,
     plan_scale,
     plan_shift,
 )
@@ -54,6 +62,9 @@ from assay_prover.passes.private import (
 
 TABLE_MARGIN = 0.25
 """Part of the calibrated span that a table covers beyond it at each side."""
+
+WHOLE_LIMIT = 1 << 32
+"""Sums of whole numbers are kept as they are below this, and rounded like any others beyond."""
 
 UNBOUNDED = 62
 """Width of a plan that asks for none."""
@@ -110,7 +121,10 @@ class _Quantiser:
         self.statistics = calibration.tensors
         self.precision = precision
         self.consumers = graph.consumers()
-        self.input = encode_range(calibration.input_range, precision.input_bits)
+        declared = calibration.input_range
+        self.input = (
+            encode_whole(declared) if graph.whole_input else encode_range(declared, precision.input_bits)
+        )
         lo, hi = np.array(self.input.lo), np.array(self.input.hi)
         start = ref.Tensor(graph.input, graph.input_shape, lo, hi)
         self.source = start
@@ -144,13 +158,16 @@ class _Quantiser:
                     discrete.compare(self, op)
                 case FloatRound():
                     discrete.round_(self, op)
+                case FloatOneHot():
+                    discrete.one_hot(self, op)
                 case FloatDivide():
                     discrete.divide(self, op)
                 case FloatNormalise():
                     discrete.normalise(self, op)
                 case FloatTrees():
                     discrete.trees(self, op)
-        output = self._settled(self.graph.output)
+        result = self._settled(self.graph.output)
+        output = self.viewed(result, self.graph.output_shape, f"{result}/shaped")
         graph = ref.IntegerGraph([self.source], self.ops, output)
         return QuantisedModel(
             graph, self.input, self.scales, self.labels, self.graph.is_label, self.precision
@@ -179,6 +196,17 @@ class _Quantiser:
             self._define(integer, plan.scale, self.labels[source])
             self.names[name] = target
         return self.names[name]
+
+    def viewed(self, source: str, shape: tuple[int, ...], name: str) -> str:
+        """The same integers under the shape that an operation needs; reshapes leave no trace elsewhere."""
+        tensor = self.tensors[source]
+        if tensor.shape == shape:
+            return source
+        identity = ref.Gather(np.arange(tensor.size, dtype=np.int64), tensor.size)
+        bias = np.zeros(tensor.size, dtype=np.int64)
+        view = ref.Affine((source,), name, shape, (identity,), bias)
+        self._define(view, self.scales[source], self.labels.get(source, source))
+        return name
 
     def waiting(self, name: str) -> str:
         """A float tensor's integers for a comparison: accumulators as they are, not rounded first."""
@@ -261,6 +289,8 @@ class _Quantiser:
 
     def _exact(self, op: FloatAffine, sources: tuple[str, ...]) -> bool:
         """Emit without rounding if one common factor explains every coefficient."""
+        if self._whole(op, sources):
+            return True
         common = [c for m in op.maps if (c := m.common_coefficient()) is not None]
         if len(common) != len(op.maps):
             return False
@@ -274,6 +304,22 @@ class _Quantiser:
         maps = tuple(m.quantise(1.0 / c) for m, c in zip(op.maps, common, strict=True))
         integer = ref.Affine(sources, op.output, op.shape, maps, bias.astype(np.int64))
         self._append(op, integer, step)
+        return True
+
+    def _whole(self, op: FloatAffine, sources: tuple[str, ...]) -> bool:
+        """Emit without rounding if whole numbers are combined with whole coefficients, and stay small."""
+        if any(self.scales[source] != 1.0 for source in sources):
+            return False
+        parts = [op.bias, *(m.coefficients for m in op.maps)]
+        if any(
+            np.abs(part).max(initial=0.0) >= WHOLE_LIMIT or (part != np.rint(part)).any() for part in parts
+        ):
+            return False
+        integer = self._rounded(op, sources, 1.0)
+        bounds = integer.infer(*(self.tensors[source] for source in sources))
+        if max(abs(bounds.min), abs(bounds.max)) >= WHOLE_LIMIT:
+            return False
+        self._append(op, integer, 1.0)
         return True
 
     def _weighted(self, op: FloatAffine, sources: tuple[str, ...]) -> None:
@@ -396,8 +442,13 @@ class _Quantiser:
     def _domain(self, op: FloatFunction) -> tuple[float, float]:
         """Real arguments that the table covers: what was seen with a margin, within the natural domain."""
         seen = self.statistics[op.input]
-        margin = TABLE_MARGIN * max(seen.hi - seen.lo, 1e-9)
         natural = FUNCTIONS[op.kind]
+        if op.kind == "Log" and seen.hi > seen.lo * 2.0 ** (0.75 * self.precision.table_bits):
+            raise QuantisationError(
+                f"the arguments of Log in layer {op.label!r} go from {seen.lo:g} to {seen.hi:g}: more than a "
+                f"table of 2^{self.precision.table_bits} entries resolves"
+            )
+        margin = min(TABLE_MARGIN * max(seen.hi - seen.lo, seen.reach / 64, 1e-9), natural.margin)
         lo, hi = max(seen.lo - margin, natural.lo), min(seen.hi + margin, natural.hi)
         if lo <= 0 < seen.lo:
             lo = seen.lo / 2
@@ -469,7 +520,9 @@ class _Quantiser:
             self.plans[op.output] = plan
 
     def _product(self, op: FloatMultiply | FloatMatMul) -> None:
-        a, b = self._settled(op.a), self._settled(op.b)
+        shapes = self.graph.shapes
+        a = self.viewed(self._settled(op.a), shapes[op.a], f"{op.output}/a")
+        b = self.viewed(self._settled(op.b), shapes[op.b], f"{op.output}/b")
         integer: ref.Op
         if isinstance(op, FloatMultiply):
             integer = ref.Multiply(a, b, op.output)

@@ -9,6 +9,7 @@ from assay_prover.reference.division import Divide, Normalise
 from assay_prover.reference.graph import IntegerGraph, Op
 from assay_prover.reference.maps import Dense, Gather, LinearMap, Scale, Sparse
 from assay_prover.reference.nearest import RoundEven
+from assay_prover.reference.one_hot import OneHot
 from assay_prover.reference.ops import Affine, ArgMax, MatMul, Multiply, ReduceMax, Requantise, Table
 from assay_prover.reference.private import PrivateAffine
 from assay_prover.reference.step import Step
@@ -28,6 +29,7 @@ __all__ = [
     "MatMul",
     "Multiply",
     "Normalise",
+    "OneHot",
     "Op",
     "PrivateAffine",
     "ReduceMax",

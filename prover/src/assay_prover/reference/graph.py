@@ -9,6 +9,7 @@ import numpy as np
 from assay_prover.errors import InputError
 from assay_prover.reference.division import Divide, Normalise
 from assay_prover.reference.nearest import RoundEven
+from assay_prover.reference.one_hot import OneHot
 from assay_prover.reference.ops import Affine, ArgMax, MatMul, Multiply, ReduceMax, Requantise, Table
 from assay_prover.reference.private import PrivateAffine
 from assay_prover.reference.step import Step
@@ -26,6 +27,7 @@ Op = (
     | MatMul
     | Table
     | Step
+    | OneHot
     | Divide
     | Normalise
     | Trees

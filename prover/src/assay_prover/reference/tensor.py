@@ -39,7 +39,7 @@ class Tensor:
                 raise QuantisationError(
                     f"tensor {self.name!r} can reach {int(abs(bound).max())}: 62 bits is the limit"
                 )
-            full = np.ascontiguousarray(np.broadcast_to(bound.astype(np.int64), self.shape))
+            full = np.array(np.broadcast_to(bound, self.shape), dtype=np.int64, order="C")
             full.setflags(write=False)
             object.__setattr__(self, side, full)
         if (self.lo > self.hi).any():

@@ -1,0 +1,59 @@
+"""Nodes whose inputs are all constant, computed by onnx's own reference implementation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import helper, numpy_helper
+from onnx.reference import ReferenceEvaluator
+
+if TYPE_CHECKING:
+    from assay_prover.frontend.context import Node
+
+    Array = NDArray[Any]
+
+IR_VERSION = 10
+
+RANDOM = frozenset(
+    {"RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike", "Bernoulli", "Multinomial"}
+)
+
+
+def fold(
+    node: Node, constants: Mapping[str, Array], opsets: Iterable[onnx.OperatorSetIdProto]
+) -> dict[str, Array]:
+    """The node's outputs by name.
+
+    Raises:
+        UnsupportedModel: a random operator, one that onnx cannot compute, or a result that is not finite.
+    """
+    if node.operator in RANDOM:
+        raise node.unsupported("a random operator has no fixed meaning in a proof")
+    outputs = [name for name in node.outputs if name]
+    graph = helper.make_graph(
+        [node.proto],
+        "constant",
+        [],
+        [helper.make_empty_tensor_value_info(name) for name in outputs],
+        [
+            numpy_helper.from_array(np.asarray(constants[name]), name)
+            for name in dict.fromkeys(name for name in node.inputs if name)
+        ],
+    )
+    model = helper.make_model(graph, opset_imports=list(opsets), ir_version=IR_VERSION)
+    try:
+        with np.errstate(all="ignore"):  # what is not finite is refused below
+            results = ReferenceEvaluator(model).run(None, {})
+    except (RuntimeError, ValueError, TypeError, NotImplementedError, IndexError, KeyError) as error:
+        raise node.unsupported(f"cannot be folded: {error}") from error
+    return {name: _finite(node, np.asarray(value)) for name, value in zip(outputs, results, strict=True)}
+
+
+def _finite(node: Node, array: Array) -> Array:
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
+        raise node.unsupported("folds to NaN or infinity")
+    return array

@@ -1,0 +1,45 @@
+"""Every operator's circuit, automatically: tampering with its wires must not go unnoticed.
+
+The cases are the compiler's own test cases, of which a test demands one for each operator that compiles
+(`test_every_operator_has_a_case`): a new operator comes with this sweep. Exhaustive tests of each gadget
+stand in the files beside this one.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from soundness.underconstrained import System, committed_wires
+from unit.prover.operator_cases import CASES
+from unit.prover.test_operators import compiled
+
+WIDTHS: list[tuple[int, ...]] = [(), (3,)]
+TAMPERED, PAIRS = 60, 30
+"""Wires and pairs of a circuit that are tried; a fixed choice, other wires for the two widths."""
+
+
+@pytest.fixture(params=[(name, widths) for name in CASES for widths in WIDTHS], ids=str)
+def system(request: pytest.FixtureRequest) -> System:
+    name, widths = request.param
+    circuit, _, samples = compiled(name, widths)
+    return System.of(circuit, circuit.witness(samples[0]), seed=len(widths))
+
+
+def test_no_wire_and_no_balanced_pair_changes(system: System) -> None:
+    assert system.first_failure() is None
+    wires = system.tamperable()
+    tried = wires if len(wires) <= TAMPERED else sorted(system.random.sample(wires, TAMPERED))
+    assert list(system.unnoticed(tried)) == []
+    for changes in system.balanced_pairs(PAIRS):
+        assert not system.accepts(changes), changes
+    assert all(system.rows_of[wire] for wire in committed_wires(system))
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_constraints_determine_every_wire_to_first_order(name: str) -> None:
+    # the Jacobian is singular where a comparison is tied, which chance may hit; one sample must be regular
+    circuit, _, samples = compiled(name)
+    for sample in samples:
+        if System.of(circuit, circuit.witness(sample)).free_directions() == 0:
+            return
+    pytest.fail("some wire is free to first order at every sample")
