@@ -20,12 +20,23 @@ from assay_prover.circuit.checker import Sparse, dot, flatten, sparse_rows
 from assay_prover.circuit.circuit import Circuit
 from assay_prover.circuit.field import FieldWires
 from assay_prover.circuit.frame import Frame
+from assay_prover.circuit.freivalds_rows import (
+    HornerRows,
+    WeightedInputRows,
+    WeightedResultRows,
+    WeightedSumRows,
+)
 from assay_prover.circuit.layout import Region
+from assay_prover.circuit.limbs import LimbWires
 from assay_prover.circuit.linear import RowCache
+from assay_prover.circuit.private_rows import PrivateProductRows
 from assay_prover.circuit.rows import LookupRows, SumRow, TableRows
 from assay_prover.circuit.witness import Witness
 
 Row = list[tuple[int, int]]
+
+COMPUTED = (PrivateProductRows, WeightedInputRows, WeightedSumRows, HornerRows, WeightedResultRows)
+"""Rows whose C side is one wire that nothing needs before the challenge: an adversary computes it."""
 
 
 @dataclass
@@ -40,15 +51,28 @@ class _Table:
 class System:
     """A circuit with a satisfying assignment `z`; `given` wires stand for the outside, not to be tampered."""
 
-    def __init__(self, builder: Builder, frame: Frame, *, given: Iterable[int] = (), seed: int = 1) -> None:
+    def __init__(
+        self,
+        builder: Builder,
+        frame: Frame,
+        *,
+        given: Iterable[int] = (),
+        seed: int = 1,
+        challenge: int | None = None,
+    ) -> None:
         layout = builder.layout
         assert layout is not None
         self.layout = layout
         self.random = Random(seed)  # noqa: S311 (reproducible tampering, no secret)
-        self.challenge = self.random.randrange(R) if layout.committed else None
+        drawn = self.random.randrange(R) if challenge is None else challenge
+        self.challenge = drawn if layout.committed else None
         self.z = self._assign(builder, frame)
         assert len(self.z) == layout.n_wires
-        self.given = frozenset(given) | set(range(1 + layout.n_public + int(layout.committed)))
+        # a verifier knows the statement and, by its commitment, the model
+        fixed = 1 + layout.n_public + int(layout.committed) + layout.n_model
+        self.given = frozenset(given) | set(range(fixed))
+        self.computed: list[tuple[int, int]] = []
+        """(row, wire) in an order in which each needs earlier ones only."""
         self.rows: list[tuple[Row, Row, Row]] = []
         self.algebraic: list[int] = []
         self.stages: list[int] = []
@@ -72,6 +96,8 @@ class System:
                 table.multiplicities = [side[0][0] for side in c]
             elif not isinstance(group, SumRow):
                 self.algebraic.extend(range(first, len(self.rows)))
+            if isinstance(group, COMPUTED):
+                self.computed.extend((first + i, side[0][0]) for i, side in enumerate(c))
         self.rows_of: dict[int, list[int]] = defaultdict(list)
         for index, sides in enumerate(self.rows):
             for wire in {wire for side in sides for wire, _ in side}:
@@ -94,10 +120,13 @@ class System:
         z = [1, *(v for wires in builder.public for v in frame.field_value(wires))]
         if self.challenge is not None:
             z.append(self.challenge)
+        z += flatten(wires.limbs for wires in builder.model)
         z += flatten(frame.value(wires) for wires in builder.committed)
         for wires in builder.free:
             if isinstance(wires, FieldWires):
                 z += frame.field_value(wires)
+            elif isinstance(wires, LimbWires):
+                z += flatten([frame.limbs(wires)])
             else:
                 assert self.challenge is not None
                 z += flatten([frame.derived(wires, self.challenge)])
@@ -123,10 +152,23 @@ class System:
         touched = {wire for wire in changes if z[wire] != self.z[wire]}
         if not touched:
             raise ValueError("nothing was changed")
-        if repair and self.challenge is not None:
-            touched |= self._repair(z, frozenset(touched))
+        if repair:
+            touched |= self._recompute(z, frozenset(touched))
+            if self.challenge is not None:
+                touched |= self._repair(z, frozenset(touched))
         affected = {index for wire in touched for index in self.rows_of[wire]}
         return all(self._holds(index, z) for index in affected)
+
+    def _recompute(self, z: list[int], kept: frozenset[int]) -> set[int]:
+        """Products that follow from what was changed, in order."""
+        moved: set[int] = set()
+        for index, wire in self.computed:
+            a, b, _ = self.rows[index]
+            value = dot(a, z) * dot(b, z) % R
+            if wire not in kept and z[wire] != value:
+                z[wire] = value
+                moved.add(wire)
+        return moved
 
     def _repair(self, z: list[int], kept: frozenset[int]) -> set[int]:
         challenge = self.challenge

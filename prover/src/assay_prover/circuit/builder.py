@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from assay_prover.circuit.field import FieldTensor, FieldWires
 from assay_prover.circuit.layout import Region, WireLayout
@@ -12,6 +12,7 @@ from assay_prover.circuit.limbs import LimbWires, ModelWires
 from assay_prover.circuit.linear import LinearTensor, Wires
 from assay_prover.circuit.lookup import DerivedWires, LookupTable
 from assay_prover.circuit.plan import Demand, Tile
+from assay_prover.circuit.powers import PowerRows, Powers
 from assay_prover.circuit.rows import (
     FieldProductRows,
     LookupRows,
@@ -49,6 +50,9 @@ class Builder:
         self.model: list[ModelWires] = []
         self.free: list[DerivedWires | FieldWires | LimbWires] = []
         self.tables: dict[str, LookupTable] = {}
+        self.powers = Powers()
+        self.shared: dict[Hashable, Any] = {}
+        """What a gadget keeps for the next of its kind that could share it."""
         self.layout: WireLayout | None = None
         self.layer = "statement"
         self.gadget = "statement"
@@ -109,7 +113,8 @@ class Builder:
         self.demand.full_wires += size
         return wires
 
-    def _derived(self, size: int, values: Callable[[Frame, int], FieldArray]) -> DerivedWires:
+    def derived_wires(self, size: int, values: Callable[[Frame, int], FieldArray]) -> DerivedWires:
+        """Wires of w2 that hold full-width values which depend on the challenge."""
         wires = DerivedWires(self._reserve(Region.FREE, size), size, values)
         self.free.append(wires)
         self.demand.full_wires += size
@@ -144,7 +149,7 @@ class Builder:
         Raises:
             UncommittedLookupError: the values refer to wires fixed after the challenge.
         """
-        inverses = self._derived(
+        inverses = self.derived_wires(
             values.size, lambda frame, challenge: table.inverses(frame, challenge, values)
         )
         table.register(values, inverses)
@@ -155,10 +160,16 @@ class Builder:
         for table in self.tables.values():
             with self.scope("logup", f"table {table.name}"):
                 multiplicities = self.integers(table.size, _counter(table))
-                quotients = self._derived(table.size, table.quotients)
+                quotients = self.derived_wires(table.size, table.quotients)
                 self._push(TableRows(table, quotients, multiplicities))
                 self._push(SumRow(table, quotients))
-        committed = self.demand.needs_challenge = bool(self.tables)
+        if self.powers.n_wires:
+            powers = self.powers
+            powers.wires = self.derived_wires(
+                powers.n_wires, lambda frame, challenge: frame.derived(powers, challenge)[2:]
+            )
+            self._push(PowerRows(powers))
+        committed = self.demand.needs_challenge = bool(self.tables) or self.powers.used
         small, free = self._sizes[Region.COMMITTED], self._sizes[Region.FREE]
         self.layout = WireLayout(
             n_public=self.n_public,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,11 +14,18 @@ if TYPE_CHECKING:
     from assay_prover.circuit.field import FieldTensor
     from assay_prover.circuit.limbs import LimbWires
     from assay_prover.circuit.linear import LinearTensor
-    from assay_prover.circuit.lookup import DerivedWires, LookupTable
+    from assay_prover.circuit.lookup import LookupTable
     from assay_prover.reference.tensor import Int64Array
 
 FieldArray = NDArray[np.uint64]
 """Field elements as canonical little-endian limbs, `uint64[n, 4]`."""
+
+
+class Derived(Protocol):
+    """What is known once the challenge is: wires, or a table that several wires share."""
+
+    def derive(self, frame: Frame, challenge: int) -> FieldArray:
+        """Field elements `uint64[n, 4]`."""
 
 
 class Frame:
@@ -36,7 +43,7 @@ class Frame:
         self._field_values: dict[FieldTensor, list[int]] = {}
         self._limbs: dict[LimbWires, FieldArray] = {}
         self._counts: dict[LookupTable, Int64Array] = {}
-        self._derived: dict[tuple[DerivedWires, int], FieldArray] = {}
+        self._derived: dict[tuple[Derived, int], FieldArray] = {}
         self._inverses: dict[tuple[LookupTable, int], tuple[FieldArray, FieldArray]] = {}
 
     def tensor(self, name: str) -> Int64Array:
@@ -83,10 +90,10 @@ class Frame:
             self._inverses[(table, challenge)] = known
         return known
 
-    def derived(self, wires: DerivedWires, challenge: int) -> FieldArray:
-        """Inverses or quotients under a challenge, each computed once."""
-        known = self._derived.get((wires, challenge))
+    def derived(self, source: Derived, challenge: int) -> FieldArray:
+        """What depends on a challenge, each computed once."""
+        known = self._derived.get((source, challenge))
         if known is None:
-            known = wires.derive(self, challenge)
-            self._derived[(wires, challenge)] = known
+            known = source.derive(self, challenge)
+            self._derived[(source, challenge)] = known
         return known

@@ -110,7 +110,7 @@ class LookupTable:
 
 
 class DerivedWires(Wires):
-    """Wires of w2 that hold inverses or quotients of a table; known once the challenge is."""
+    """Wires of w2 that hold field elements which are known once the challenge is."""
 
     def __init__(self, offset: int, size: int, values: Callable[[Frame, int], FieldArray]) -> None:
         super().__init__(Region.FREE, offset, size, _unknown)

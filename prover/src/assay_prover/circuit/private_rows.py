@@ -10,7 +10,7 @@ import scipy.sparse as sp
 
 from assay_prover import _native
 from assay_prover.circuit.linear import Constant
-from assay_prover.circuit.rows import Block, Matrix, Operands, RowGroup, csr_matrix
+from assay_prover.circuit.rows import Block, Matrix, Operands, RowGroup, csr_matrix, unit_rows
 
 if TYPE_CHECKING:
     from assay_prover.circuit.frame import FieldArray, Frame
@@ -19,8 +19,49 @@ if TYPE_CHECKING:
     from assay_prover.reference.tensor import Int64Array
 
 
-def _wire_columns(cache: RowCache, wires: Wires, index: Int64Array) -> Int64Array:
+def wire_columns(cache: RowCache, wires: Wires, index: Int64Array) -> Int64Array:
+    """The wires at `index` of an allocation."""
     return index + cache.layout.base(wires.region) + wires.offset
+
+
+class PackedDigits:
+    """sum_r digits[members[.., r]] 2^(k r): several integers side by side in one combination.
+
+    members: `[n, R]`, -1 where a place is empty; powers: 2^(k r), `uint64[R, 4]`.
+    """
+
+    def __init__(self, digits: LinearTensor, members: Int64Array, powers: FieldArray) -> None:
+        self.digits = digits
+        self.members = members
+        self.powers = powers
+
+    @property
+    def size(self) -> int:
+        """Combinations."""
+        return len(self.members)
+
+    def rows(self, cache: RowCache) -> Matrix:
+        """Each digit's row times its place's power; a wire may occur in several digits of a row."""
+        rows = cache.rows(self.digits)
+        there = self.members >= 0
+        member, place = self.members[there], np.broadcast_to(np.arange(there.shape[1]), there.shape)[there]
+        picked = sp.csr_array(rows[member])
+        lengths = np.diff(picked.indptr)
+        power = self.powers[np.repeat(place, lengths)]
+        coefficients = _native.field_mul_small(power, picked.data.astype(np.int64))
+        ends = np.cumsum(there.sum(axis=1))
+        ptr = np.concatenate([[0], picked.indptr[ends]]).astype(np.int64)
+        return ptr, picked.indices.astype(np.uint32), coefficients
+
+    def value(self, frame: Frame) -> FieldArray:
+        """The digits' integers, packed, `uint64[n, 4]`."""
+        padded = np.append(frame.value(self.digits), 0)
+        packed = np.zeros((self.size, 4), dtype=np.uint64)
+        for place in range(self.members.shape[1]):
+            power = np.ascontiguousarray(np.broadcast_to(self.powers[place], packed.shape))
+            column = np.ascontiguousarray(padded[self.members[:, place]])
+            packed = _native.field_add(packed, _native.field_mul_small(power, column))
+        return packed
 
 
 class PrivateProductRows(RowGroup):
@@ -44,11 +85,7 @@ class PrivateProductRows(RowGroup):
     def matrices(self, cache: RowCache) -> Block:
         """One weight, one input's combination, one product wire in each row."""
         wire, met = self.pairs()
-        n = self.n_rows
-        a = sp.csr_array(
-            (np.ones(n, dtype=np.int64), _wire_columns(cache, self.weights, wire), np.arange(n + 1)),
-            shape=(n, cache.layout.n_wires),
-        )
+        a = unit_rows(wire_columns(cache, self.weights, wire), cache.layout)
         b = sp.csr_array(cache.rows(self.x)[met])
         return csr_matrix(a), csr_matrix(b), csr_matrix(cache.rows(self.products))
 
@@ -71,54 +108,34 @@ class PackedSumRows(RowGroup):
         self,
         layer: str,
         gadget: str,
-        digits: LinearTensor,
-        members: Int64Array,
-        powers: FieldArray,
+        digits: PackedDigits,
         sums: Sequence[tuple[LimbWires, Int64Array]],
         bias: ModelWires,
         bias_of: Int64Array,
     ) -> None:
-        super().__init__(layer, gadget, len(members))
+        super().__init__(layer, gadget, digits.size)
         self.digits = digits
-        self.members = members
-        self.powers = powers
         self.sums = tuple(sums)
         self.bias = bias
         self.bias_of = bias_of
 
     def matrices(self, cache: RowCache) -> Block:
         """Full-width coefficients in A alone."""
-        n = self.n_rows
-        one = sp.csr_array(
-            (np.ones(n, dtype=np.int64), np.zeros(n, dtype=np.int64), np.arange(n + 1)),
-            shape=(n, cache.layout.n_wires),
-        )
-        return self._packed(cache), csr_matrix(one), csr_matrix(self._total(cache))
+        one = unit_rows(np.zeros(self.n_rows, dtype=np.int64), cache.layout)
+        return self.digits.rows(cache), csr_matrix(one), csr_matrix(self._total(cache))
 
     def operands(self) -> tuple[Operands, Operands, Operands]:
         """The digits; one; products and biases."""
         one = Constant(np.ones(self.n_rows, dtype=np.int64))
-        return (self.digits,), (one,), (*(wires for wires, _ in self.sums), self.bias[self.bias_of])
-
-    def _packed(self, cache: RowCache) -> Matrix:
-        """Each digit's row times its place's power; a wire may occur in several digits of a row."""
-        rows = cache.rows(self.digits)
-        there = self.members >= 0
-        member, place = self.members[there], np.broadcast_to(np.arange(there.shape[1]), there.shape)[there]
-        picked = sp.csr_array(rows[member])
-        lengths = np.diff(picked.indptr)
-        power = self.powers[np.repeat(place, lengths)]
-        coefficients = _native.field_mul_small(power, picked.data.astype(np.int64))
-        ends = np.cumsum(there.sum(axis=1))
-        ptr = np.concatenate([[0], picked.indptr[ends]]).astype(np.int64)
-        return ptr, picked.indices.astype(np.uint32), coefficients
+        products = (wires for wires, _ in self.sums)
+        return (self.digits.digits,), (one,), (*products, self.bias[self.bias_of])
 
     def _total(self, cache: RowCache) -> sp.csr_array:
         n = self.n_rows
-        columns = [_wire_columns(cache, self.bias, self.bias_of)]
+        columns = [wire_columns(cache, self.bias, self.bias_of)]
         group = [np.arange(n)]
         for wires, counts in self.sums:
-            columns.append(_wire_columns(cache, wires, np.arange(wires.size)))
+            columns.append(wire_columns(cache, wires, np.arange(wires.size)))
             group.append(np.repeat(np.arange(n), counts))
         rows, cols = np.concatenate(group), np.concatenate(columns)
         entries = (np.ones(rows.size, dtype=np.int64), (rows, cols))
@@ -129,10 +146,4 @@ class PackedSumRows(RowGroup):
     def evaluate(self, frame: Frame, challenge: int | None) -> tuple[FieldArray, Int64Array]:
         """The digits' integers, packed."""
         del challenge
-        padded = np.append(frame.value(self.digits), 0)
-        packed = np.zeros((self.n_rows, 4), dtype=np.uint64)
-        for place in range(self.members.shape[1]):
-            power = np.ascontiguousarray(np.broadcast_to(self.powers[place], packed.shape))
-            column = np.ascontiguousarray(padded[self.members[:, place]])
-            packed = _native.field_add(packed, _native.field_mul_small(power, column))
-        return packed, np.ones(self.n_rows, dtype=np.int64)
+        return self.digits.value(frame), np.ones(self.n_rows, dtype=np.int64)

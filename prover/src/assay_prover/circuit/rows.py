@@ -64,6 +64,12 @@ def csr_matrix(rows: sp.csr_array) -> Matrix:
     return rows.indptr.astype(np.int64), rows.indices.astype(np.uint32), rows.data.astype(np.int64)
 
 
+def unit_rows(columns: Int64Array, layout: WireLayout) -> sp.csr_array:
+    """One wire in each row."""
+    n = columns.size
+    return sp.csr_array((np.ones(n, dtype=np.int64), columns, np.arange(n + 1)), shape=(n, layout.n_wires))
+
+
 def _field_matrix(rows: Sequence[Row]) -> Matrix:
     ptr = np.zeros(len(rows) + 1, dtype=np.int64)
     ptr[1:] = np.cumsum([len(row) for row in rows])
@@ -132,7 +138,7 @@ class FieldProductRows(RowGroup):
         return to_limbs(frame.field_value(self.a)), to_limbs(frame.field_value(self.b))
 
 
-def _challenges(n: int) -> LinearTensor:
+def challenges(n: int) -> LinearTensor:
     """The challenge, n times."""
     return Wires(Region.CHALLENGE, 0, 1, _no_integers)[np.zeros(n, dtype=np.int64)]
 
@@ -147,10 +153,7 @@ def _ones(n: int) -> Constant:
 
 
 def _challenge_rows(n: int, layout: WireLayout) -> sp.csr_array:
-    wire = layout.base(Region.CHALLENGE)
-    return sp.csr_array(
-        (np.ones(n, dtype=np.int64), np.full(n, wire), np.arange(n + 1)), shape=(n, layout.n_wires)
-    )
+    return unit_rows(np.full(n, layout.base(Region.CHALLENGE)), layout)
 
 
 class LookupRows(RowGroup):
@@ -173,7 +176,7 @@ class LookupRows(RowGroup):
 
     def operands(self) -> tuple[Operands, Operands, Operands]:
         """Inverses; the challenge and what is looked up; one."""
-        return (self.inverses,), (_challenges(self.n_rows), self.values), (_ones(self.n_rows),)
+        return (self.inverses,), (challenges(self.n_rows), self.values), (_ones(self.n_rows),)
 
     def evaluate(self, frame: Frame, challenge: int | None) -> tuple[FieldArray, FieldArray]:
         """Gathered from the table's own differences and inverses."""
@@ -208,7 +211,7 @@ class TableRows(RowGroup):
     def operands(self) -> tuple[Operands, Operands, Operands]:
         """Quotients; the challenge and the entries; multiplicities."""
         entries = Constant(self.table.entries)
-        return (self.quotients,), (_challenges(self.n_rows), entries), (self.multiplicities,)
+        return (self.quotients,), (challenges(self.n_rows), entries), (self.multiplicities,)
 
     def evaluate(self, frame: Frame, challenge: int | None) -> tuple[FieldArray, FieldArray]:
         """Multiplicities times the table's inverses."""

@@ -7,12 +7,14 @@ keys serve all of them.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from math import prod
 
 import numpy as np
 
 from assay_prover.errors import QuantisationError
 from assay_prover.reference.conv import Conv
+from assay_prover.reference.geometry import Geometry, geometry
 from assay_prover.reference.maps import Dense, LinearMap
 from assay_prover.reference.tensor import LIMIT, Int64Array, Tensor
 
@@ -61,14 +63,15 @@ class PrivateAffine:
                 raise TypeError(f"{self.output!r}: private weights are those of Dense or Conv")
             self._check_limit("weight", linear.weight, limit)
         self._check_limit("bias", self.bias, self.bias_limit)
-        if len({channels_of(m) for m in self.private}) > 1:
+        if len({(g.channels, g.positions) for g in self.geometries}) > 1:
             raise ValueError(f"{self.output!r}: its private maps disagree about channels and positions")
 
     def _check_limit(self, what: str, values: Int64Array, limit: int) -> None:
         largest = int(np.abs(values).max(initial=0))
         if largest > limit or limit < 0:
+            # how large it is stays the owner's secret
             raise QuantisationError(
-                f"layer {self.output!r}: a {what} takes {largest} steps, the architecture allows {limit}"
+                f"layer {self.output!r}: a {what} exceeds the {limit} steps that the architecture allows"
             )
 
     @property
@@ -80,6 +83,11 @@ class PrivateAffine:
             if limit is not None and isinstance(m, Dense | Conv)
         )
 
+    @cached_property
+    def geometries(self) -> tuple[Geometry, ...]:
+        """The shapes of the private maps."""
+        return tuple(geometry(m) for m in self.private)
+
     @property
     def weights(self) -> tuple[Int64Array, ...]:
         """Everything private: the weights of each private map, then the bias."""
@@ -90,7 +98,14 @@ class PrivateAffine:
         """(channels, positions): elements of one position meet the same inputs, those of a channel the same
         weights.
         """
-        return channels_of(self.private[0]) if self.private else (prod(self.shape), 1)
+        for shape in self.geometries:
+            return shape.channels, shape.positions
+        return prod(self.shape), 1
+
+    @property
+    def bias_by_channel(self) -> Int64Array:
+        """Channel after channel: one bias each, or one for each of its positions."""
+        return self.bias
 
     @property
     def full_bias(self) -> Int64Array:
@@ -164,13 +179,6 @@ class PrivateAffine:
             )
         lo, hi = (np.array(end, dtype=np.int64) for end in self.span)
         return Tensor(self.output, self.shape, lo, hi)
-
-
-def channels_of(linear: LinearMap) -> tuple[int, int]:
-    """(channels, positions) of a map's result."""
-    if isinstance(linear, Conv):
-        return int(linear.weight.shape[0]), linear.n_out // int(linear.weight.shape[0])
-    return linear.n_out, 1
 
 
 def row_sums(linear: LinearMap, values: Int64Array) -> Int64Array:
