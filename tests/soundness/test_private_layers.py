@@ -11,11 +11,12 @@ import pytest
 from assay_prover.circuit import FIELD_ORDER as R
 from assay_prover.circuit.builder import Builder
 from assay_prover.circuit.field import from_limbs, to_limbs
-from assay_prover.circuit.freivalds_rows import WeightedInputRows, WeightedResultRows
+from assay_prover.circuit.freivalds_rows import HornerRows, WeightedInputRows, WeightedResultRows
 from assay_prover.circuit.layout import Region
 from assay_prover.circuit.linear import LinearTensor, Wires
 from assay_prover.circuit.plan import Plan
 from assay_prover.circuit.side_by_side import SideBySide
+from assay_prover.circuit.support import Support
 from assay_prover.gadgets.freivalds import exponents
 from assay_prover.gadgets.private_linear import Form, private_affine
 from assay_prover.gadgets.requantise import enforced, requantise
@@ -328,6 +329,22 @@ def test_maps_of_one_input_share_its_products_with_the_powers() -> None:
         private_affine(builder, op, [x], checked=True, form="freivalds")
         costs.append(builder.demand.rows - before)
     assert costs[0] - costs[1] == 18
+
+
+@EACH
+def test_sizes_are_known_without_a_row(name: str, form: Form) -> None:
+    """Which wire occurs on which side: what key sizes and the cost of proving are made of."""
+    layer = Layer(make(name), form)
+    support = Support(layer.layout, layer.builder.groups)
+    there = [set(range(layer.layout.n_input_rows)), set(), set()]
+    for sides in layer.system.rows:
+        for found, side in zip(there, sides, strict=True):
+            found |= {wire for wire, _ in side}
+    for marks, found in zip((support.a, support.b, support.c), there, strict=True):
+        assert set(np.flatnonzero(marks).tolist()) == found
+    full_in_b = [w for w in there[1] if w >= layer.layout.base(Region.FREE)]
+    gaps = {g for group in layer.builder.groups if isinstance(group, HornerRows) for g in group.gaps.tolist()}
+    assert len(full_in_b) == len(gaps - {0, 1})
 
 
 # -- all solutions

@@ -231,7 +231,7 @@ def show(bundle: options.BundleDir, *, json: options.Json = False) -> None:
     document = {
         **opened.manifest.model_dump(mode="json"),
         "circuit_hash": "0x" + opened.circuit_hash.hex(),
-        "vk_hash": "0x" + opened.vk_hash.hex() if opened.has_keys else None,
+        "vk_hash": "0x" + opened.vk_hash.hex() if opened.has_verifying_key else None,
     }
     emit(document, as_json=json, human=lambda: out.print(fields(_flat(document))))
 

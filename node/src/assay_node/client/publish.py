@@ -57,8 +57,6 @@ async def publish_model(
             requester could read.
         ContractReverted: the registry refuses the key.
     """
-    if not bundle.has_keys:
-        raise ClientError(f"the bundle {bundle.path} has no keys", f"Run: assay model setup {bundle.path}")
     manifest = bundle.manifest
     if manifest.output.visibility == "committed" and (
         manifest.input.visibility == "public" or bundle.is_private
@@ -73,6 +71,8 @@ async def publish_model(
         raise ClientError(
             f"the bundle {bundle.path} has no weights", "Publish from the bundle that its owner committed to"
         )
+    if not bundle.has_keys:
+        raise ClientError(f"the bundle {bundle.path} has no keys", f"Run: assay model setup {bundle.path}")
     try:
         commitment = bundle.model_commitment or b""
     except BundleError as error:

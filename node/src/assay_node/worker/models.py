@@ -83,13 +83,13 @@ class ModelLibrary:
                 raise WorkerError(
                     f"cannot open the bundle {path} ({error})", "Compile the model again"
                 ) from error
-            if not bundle.has_keys:
-                raise WorkerError(f"the bundle {path} has no keys", "Run `assay model setup` on it first")
             if not bundle.has_weights:
                 raise WorkerError(
                     f"the bundle {path} has no weights, which are private",
                     "Ask its owner for the whole bundle",
                 )
+            if not bundle.has_keys:
+                raise WorkerError(f"the bundle {path} has no keys", "Run `assay model setup` on it first")
             try:
                 commitment = bundle.model_commitment or b""
             except AssayProverError as error:

@@ -37,6 +37,7 @@ from assay_prover.bundle.weights import (
     WEIGHTS,
     Opening,
     load_weights,
+    published,
     read_commitment,
     read_opening,
     weights_hash,
@@ -230,8 +231,9 @@ class Bundle:
             raise BundleError(f"{self.path} has no commitment")
         try:
             with new_directory(folder, overwrite=overwrite) as partial:
-                for name in (MANIFEST, CIRCUIT, VERIFYING_KEY, SETUP, COMMITMENT):
+                for name in (CIRCUIT, VERIFYING_KEY, SETUP, COMMITMENT):
                     replace_file(partial / name, _read(self.path / name))
+                replace_file(partial / MANIFEST, published(self.manifest).write().encode())
         except OSError as error:
             raise BundleError(f"cannot write {folder}: {error.strerror}") from error
         return Bundle.open(folder)
@@ -338,6 +340,11 @@ class Bundle:
         return self._setup_report() is not None
 
     @property
+    def has_verifying_key(self) -> bool:
+        """Whether proofs can be verified: an exported bundle has this and no proving key."""
+        return self._setup_report(proving=False) is not None
+
+    @property
     def verifying_key(self) -> bytes:
         """The verifying key's bytes.
 
@@ -371,11 +378,17 @@ class Bundle:
             progress: called with (stage, fraction); False cancels.
 
         Raises:
-            BundleError: the circuit is not the one that was compiled.
+            BundleError: the circuit is not the one that was compiled; keys that other models share are half
+            here.
         """
         report = self._setup_report()
         if report is not None:
             return report
+        if self.is_private and self.has_verifying_key:
+            raise BundleError(
+                f"{self.path} has the verifying key of its architecture, but not its {PROVING_KEY}: copy it "
+                f"from the bundle whose keys they are, or delete {VERIFYING_KEY} for keys of its own"
+            )
         started = perf_counter()
         circuit = self.circuit
         if circuit.digest() != self.circuit_hash:

@@ -48,6 +48,7 @@ from assay_prover.passes.layers import LayerError, compare_layers, worst
 from assay_prover.passes.private import architecture
 from assay_prover.passes.report import AccuracyReport
 from assay_prover.passes.search import GOALS, Choice, Target
+from assay_prover.reference import Trees
 
 Progress = Callable[[str, float], bool | None]
 
@@ -144,8 +145,8 @@ def compile_model(
     choice = prepared.choose(target, cost, report, private=secret)
     report("circuit", 0.0)
     quantised = choice.model
-    if secret and not quantised.graph.private:
-        raise ModelError("the network has no weights that could be private; compile it with constant weights")
+    if secret:
+        _check_secrets(quantised)
     circuit = compile_graph(quantised.graph, statement(quantised, input, output))
     held = prepared.held_out
     layers = compare_layers(prepared.graph, quantised, prepared.samples if held is None else held.samples)
@@ -191,6 +192,16 @@ def compile_model(
         notes=prepared.notes,
         warnings=warnings,
     )
+
+
+def _check_secrets(quantised: QuantisedModel) -> None:
+    """Everything that was trained is in layers with private weights."""
+    if not quantised.graph.private:
+        raise ModelError("the network has no weights that could be private; compile it with constant weights")
+    for op in quantised.graph.ops:
+        if isinstance(op, Trees):
+            layer = quantised.labels.get(op.output, op.output)
+            raise ModelError(f"layer {layer!r}: trees cannot be private; compile with constant weights")
 
 
 def _warnings(choice: Choice, target: Target, prepared: Prepared) -> tuple[str, ...]:

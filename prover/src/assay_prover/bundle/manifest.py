@@ -21,8 +21,9 @@ CONSTANT_WEIGHTS_NOTE = (
 
 PRIVATE_WEIGHTS_NOTE = (
     "The weights are wires that the published commitment M binds: they are in weights.npz, which requesters "
-    "never get. Public are the architecture, the shifts, the scales and each layer's limit (the largest "
-    "weight, rounded up to one of four steps an octave with a quarter of headroom)."
+    "never get. Public are the architecture, the shifts and scales, each layer's limit (its largest weight "
+    "with a quarter of headroom) and each tensor's reach on the samples, both rounded to a quarter of an "
+    "octave, and the accuracy. `assay model export` writes what may be given to strangers."
 )
 
 

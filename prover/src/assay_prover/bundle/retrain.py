@@ -126,6 +126,8 @@ def _renamed(manifest: Manifest, name: str, report: AccuracyReport) -> Manifest:
         update={
             "model": model,
             "report": report,
+            "selection": None,
+            "layers": (),
             "warnings": (),
             "hashes": manifest.hashes.model_copy(update={"metadata": digest}),
         }

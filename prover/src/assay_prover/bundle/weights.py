@@ -19,6 +19,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from assay_prover.bundle.files import replace_file, sync
+from assay_prover.bundle.manifest import Manifest
 from assay_prover.errors import AssayProverError, BundleError
 from assay_prover.reference import IntegerGraph, PrivateAffine
 
@@ -45,8 +46,8 @@ class Opening(BaseModel):
     version: Literal[1] = 1
     vk_hash: str = Field(pattern=r"^[0-9a-f]{64}$")
     commitment: str = Field(pattern=r"^[0-9a-f]{128}$")
-    weights: str = Field(pattern=r"^[0-9a-f]{64}$")
-    opening: str = Field(pattern=r"^[0-9a-f]{64}$")
+    weights: str = Field(pattern=r"^[0-9a-f]{64}$", repr=False)
+    opening: str = Field(pattern=r"^[0-9a-f]{64}$", repr=False)
 
 
 def write_secret(path: Path, data: bytes) -> None:
@@ -137,8 +138,10 @@ def read_opening(folder: Path) -> Opening | None:
     except FileNotFoundError:
         return None
     except (OSError, ValidationError) as error:
-        # the error's text would quote the secret
-        raise BundleError(f"{folder / OPENING} is damaged; commit to the model again") from error
+        # the cause would quote the secret wherever a traceback is shown
+        if isinstance(error, OSError):
+            raise BundleError(f"cannot read {folder / OPENING}: {error.strerror}") from error
+        raise BundleError(f"{folder / OPENING} is damaged; commit to the model again") from None
 
 
 def write_commitment(folder: Path, opening: Opening) -> None:
@@ -146,6 +149,36 @@ def write_commitment(folder: Path, opening: Opening) -> None:
     write_secret(folder / OPENING, (opening.model_dump_json(indent=2) + "\n").encode())
     public = PublicCommitment(vk_hash=opening.vk_hash, commitment=opening.commitment)
     replace_file(folder / COMMITMENT, (public.model_dump_json(indent=2) + "\n").encode())
+
+
+def published(manifest: Manifest) -> Manifest:
+    """The manifest as strangers get it: no figure fine enough to test a guess of the weights by.
+
+    Accuracies to three decimals, errors to two digits, on all samples alone; nothing by layer.
+    """
+    report = manifest.report
+
+    def digits(value: float | None) -> float | None:
+        return None if value is None else float(f"{value:.1e}")
+
+    def decimals(value: float | None) -> float | None:
+        return None if value is None else round(value, 3)
+
+    rounded = report.model_copy(
+        update={
+            "agreement": decimals(report.agreement),
+            "accuracy_float": decimals(report.accuracy_float),
+            "accuracy_quantised": decimals(report.accuracy_quantised),
+            "error_median": digits(report.error_median),
+            "error_p99": digits(report.error_p99),
+            "error_max": digits(report.error_max),
+            "output_span": digits(report.output_span),
+            "saturated": decimals(report.saturated),
+            "risk": decimals(report.risk),
+            "error_percentiles": (),
+        }
+    )
+    return manifest.model_copy(update={"report": rounded, "selection": None, "layers": (), "warnings": ()})
 
 
 def weights_hash(data: bytes) -> str:

@@ -1,8 +1,10 @@
 """Private weights in the quantiser: what of a layer is private, and the limits that every model must keep.
 
 The circuit of an architecture may not depend on the weights, so nothing that decides it is computed from
-them but each layer's limit, rounded up to one of four steps an octave: the next training of the same network
-usually fits, and no more than that about the largest weight becomes public.
+them but each layer's limit and each tensor's reach on the samples, rounded up to one of four steps an
+octave: the next training of the same network usually fits, and no more than that about weights becomes
+public. What is public by its kind: the layers' shapes and order, and numbers that all elements of a layer
+share, which count as hyperparameters.
 """
 
 from __future__ import annotations
@@ -10,7 +12,7 @@ from __future__ import annotations
 import json
 from dataclasses import fields, replace
 from hashlib import sha256
-from math import ceil, log2, prod
+from math import ceil, floor, log2, prod
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -28,6 +30,7 @@ from assay_prover.frontend.maps import (
     round_coefficients,
 )
 from assay_prover.gadgets.requantise import enforced
+from assay_prover.passes.calibrate import TensorStatistics
 
 if TYPE_CHECKING:
     from hashlib import _Hash as Hash
@@ -43,6 +46,19 @@ def limit_of(values: Float64Array) -> float:
     """The limit of real weights: a power of 2^(1/4) that leaves the headroom."""
     largest = float(np.abs(values).max(initial=0.0))
     return 2.0 ** (ceil(4 * log2(HEADROOM * largest)) / 4) if largest > 0 else 1.0
+
+
+def coarse(statistics: TensorStatistics) -> TensorStatistics:
+    """Outward to the next of four steps an octave: scales tell no more of the weights than limits do."""
+
+    def octave(value: float, up: bool) -> float:
+        steps = 4 * log2(value)
+        return float(2.0 ** ((ceil(steps) if up else floor(steps)) / 4))
+
+    def above(value: float) -> float:
+        return octave(value, True) if value > 0 else -octave(-value, False) if value < 0 else 0.0
+
+    return TensorStatistics(-above(-statistics.lo), above(statistics.hi), above(statistics.rms))
 
 
 def is_private(op: FloatAffine) -> bool:

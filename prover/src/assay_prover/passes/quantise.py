@@ -49,6 +49,7 @@ from assay_prover.passes.precision import (
     plan_shift,
 )
 from assay_prover.passes.private import (
+    coarse,
     fan_in,
     has_weights,
     is_private,
@@ -119,6 +120,8 @@ class _Quantiser:
         self.private = private
         self.graph = graph
         self.statistics = calibration.tensors
+        if private:
+            self.statistics = {name: coarse(seen) for name, seen in calibration.tensors.items()}
         self.precision = precision
         self.consumers = graph.consumers()
         declared = calibration.input_range
