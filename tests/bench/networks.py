@@ -231,7 +231,7 @@ def mobilenet_v2() -> tuple[onnx.ModelProto, Data]:
 
 
 def vgg() -> tuple[onnx.ModelProto, Data]:
-    """A VGG (Simonyan, Zisserman 2015) for 32x32: 5.0M weights, 135M multiplications, 148k ReLUs, max pooling."""
+    """A VGG (Simonyan, Zisserman 2015) for 32x32: 5.0M weights, 135M multiplications, 148k ReLUs, MaxPool."""
     fit, held_out = tinted_digits()
     net = ConvNet(fit.x[:STATISTICS])
     x, channels = "input", 3

@@ -447,6 +447,7 @@ _MORE: dict[str, Case] = {
     "mean_variance_normalization": Case(_one("MeanVarianceNormalization", axes=[0, 2]), {}, (1, 2, 4)),
     "lp_normalization": Case(_one("LpNormalization", axis=1), {}, (2, 4)),
     "reduce_l2": Case(_one("ReduceL2", axes=[1]), {}, (2, 4), 0.5, 2.0),
+    "reduce_prod": Case(_one("ReduceProd", axes=[1]), {}, (2, 3)),
     "reduce_log_sum": Case(_one("ReduceLogSum", axes=[1]), {}, (2, 3), 0.5, 2.0),
     "reduce_log_sum_exp": Case(_one("ReduceLogSumExp", axes=[1]), {}, (2, 3)),
     "gelu": Case(_one("Gelu"), opset=20),

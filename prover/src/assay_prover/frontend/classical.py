@@ -283,6 +283,8 @@ def array_feature_extractor(context: Context, node: Node) -> None:
         index = f"{node.outputs[0]}/index"
         if listed.dtype.kind in "OUS":
             name_classes(context, node, index, tuple(str(name) for name in listed.ravel()))
+        elif (listed == np.rint(listed)).all():
+            name_classes(context, node, index, [int(number) for number in listed.ravel()])
         else:
             picked: Step = ("Gather", [".list", index], node.outputs[0], {})
             context.expand(node, [picked], {".list": listed.ravel()})

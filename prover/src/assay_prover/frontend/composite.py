@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from assay_prover.frontend.context import Context, Node, Step
+from assay_prover.frontend.reduction import groups_of
 from assay_prover.frontend.registry import lowers
 
 
@@ -95,6 +96,25 @@ def reduce_l1(context: Context, node: Node) -> None:
 def reduce_sum_square(context: Context, node: Node) -> None:
     """Sum of x^2, one constraint an element."""
     _reduce(context, node, [("Mul", [node.inputs[0]] * 2, ".x", {})], "ReduceSum")
+
+
+@lowers("ReduceProd")
+def reduce_product(context: Context, node: Node) -> None:
+    """Pairs, then pairs of products; one constraint a product."""
+    groups, shape = groups_of(context, node)
+    members = groups.shape[1]
+    flat = {".flat": np.array([-1], dtype=np.int64), ".shape": np.array(shape, dtype=np.int64)}
+    steps: list[Step] = [("Reshape", [node.inputs[0], ".flat"], ".x", {})]
+    names = [f".m{k}" for k in range(members)]
+    for k, name in enumerate(names):
+        flat[f".i{k}"] = groups[:, k].copy()
+        steps.append(("Gather", [".x", f".i{k}"], name, {}))
+    while len(names) > 1:
+        pairs = list(zip(names[::2], names[1::2], strict=False))
+        products = [f"{a}*" for a, _ in pairs]
+        steps += [("Mul", [a, b], y, {}) for (a, b), y in zip(pairs, products, strict=True)]
+        names = products + names[2 * len(pairs) :]
+    context.expand(node, [*steps, ("Reshape", [names[0], ".shape"], node.outputs[0], {})], flat)
 
 
 def _reduce(context: Context, node: Node, first: list[Step], operator: str, *, negate: bool = False) -> None:

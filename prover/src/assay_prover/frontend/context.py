@@ -12,8 +12,16 @@ from numpy.typing import NDArray
 from onnx import helper
 
 from assay_prover.errors import ModelError, UnsupportedModel
+from assay_prover.frontend.discrete import FloatCompare, FloatOneHot, FloatRound
 from assay_prover.frontend.folding import fold
-from assay_prover.frontend.graph import FloatAffine, FloatOp
+from assay_prover.frontend.graph import (
+    FloatAffine,
+    FloatArgMax,
+    FloatMatMul,
+    FloatMultiply,
+    FloatOp,
+    FloatReduceMax,
+)
 from assay_prover.frontend.maps import Float64Array, FloatGather, FloatMap, Int64Array
 from assay_prover.frontend.registry import lowering, supported_operators
 
@@ -98,6 +106,7 @@ class Context:
         self._shapes: dict[str, tuple[int, ...]] = {input_name: input_shape}
         self._alias: dict[str, str] = {input_name: input_name}
         self._dropped: dict[str, str] = {}
+        self._whole = {input_name} if self.is_integer(input_name) or self.is_boolean(input_name) else set()
 
     def note(self, text: str) -> None:
         """Record something the user should know about the import."""
@@ -137,6 +146,23 @@ class Context:
         """Whether the file declares truth values."""
         return bool(self._types.get(name) == onnx.TensorProto.BOOL)
 
+    def is_whole(self, name: str) -> bool:
+        """Whether the file declares whole numbers or truth values, or an operation makes them."""
+        return self.is_integer(name) or self.is_boolean(name) or self._alias.get(name) in self._whole
+
+    def _makes_whole(self, op: FloatOp) -> bool:
+        match op:
+            case FloatArgMax() | FloatRound() | FloatCompare() | FloatOneHot():
+                return True
+            case FloatAffine():
+                parts = [op.bias, *(linear.coefficients for linear in op.maps)]
+                exact = all(bool((part == np.rint(part)).all()) for part in parts)
+                return exact and self._whole.issuperset(op.inputs)
+            case FloatMultiply() | FloatMatMul() | FloatReduceMax():
+                return self._whole.issuperset(op.inputs)
+            case _:
+                return False
+
     def weights(self, node: Node, position: int, what: str) -> Float64Array:
         """A constant as float64."""
         return np.asarray(self.constant(node, position, what), dtype=np.float64)
@@ -175,6 +201,8 @@ class Context:
         if not prod(op.shape):
             raise node.unsupported("an empty tensor")
         self.ops.append(op)
+        if self._makes_whole(op):
+            self._whole.add(op.output)
         self._shapes[op.output] = op.shape
         self._alias[op.output] = op.output
         if op.output != node.outputs[0]:

@@ -89,7 +89,8 @@ def _refuse_external_data(model: onnx.ModelProto) -> None:
 
 
 def _drop_initializer_inputs(model: onnx.ModelProto) -> None:
-    """Before IR version 4 initialisers were listed among the inputs too."""
+    """Before IR version 4 initialisers were inputs too; the model becomes one of version 4."""
+    model.ir_version = max(model.ir_version, 4)
     names = {tensor.name for tensor in model.graph.initializer}
     inputs = [value for value in model.graph.input if value.name not in names]
     if len(inputs) != 1:
@@ -156,7 +157,8 @@ def _fix_batch(model: onnx.ModelProto) -> None:
             dim.dim_value = 1
     del model.graph.value_info[:]
     for output in model.graph.output:
-        output.type.tensor_type.ClearField("shape")
+        if output.type.HasField("tensor_type"):
+            output.type.tensor_type.ClearField("shape")
 
 
 def _check_finite(model: onnx.ModelProto) -> None:

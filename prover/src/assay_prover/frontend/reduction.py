@@ -13,7 +13,7 @@ from assay_prover.frontend.maps import FloatSparse, Int64Array
 from assay_prover.frontend.registry import lowers
 
 
-def _groups(context: Context, node: Node) -> tuple[Int64Array, tuple[int, ...]]:
+def groups_of(context: Context, node: Node) -> tuple[Int64Array, tuple[int, ...]]:
     """Members of each output element, `[out, k]`, and the output's shape."""
     shape = context.shape(node.inputs[0])
     axes = context.integers(node, 1, "axes")
@@ -33,7 +33,7 @@ def _groups(context: Context, node: Node) -> tuple[Int64Array, tuple[int, ...]]:
 @lowers("ReduceSum", "ReduceMean")
 def reduce_sum(context: Context, node: Node) -> None:
     """One coefficient for all, so that no rounding is needed."""
-    index, shape = _groups(context, node)
+    index, shape = groups_of(context, node)
     weight = 1.0 if node.operator == "ReduceSum" else 1.0 / index.shape[1]
     rows = np.repeat(np.arange(index.shape[0]), index.shape[1])
     size = prod(context.shape(node.inputs[0]))
@@ -44,5 +44,5 @@ def reduce_sum(context: Context, node: Node) -> None:
 @lowers("ReduceMax")
 def reduce_max(context: Context, node: Node) -> None:
     """Maximum over axes."""
-    index, shape = _groups(context, node)
+    index, shape = groups_of(context, node)
     context.emit(node, FloatReduceMax(context.variable(node, 0), node.outputs[0], shape, index, node.name))

@@ -31,7 +31,7 @@ def cast(context: Context, node: Node) -> None:
     if node.operator == "CastLike":
         to = context.type_of(node.inputs[1])
     source = node.inputs[0]
-    whole = context.is_integer(source) or context.is_boolean(source)
+    whole = context.is_whole(source)
     if to == TensorProto.BOOL and not context.is_boolean(source):
         context.expand(
             node, [("Equal", [source, ".zero"], ".is", {}), ("Not", [".is"], node.outputs[0], {})], ZERO
