@@ -137,6 +137,7 @@ def measure(row: Row, model: Path, samples: Path, work: Path, args: argparse.Nam
             bytes.fromhex(proof["verifying_key"]),
             [int(word) for word in proof["public"]],
             bytes.fromhex(proof["proof"]),
+            bytes.fromhex(proof["commitment"]),
         )
     shutil.rmtree(bundle)
     return record

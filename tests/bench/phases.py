@@ -10,14 +10,13 @@ The last line printed is a JSON object. Figures of the phase, or `refused` and t
 from __future__ import annotations
 
 import argparse
-import inspect
 import json
 import re
 import statistics
 import sys
 from pathlib import Path
 from time import perf_counter
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -41,17 +40,14 @@ def peak_rss_mb() -> float:
     return int(found[1]) / 1024
 
 
-def compile_phase(model: Path, samples: Path, bundle: Path, weights: str) -> Figures:
+def compile_phase(
+    model: Path, samples: Path, bundle: Path, weights: Literal["constant", "private"]
+) -> Figures:
     """Compile; a network that the compiler does not take is a result, not an error."""
-    options: dict[str, Any] = {}
-    if weights != "constant":
-        if "weights" not in inspect.signature(compile_model).parameters:
-            return {"refused": f"the compiler has no {weights} weights"}
-        options["weights"] = weights
     with np.load(samples) as data:
         x, y = data["x"], data.get("y")
     try:
-        report = compile_model(model, x, bundle, labels=y, overwrite=True, **options)
+        report = compile_model(model, x, bundle, labels=y, overwrite=True, weights=weights)
     except (ModelError, QuantisationError) as error:
         return {"refused": str(error)}
     return {
@@ -70,9 +66,15 @@ def compile_phase(model: Path, samples: Path, bundle: Path, weights: str) -> Fig
 
 
 def setup_phase(folder: Path) -> Figures:
-    """Make the keys. The bundle is fresh, so nothing is skipped."""
-    report = Bundle.open(folder).setup()
-    return {"setup_seconds": report.seconds, "pk_bytes": report.proving_key_bytes}
+    """Make the keys, and commit to private weights. The bundle is fresh, so nothing is skipped."""
+    bundle = Bundle.open(folder)
+    report = bundle.setup()
+    figures: Figures = {"setup_seconds": report.seconds, "pk_bytes": report.proving_key_bytes}
+    if bundle.is_private:
+        started = perf_counter()
+        bundle.commit_model()
+        figures["commit_seconds"] = perf_counter() - started
+    return figures
 
 
 def prove_phase(folder: Path, samples: Path, out: Path, runs: int) -> Figures:
@@ -104,6 +106,7 @@ def prove_phase(folder: Path, samples: Path, out: Path, runs: int) -> Figures:
         "verifying_key": bundle.verifying_key.hex(),
         "public": [str(word) for word in proved.public],
         "proof": proved.proof.hex(),
+        "commitment": (bundle.model_commitment or b"").hex(),
     }
     out.write_text(json.dumps(document))
     return {
@@ -128,7 +131,7 @@ def main() -> int:
     step = phases.add_parser("compile")
     for name in ("model", "samples", "bundle"):
         step.add_argument(name, type=Path)
-    step.add_argument("--weights", default="constant")
+    step.add_argument("--weights", choices=["constant", "private"], default="constant")
     step = phases.add_parser("setup")
     step.add_argument("bundle", type=Path)
     step = phases.add_parser("prove")

@@ -30,8 +30,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from assay_prover.bundle.archive import load_graph
 from assay_prover.bundle.files import new_directory, replace_file
+from assay_prover.bundle.keys import Progress, make_keys
 from assay_prover.bundle.manifest import Manifest
-from assay_prover.bundle.prover import ModelProver, Progress
+from assay_prover.bundle.prover import ModelProver
 from assay_prover.bundle.weights import (
     COMMITMENT,
     WEIGHTS,
@@ -57,11 +58,7 @@ from assay_prover.circuit import (
 )
 from assay_prover.errors import BundleError, InputError
 from assay_prover.groth16 import (
-    Cancelled,
-    Layout,
     ProvingKey,
-    SetupBuilder,
-    check_verifying_key,
     verify,
     verifying_key_hash,
 )
@@ -390,30 +387,11 @@ class Bundle:
                 f"from the bundle whose keys they are, or delete {VERIFYING_KEY} for keys of its own"
             )
         started = perf_counter()
-        circuit = self.circuit
-        if circuit.digest() != self.circuit_hash:
-            raise BundleError(
-                f"{self.path}: this version of the library builds another circuit; compile again"
-            )
-        wires = circuit.layout
-        layout = Layout(
-            n_public=wires.n_public,
-            committed=wires.committed,
-            n_model=wires.n_model,
-            n_w1=wires.n_w1,
-            n_w2=wires.n_w2,
-        )
-        builder = SetupBuilder(layout, circuit.n_constraints, threads=threads, seed=seed)
-        done = 0
-        for a, b, c in circuit.blocks():
-            builder.push(a, b, c)
-            done += a[0].size - 1
-            if progress is not None and progress("constraints", done / circuit.n_constraints) is False:
-                raise Cancelled("cancelled while streaming constraints")
         partial = self.path / f".{PROVING_KEY}.{secrets.token_hex(4)}"
         try:
-            key = builder.finish(partial, progress)
-            check_verifying_key(key)
+            key = make_keys(
+                self.circuit, partial, digest=self.circuit_hash, threads=threads, seed=seed, progress=progress
+            )
             (self.path / SETUP).unlink(missing_ok=True)
             replace_file(self.path / VERIFYING_KEY, key)
             partial.replace(self.proving_key_path)

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from time import perf_counter
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from assay_prover.bundle.keys import Progress, prove_circuit
 from assay_prover.errors import BundleError, InputError
-from assay_prover.groth16 import FIELD_ORDER, Cancelled, ProvingKey
+from assay_prover.groth16 import FIELD_ORDER, ProvingKey
 from assay_prover.reference.tensor import Int64Array
 
 if TYPE_CHECKING:
     from assay_prover._native import PreparedModel
     from assay_prover.bundle.bundle import Bundle
-
-Progress = Callable[[str, float], bool | None]
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,36 +78,16 @@ class ModelProver:
             if value is not None and not 0 <= value < FIELD_ORDER:
                 raise InputError(f"the {what} is outside [0, r)")
         values = self.bundle.check_integers(ints)
-        seconds: dict[str, float] = {}
-        clock = perf_counter()
-
-        def lap(stage: str) -> None:
-            nonlocal clock
-            now = perf_counter()
-            seconds[stage] = now - clock
-            clock = now
-            if progress is not None and progress(stage, 1.0) is False:
-                raise Cancelled(f"cancelled after {stage}")
-
-        witness = self.circuit.witness(values.reshape(self.circuit.graph.input.shape), salt, binding)
-        public = witness.public
-        if self.circuit.layout.committed:
-            w1 = witness.w1
-            lap("inference")
-            session = self.key.commit(public, w1, model=self.model, threads=self.threads)
-            lap("commitment")
-            w2 = witness.w2(session.challenge)
-            a, b = witness.rows(session.challenge)
-            lap("witness")
-            proof = session.finish(w2, a, b, threads=self.threads, progress=progress)
-        else:
-            w2 = witness.w2()
-            a, b = witness.rows()
-            lap("inference")
-            proof = self.key.prove(
-                public, w2, a, b, model=self.model, threads=self.threads, progress=progress
-            )
-        lap("proof")
-        seconds["total"] = sum(seconds.values())
-        outputs = np.asarray(witness.outputs, dtype=np.int64).reshape(self.bundle.manifest.output.shape)
-        return Proved(proof, public, outputs, public[1 + info.words :], seconds)
+        made = prove_circuit(
+            self.key,
+            self.circuit,
+            values.reshape(self.circuit.graph.input.shape),
+            salt=salt,
+            binding=binding,
+            model=self.model,
+            threads=self.threads,
+            progress=progress,
+        )
+        outputs = np.asarray(made.witness.outputs, dtype=np.int64).reshape(self.bundle.manifest.output.shape)
+        words = made.public[1 + info.words :]
+        return Proved(made.proof, made.public, outputs, words, made.seconds)

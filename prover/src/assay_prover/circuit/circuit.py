@@ -84,17 +84,23 @@ class Circuit:
     def digest(self) -> bytes:
         """SHA-256 over the layout and every constraint: equal digests are equal constraint systems."""
         if self._digest is None:
-            h = sha256(b"assay/circuit/v1")
-            layout = self.layout
-            numbers = (layout.n_public, int(layout.committed), layout.n_model, layout.n_w1, layout.n_w2)
-            h.update(np.array([*numbers, self.n_constraints], dtype="<u8").tobytes())
-            for block in self.blocks():
-                for ptr, col, coefficient in block:
-                    h.update(np.array([ptr.size, col.size, coefficient.ndim], dtype="<u8").tobytes())
-                    h.update(ptr.astype("<i8", copy=False).tobytes())
-                    h.update(col.astype("<u4", copy=False).tobytes())
-                    h.update(
-                        np.ascontiguousarray(coefficient).astype(f"<{coefficient.dtype.str[1:]}").tobytes()
-                    )
-            self._digest = h.digest()
+            for _ in self.digested_blocks():
+                pass
+        if self._digest is None:
+            raise AssertionError("all blocks were read")
         return self._digest
+
+    def digested_blocks(self) -> Iterator[Block]:
+        """`blocks`, hashed on their way: after the last the digest is known, and nothing expanded twice."""
+        h = sha256(b"assay/circuit/v1")
+        layout = self.layout
+        numbers = (layout.n_public, int(layout.committed), layout.n_model, layout.n_w1, layout.n_w2)
+        h.update(np.array([*numbers, self.n_constraints], dtype="<u8").tobytes())
+        for block in self.blocks():
+            for ptr, col, coefficient in block:
+                h.update(np.array([ptr.size, col.size, coefficient.ndim], dtype="<u8").tobytes())
+                h.update(np.ascontiguousarray(ptr, dtype="<i8").data)
+                h.update(np.ascontiguousarray(col, dtype="<u4").data)
+                h.update(np.ascontiguousarray(coefficient, dtype=f"<{coefficient.dtype.str[1:]}").data)
+            yield block
+        self._digest = h.digest()
