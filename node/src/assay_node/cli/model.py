@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -15,41 +14,16 @@ from assay_prover import Bundle, compile_model
 from ..client.publish import publish_model
 from ..errors import AssayError
 from . import options, samples
+from .choices import Disclosure, Target, Visibility, Weights
 from .console import emit, err, fields, note, out
+from .cost import cost
 from .progress import Progress
 from .session import connect, unlock
 
 app = typer.Typer(no_args_is_help=True, help="Models: compile, set up, publish, look at.")
 
 
-class Visibility(StrEnum):
-    """Whether the input is on chain or behind a commitment."""
-
-    PRIVATE = "private"
-    PUBLIC = "public"
-
-
-class Disclosure(StrEnum):
-    """Whether the output is for everyone, for the salt's holder, or behind a commitment."""
-
-    ENCRYPTED = "encrypted"
-    COMMITTED = "committed"
-    PUBLIC = "public"
-
-
-class Weights(StrEnum):
-    """Whether the weights are in the bundle for all to see, or behind a published commitment."""
-
-    CONSTANT = "constant"
-    PRIVATE = "private"
-
-
-class Target(StrEnum):
-    """What the compiler favours."""
-
-    BALANCED = "balanced"
-    ACCURACY = "accuracy"
-    SPEED = "speed"
+app.command("cost")(cost)
 
 
 @app.command("compile")

@@ -3,18 +3,23 @@
 from assay_prover.bundle.binding import binding
 from assay_prover.bundle.bundle import Bundle, Decoded, SetupReport, new_salt
 from assay_prover.bundle.compiler import CompileReport, compile_model
+from assay_prover.bundle.machine import MachineProfile
 from assay_prover.bundle.manifest import Manifest
 from assay_prover.bundle.prover import ModelProver, Proved
+from assay_prover.bundle.quote import Quote, quote_model
 
 __all__ = [
     "Bundle",
     "CompileReport",
     "Decoded",
+    "MachineProfile",
     "Manifest",
     "ModelProver",
     "Proved",
+    "Quote",
     "SetupReport",
     "binding",
     "compile_model",
     "new_salt",
+    "quote_model",
 ]

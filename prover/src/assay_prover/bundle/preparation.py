@@ -14,10 +14,14 @@ from assay_prover.bundle.oracle import check_import
 from assay_prover.circuit import InputVisibility, OutputVisibility, StatementSpec
 from assay_prover.errors import InputError
 from assay_prover.frontend import FloatGraph, import_model
-from assay_prover.frontend.maps import Float64Array
+from assay_prover.frontend.graph import FloatAffine
+from assay_prover.frontend.maps import Float64Array, FloatConv, FloatDense
 from assay_prover.passes import Calibration, QuantisedModel, calibrate, declare_range, fuse, synthetic_samples
 from assay_prover.passes.calibrate import run_float
-from assay_prover.passes.search import Choice, HeldOut, Target, hold_out, search
+from assay_prover.passes.search import Choice, HeldOut, Target, hold_out, multiplications, search
+
+FEWEST_SAMPLES = 16
+"""Samples that are looked at however large the network is."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,7 +29,7 @@ class Prepared:
     """A network ready to be quantised.
 
     `difference` is the largest to onnxruntime, as a part of the outputs' span; `synthetic` when no samples
-    were given; `count` all samples, held-out ones included.
+    were given; `count` all samples, held-out ones included; `whole` if none was left out.
     """
 
     graph: FloatGraph
@@ -39,6 +43,18 @@ class Prepared:
     held_out: HeldOut | None
     synthetic: bool
     count: int
+    whole: bool
+
+    @property
+    def parameters(self) -> int:
+        """Weights of dense layers and convolutions."""
+        return sum(
+            linear.coefficients.size
+            for op in self.graph.ops
+            if isinstance(op, FloatAffine)
+            for linear in op.maps
+            if isinstance(linear, FloatDense | FloatConv)
+        )
 
     def choose(
         self,
@@ -69,7 +85,7 @@ def prepare(
     labels: NDArray[Any] | None,
     input_range: tuple[float, float] | None,
     report: Callable[[str, float], None],
-    most_samples: int | None = None,
+    within: int | None = None,
 ) -> Prepared:
     """Import, check against onnxruntime, fuse, and calibrate on the half of the samples that may choose.
 
@@ -79,7 +95,7 @@ def prepare(
         labels: class numbers `[n]`, or None.
         input_range: values that an input may have; by default from the samples, held-out ones included.
         report: told what is being done.
-        most_samples: look at no more than so many, spread over all.
+        within: multiplications that all samples together may take; beyond it fewer are looked at.
 
     Raises:
         ModelError, UnsupportedModel: the file cannot be compiled. InputError: the samples do not fit it.
@@ -91,11 +107,13 @@ def prepare(
     declared = declare_range(given, input_range, whole=imported.whole_input)
     x = synthetic_samples(imported, declared) if given is None else given
     difference = check_import(data, imported, np.clip(x, *declared), imported.is_label)
-    if most_samples is not None and len(x) > most_samples:
-        few = np.linspace(0, len(x) - 1, most_samples).astype(np.int64)
-        x, truth = x[few], None if truth is None else truth[few]
     report("calibrate", 0.0)
     graph = fuse(imported)
+    affordable = len(x) if within is None else max(FEWEST_SAMPLES, within // max(multiplications(graph), 1))
+    whole = len(x) <= affordable
+    if not whole:
+        few = np.linspace(0, len(x) - 1, affordable).astype(np.int64)
+        x, truth = x[few], None if truth is None else truth[few]
     chosen, rest = hold_out(len(x))
     held_out = None
     if rest.size:
@@ -114,6 +132,7 @@ def prepare(
         held_out=held_out,
         synthetic=given is None,
         count=len(x),
+        whole=whole,
     )
 
 

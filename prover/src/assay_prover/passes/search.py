@@ -241,6 +241,13 @@ class _Frontier:
             return
 
 
+def middle_precisions(target: Target) -> tuple[Precision, ...]:
+    """One precision of each limb width that often meets the target: the middle activation width."""
+    goal = GOALS[target]
+    middle = goal.activation_bits[len(goal.activation_bits) // 2]
+    return tuple(_precision(goal, limb, goal.input_bits[0], middle) for limb in goal.limb_bits)
+
+
 def _better(a: AccuracyReport, b: AccuracyReport) -> bool:
     """By what was seen of each before its refusal."""
     return (a.agreement, -(a.error_p99 or 0.0)) > (b.agreement, -(b.error_p99 or 0.0))

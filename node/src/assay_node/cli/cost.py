@@ -1,0 +1,199 @@
+"""`assay model cost`: what a network would cost, before anything is made."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from platformdirs import user_cache_path
+from rich.markup import escape
+from rich.table import Table
+
+from assay_prover import MachineProfile, Quote, quote_model
+from assay_prover.bundle.machine import load_profile, measure_machine, save_profile
+
+from ..chain.gas import job_gas, verify_gas
+from . import options, samples
+from .choices import Disclosure, Target, Visibility, Weights
+from .console import emit, fields, note, out
+from .progress import Progress
+
+MOST_LAYERS = 12
+BAR = 24
+
+
+def profile_path() -> Path:
+    """Where this machine's profile is kept."""
+    return user_cache_path("assay") / "machine.json"
+
+
+def machine_profile(progress: Progress, *, anew: bool) -> MachineProfile:
+    """The profile that was kept, or one measured now and kept."""
+    path = profile_path()
+    profile = None if anew else load_profile(path)
+    if profile is None:
+        profile = measure_machine(progress)
+        save_profile(profile, path)
+    return profile
+
+
+def cost(
+    model: Annotated[Path, typer.Argument(metavar="MODEL.onnx", help="The network.")],
+    *,
+    samples_file: Annotated[
+        Path | None,
+        typer.Option("--samples", metavar="FILE", help="Typical inputs, as for compile."),
+    ] = None,
+    input_: Annotated[
+        Visibility, typer.Option("--input", help="Where the input stays.")
+    ] = Visibility.PRIVATE,
+    output: Annotated[
+        Disclosure | None,
+        typer.Option("--output", help="Who can read the output. Default: encrypted if the input is private."),
+    ] = None,
+    target: Annotated[Target, typer.Option("--target", help="What to favour.")] = Target.BALANCED,
+    input_range: Annotated[
+        tuple[float, float] | None,
+        typer.Option("--range", metavar="LOW HIGH", help="Values an input may have."),
+    ] = None,
+    weights: Annotated[
+        Weights, typer.Option("--weights", help="Constants of the circuit, or private.")
+    ] = Weights.CONSTANT,
+    profile: Annotated[
+        bool, typer.Option("--profile", help="Measure this machine anew; about ten seconds, best when idle.")
+    ] = False,
+    json: options.Json = False,
+) -> None:
+    """Price a network in seconds, without keys: constraints by layer, sizes, times, gas, and what to change.
+
+    Constraints and key sizes are those that `compile` and `setup` would give. Times come from a profile of
+    this machine, measured at the first call and kept in the user's cache directory.
+
+    Examples:
+
+      assay model cost lenet.onnx --samples digits.npz
+
+      assay model cost secret.onnx --range 0 1 --weights private --json
+    """
+    data = samples.load(samples_file) if samples_file is not None else samples.Samples(None, None)
+    if output is None:
+        output = Disclosure.ENCRYPTED if input_ is Visibility.PRIVATE else Disclosure.PUBLIC
+    with Progress(f"pricing {model.name}") as progress:
+        machine = machine_profile(progress, anew=profile)
+        quote = quote_model(
+            model,
+            data.x,
+            machine,
+            labels=data.y,
+            input=input_.value,
+            output=output.value,
+            target=target.value,
+            input_range=input_range,
+            weights=weights.value,
+            progress=progress,
+        )
+    committed, private = quote.costs.mode == "committed", quote.weights == "private"
+    words = quote.costs.public_inputs
+    document = quote.model_dump(mode="json") | {
+        "verify_gas": verify_gas(words, committed=committed, private_weights=private),
+        "job_gas": job_gas(words, committed=committed, private_weights=private),
+    }
+    emit(document, as_json=json, human=lambda: show(quote, document["verify_gas"], document["job_gas"]))
+    if not json:
+        note(
+            f"Times: profile of {quote.prediction.cpu}, {quote.prediction.threads} threads, measured "
+            f"{quote.prediction.measured:%Y-%m-%d %H:%M} UTC (--profile measures anew)."
+        )
+
+
+def show(quote: Quote, verify: int, job: int) -> None:
+    """Print a quote for people."""
+    costs, prediction = quote.costs, quote.prediction
+    tables = ", ".join(
+        f"{table.name} ({table.entries:,} entries, {table.lookups:,} lookups)" for table in costs.tables
+    )
+    rows: dict[str, object] = {
+        "network": f"{quote.parameters:,} weights ({quote.weights}), "
+        f"{quote.multiplications:,} multiplications",
+        "statement": f"{costs.public_inputs} words: binding, {quote.input_words} {quote.input} input, "
+        f"{quote.output_words} {quote.output} output",
+        "precision": _precision(quote),
+        "constraints": f"{costs.constraints:,} in a domain of {costs.domain:,}"
+        + ("" if quote.exact else " (estimated: compiling searches for the precision)"),
+        "tables": tables or "none: too few range checks to pay for one",
+        "proof": f"{320 if costs.mode == 'committed' else 256} bytes, {costs.mode}",
+        "proving": f"{_seconds(prediction.prove_seconds)}, {_bytes(prediction.prove_bytes)} of memory",
+        "setup": f"{_seconds(prediction.setup_seconds)}, {_bytes(prediction.setup_bytes)} of memory",
+        "keys": f"proving {_bytes(costs.proving_key_bytes)}, verifying {_bytes(costs.verifying_key_bytes)}",
+        "gas": f"{verify:,} to verify, about {job:,} for a whole job",
+    }
+    out.print(fields(rows))
+    out.print()
+    out.print(_layers(quote))
+    if quote.savings:
+        out.print()
+        out.print(_savings(quote))
+
+
+def _precision(quote: Quote) -> str:
+    p = quote.precision
+    text = f"{p.input_bits} bits in, {p.activation_bits} between layers, target {quote.target}"
+    if quote.accuracy is None:
+        return text
+    return f"{text}; {quote.accuracy.agreement:.2%} of {quote.accuracy.samples} samples answer as in floats"
+
+
+def _layers(quote: Quote) -> Table:
+    layers: Counter[str] = Counter()
+    gadgets: dict[str, Counter[str]] = {}
+    for part in quote.costs.layers:
+        layers[part.layer] += part.constraints
+        gadgets.setdefault(part.layer, Counter())[part.gadget] += part.constraints
+    table = Table(box=None, padding=(0, 2, 0, 0), title="constraints by layer", title_justify="left")
+    for heading, justify in (("layer", "left"), ("", "left"), ("constraints", "right"), ("gadgets", "left")):
+        table.add_column(heading, justify=justify, no_wrap=True)  # type: ignore[arg-type]
+    largest = max(layers.values(), default=1)
+    for name, count in layers.most_common(MOST_LAYERS):
+        kinds = ", ".join(f"{gadget} {n:,}" for gadget, n in gadgets[name].most_common(3))
+        bar = "█" * max(1, round(BAR * count / largest))
+        table.add_row(escape(name), f"[cyan]{bar}[/]", f"{count:,} {count / layers.total():4.0%}", kinds)
+    rest = layers.total() - sum(count for _, count in layers.most_common(MOST_LAYERS))
+    if rest:
+        table.add_row(f"{len(layers) - MOST_LAYERS} more", "", f"{rest:,} {rest / layers.total():4.0%}", "")
+    return table
+
+
+def _savings(quote: Quote) -> Table:
+    table = Table(box=None, padding=(0, 2, 0, 0), title="cheaper with", title_justify="left")
+    table.add_column("")
+    for heading in ("proving time", "to", "constraints"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for saving in quote.savings:
+        table.add_row(
+            escape(saving.change),
+            f"[green]-{saving.saved:.0%}[/]",
+            _seconds(saving.prove_seconds),
+            f"{saving.constraints:,}",
+        )
+    return table
+
+
+def _seconds(value: float) -> str:
+    return (
+        f"{value * 1000:.0f} ms"
+        if value < 1
+        else f"{value:.1f} s"
+        if value < 100
+        else f"{value / 60:.0f} min"
+    )
+
+
+def _bytes(value: int) -> str:
+    size = float(value)
+    for unit in ("B", "kB", "MB"):
+        if size < 1000:
+            return f"{size:.0f} {unit}" if size >= 10 or unit == "B" else f"{size:.1f} {unit}"
+        size /= 1000
+    return f"{size:.1f} GB"
