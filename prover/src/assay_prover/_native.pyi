@@ -52,6 +52,7 @@ __all__ = [
     "wtns_read",
     "wtns_write",
     "zkey_import",
+    "zkey_setup",
 ]
 
 __version__: str
@@ -208,3 +209,14 @@ def r1cs_write(layout: Layout, n_outputs: int, block: Block) -> bytes: ...
 def wtns_read(data: bytes) -> Limbs: ...
 def wtns_write(values: Limbs) -> bytes: ...
 def zkey_import(zkey_path: str | PathLike[str], pk_path: str | PathLike[str]) -> bytes: ...
+def zkey_setup(
+    layout: Layout,
+    n_outputs: int,
+    block: Block,
+    zkey_path: str | PathLike[str],
+    pk_path: str | PathLike[str],
+    *,
+    threads: int | None = None,
+    seed: bytes | None = None,
+    progress: Progress | None = None,
+) -> bytes: ...

@@ -13,7 +13,7 @@ use crate::{
     circuit::{Arrays, PyLayout},
     convert::{Segment, items, limb_array, limbs},
     errors::{invalid_input, raise},
-    run::run,
+    run::{randomness, run},
 };
 
 type MatrixArrays<'py> = (
@@ -49,6 +49,17 @@ pub(crate) fn r1cs_write<'py>(
     n_outputs: u32,
     block: (Arrays<'py>, Arrays<'py>, Arrays<'py>),
 ) -> PyResult<Bound<'py, PyBytes>> {
+    let circuit = circuit(layout, n_outputs, block)?;
+    let bytes = py.detach(|| interop::write_r1cs(&circuit)).map_err(raise)?;
+    Ok(PyBytes::new(py, &bytes))
+}
+
+/// An owned circuit; coefficients must be limbs.
+fn circuit<'py>(
+    layout: &PyLayout,
+    n_outputs: u32,
+    block: (Arrays<'py>, Arrays<'py>, Arrays<'py>),
+) -> PyResult<R1cs> {
     let owned = |arrays: Arrays<'py>| -> PyResult<interop::Matrix> {
         let Segment::Full(coef) = Segment::new(&arrays.2, "coef")? else {
             return Err(invalid_input("coef: limbs are needed here"));
@@ -60,14 +71,12 @@ pub(crate) fn r1cs_write<'py>(
         })
     };
     let matrices = [owned(block.0)?, owned(block.1)?, owned(block.2)?];
-    let circuit = R1cs {
+    Ok(R1cs {
         n_outputs,
         layout: Layout { ..layout.0 },
         n_constraints: matrices[0].ptr.len().saturating_sub(1),
         matrices,
-    };
-    let bytes = py.detach(|| interop::write_r1cs(&circuit)).map_err(raise)?;
-    Ok(PyBytes::new(py, &bytes))
+    })
 }
 
 /// All wires of a `.wtns` file's bytes, `uint64[wires, 4]`, the leading 1 included.
@@ -97,6 +106,30 @@ pub(crate) fn zkey_import<'py>(
 ) -> PyResult<Bound<'py, PyBytes>> {
     let vk = run(py, None, None, move |_| {
         interop::import_zkey_file(&zkey_path, &pk_path)
+    })?;
+    Ok(PyBytes::new(py, &vk.to_bytes()))
+}
+
+/// Single-party setup that writes its key for snarkjs (`.zkey`) and for this library; returns the verifying key's bytes.
+/// `seed` (32 bytes) makes the keys reproducible and worthless: for tests alone.
+#[pyfunction]
+#[pyo3(signature = (layout, n_outputs, block, zkey_path, pk_path, *, threads=None, seed=None, progress=None))]
+#[allow(clippy::too_many_arguments)]
+pub(crate) fn zkey_setup<'py>(
+    py: Python<'py>,
+    layout: &PyLayout,
+    n_outputs: u32,
+    block: (Arrays<'py>, Arrays<'py>, Arrays<'py>),
+    zkey_path: PathBuf,
+    pk_path: PathBuf,
+    threads: Option<usize>,
+    seed: Option<&[u8]>,
+    progress: Option<&Bound<'py, PyAny>>,
+) -> PyResult<Bound<'py, PyBytes>> {
+    let circuit = circuit(layout, n_outputs, block)?;
+    let mut source = randomness(seed)?;
+    let vk = run(py, threads, progress, move |progress| {
+        interop::setup_zkey(&circuit, &zkey_path, &pk_path, &mut source, progress)
     })?;
     Ok(PyBytes::new(py, &vk.to_bytes()))
 }

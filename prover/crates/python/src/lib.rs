@@ -69,6 +69,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
         interop::wtns_read,
         interop::wtns_write,
         interop::zkey_import,
+        interop::zkey_setup,
         verify::verify,
         verify::verify_batch,
         verify::check_verifying_key,

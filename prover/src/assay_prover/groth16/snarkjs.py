@@ -1,6 +1,6 @@
 """Files of snarkjs and circom, for circuits without a challenge and without private weights.
 
-Circuits (``.r1cs``), witnesses (``.wtns``), proving keys (``.zkey``, read only), ``verification_key.json``,
+Circuits (``.r1cs``), witnesses (``.wtns``), proving keys (``.zkey``), ``verification_key.json``,
 ``proof.json`` and ``public.json``. Whatever is out of range, truncated or too long raises InvalidInput.
 """
 
@@ -50,13 +50,18 @@ def read_r1cs(path: StrPath) -> Circuit:
     return Circuit(layout, n_outputs, block)
 
 
-def write_r1cs(circuit: Circuit, path: StrPath) -> None:
-    """Writes a circuit; small coefficients become limbs."""
+def _with_limbs(block: Block) -> Block:
     a, b, c = (
         (ptr, col, coef if coef.ndim == 2 else _native.field_from_small(coef.astype("int64")))
-        for ptr, col, coef in circuit.block
+        for ptr, col, coef in block
     )
-    Path(path).write_bytes(_native.r1cs_write(circuit.layout, circuit.n_outputs, (a, b, c)))
+    return a, b, c
+
+
+def write_r1cs(circuit: Circuit, path: StrPath) -> None:
+    """Writes a circuit; small coefficients become limbs."""
+    data = _native.r1cs_write(circuit.layout, circuit.n_outputs, _with_limbs(circuit.block))
+    Path(path).write_bytes(data)
 
 
 def read_wtns(path: StrPath) -> Limbs:
@@ -72,6 +77,28 @@ def write_wtns(values: Limbs, path: StrPath) -> None:
 def import_zkey(zkey_path: StrPath, pk_path: StrPath) -> bytes:
     """Turns snarkjs' proving key into a key of this library; returns the verifying key."""
     return _native.zkey_import(zkey_path, pk_path)
+
+
+def setup_zkey(
+    circuit: Circuit,
+    zkey_path: StrPath,
+    pk_path: StrPath,
+    *,
+    threads: int | None = None,
+    seed: bytes | None = None,
+) -> bytes:
+    """Single-party setup of a plain circuit, for development.
+
+    Writes the proving key twice, for snarkjs and for this library, and returns the verifying key of both.
+    There was no ceremony and the ``.zkey`` does not claim one: ``snarkjs zkey verify`` refuses it.
+
+    Args:
+        seed: 32 bytes that make the keys reproducible and worthless, for tests alone.
+    """
+    block = _with_limbs(circuit.block)
+    return _native.zkey_setup(
+        circuit.layout, circuit.n_outputs, block, zkey_path, pk_path, threads=threads, seed=seed
+    )
 
 
 def _words(data: bytes) -> list[str]:
@@ -129,7 +156,7 @@ def _document(text: str, what: str) -> dict[str, object]:
         raise InvalidInput(f"{what}: not JSON: {error}") from error
     if not isinstance(document, dict):
         raise InvalidInput(f"{what}: not an object")
-    if document.get("protocol") != "groth16" or document.get("curve") not in {"bn128", "bn254"}:
+    if document.get("protocol") != "groth16" or document.get("curve") not in ("bn128", "bn254"):
         raise InvalidInput(f"{what}: not Groth16 over bn128")
     return document
 

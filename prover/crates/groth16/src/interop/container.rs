@@ -52,6 +52,19 @@ impl<'a> Container<'a> {
         Ok(Self { kind, sections })
     }
 
+    /// Refuses a section of any other type: what it asks for would be left out.
+    pub(super) fn only(&self, known: &[u32]) -> Result<()> {
+        match self.sections.iter().find(|(id, _)| !known.contains(id)) {
+            Some((id, _)) => bail!(InvalidInput, "{}: section {id} is not known", self.kind),
+            None => Ok(()),
+        }
+    }
+
+    /// Whether a section is there.
+    pub(super) fn has(&self, id: u32) -> bool {
+        self.sections.iter().any(|(other, _)| *other == id)
+    }
+
     /// One section's contents.
     pub(super) fn section(&self, id: u32) -> Result<Reader<'a>> {
         match self.sections.iter().find(|(other, _)| *other == id) {

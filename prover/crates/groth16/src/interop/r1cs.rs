@@ -13,6 +13,7 @@ use crate::{
 const HEADER: u32 = 1;
 const CONSTRAINTS: u32 = 2;
 const LABELS: u32 = 3;
+const LABEL: usize = 8;
 
 /// Rows of one matrix, owned.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -48,15 +49,24 @@ impl R1cs {
     /// All rows.
     ///
     /// # Errors
-    /// `InvalidInput` if a matrix is inconsistent (none that [`read_r1cs`] returned is).
+    /// `InvalidInput` if the matrices are inconsistent (none that [`read_r1cs`] returned are).
     pub fn rows(&self) -> Result<Rows<'_>> {
         let [a, b, c] = &self.matrices;
         let n = self.layout.n_wires();
-        Ok(Rows {
+        let rows = Rows {
             a: a.block(n)?,
             b: b.block(n)?,
             c: c.block(n)?,
-        })
+        };
+        if rows.count()? != self.n_constraints {
+            bail!(
+                InvalidInput,
+                "r1cs: {} rows where there are {} constraints",
+                rows.count()?,
+                self.n_constraints
+            );
+        }
+        Ok(rows)
     }
 }
 
@@ -67,6 +77,7 @@ impl R1cs {
 /// and custom gates.
 pub fn read_r1cs(bytes: &[u8]) -> Result<R1cs> {
     let file = Container::parse(bytes, "r1cs", &[1])?;
+    file.only(&[HEADER, CONSTRAINTS, LABELS])?; // custom gates have sections of their own
     let mut header = file.section(HEADER)?;
     header.scalar_field()?;
     let n_wires = header.u32()?;
@@ -108,6 +119,11 @@ pub fn read_r1cs(bytes: &[u8]) -> Result<R1cs> {
         }
     }
     section.end()?;
+    if file.has(LABELS) {
+        let mut labels = file.section(LABELS)?;
+        labels.take(LABEL * n_wires as usize)?;
+        labels.end()?;
+    }
     Ok(R1cs {
         n_outputs,
         layout,
@@ -119,7 +135,8 @@ pub fn read_r1cs(bytes: &[u8]) -> Result<R1cs> {
 /// Writes a plain circuit; every wire's label is its index.
 ///
 /// # Errors
-/// `InvalidInput` for a committed or private-weights layout, which the format has no place for.
+/// `InvalidInput` for a committed or private-weights layout, which the format has no place for, and for inconsistent
+/// matrices or more outputs than public wires.
 pub fn write_r1cs(circuit: &R1cs) -> Result<Vec<u8>> {
     let layout = &circuit.layout;
     if layout.committed || layout.private_weights() {
@@ -128,16 +145,19 @@ pub fn write_r1cs(circuit: &R1cs) -> Result<Vec<u8>> {
             "r1cs: only plain circuits without private weights can be written"
         );
     }
+    let Some(n_inputs) = layout.n_public.checked_sub(circuit.n_outputs) else {
+        bail!(
+            InvalidInput,
+            "r1cs: {} outputs among {} public wires",
+            circuit.n_outputs,
+            layout.n_public
+        );
+    };
     let narrow = |n: usize| u32::try_from(n).expect("indices are 32 bits");
     let n_wires = narrow(layout.n_wires());
     let mut header = Vec::new();
     put_scalar_field(&mut header);
-    for value in [
-        n_wires,
-        circuit.n_outputs,
-        layout.n_public - circuit.n_outputs,
-        0,
-    ] {
+    for value in [n_wires, circuit.n_outputs, n_inputs, 0] {
         header.extend(value.to_le_bytes());
     }
     header.extend(u64::from(n_wires).to_le_bytes());

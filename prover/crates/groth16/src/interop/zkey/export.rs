@@ -11,7 +11,8 @@ use zeroize::Zeroizing;
 
 use super::{
     super::container::{put, put_base_field, put_scalar_field},
-    A, B1, B2, COEFFICIENT, COEFFICIENTS, CONTRIBUTIONS, GROTH16, H, HEADER, IC, K, PROTOCOL,
+    A, B1, B2, CIRCUIT_HASH, COEFFICIENT, COEFFICIENTS, CONTRIBUTIONS, GROTH16, H, HEADER, IC, K,
+    PROTOCOL,
 };
 use crate::{
     error::{Result, bail},
@@ -24,9 +25,6 @@ use crate::{
     setup::{CHUNK, Elements, SetupBuilder},
     verifying_key::VerifyingKey,
 };
-
-/// A circuit's hash of 64 bytes and a number of contributions.
-const CEREMONY: usize = 64 + 4;
 
 /// Single-party setup of a circuit of circom's that writes its proving key twice, as `zkey` for snarkjs and as `key` for us;
 /// both belong to the verifying key that is returned.
@@ -57,13 +55,14 @@ pub fn setup_zkey(
     let vk = elements.verifying_key();
     vk.check()?;
     let file = PartialFile::create(zkey)?;
-    Writer {
+    let writer = Writer {
         file,
         elements: &elements,
         progress,
-    }
-    .write(circuit, &vk, builder.domain_size())?;
+    };
+    let written = writer.write(circuit, &vk, builder.domain_size())?;
     elements.write_key(key, &vk, progress)?;
+    written.finish()?;
     Ok(vk)
 }
 
@@ -74,7 +73,12 @@ struct Writer<'a> {
 }
 
 impl Writer<'_> {
-    fn write(mut self, circuit: &R1cs, vk: &VerifyingKey, domain_size: usize) -> Result<()> {
+    fn write(
+        mut self,
+        circuit: &R1cs,
+        vk: &VerifyingKey,
+        domain_size: usize,
+    ) -> Result<PartialFile> {
         let layout = &circuit.layout;
         let wires = layout.n_wires();
         self.file.put(b"zkey")?;
@@ -103,8 +107,8 @@ impl Writer<'_> {
         self.g1("zkey C", K, w2.len(), &|i| elements.w2(w2.start + i))?;
         let h = elements.h();
         self.g1("zkey H", H, h.len(), &|j| h[j])?;
-        self.section(CONTRIBUTIONS, &[0; CEREMONY])?;
-        self.file.finish()
+        self.section(CONTRIBUTIONS, &[0; CIRCUIT_HASH + 4])?; // and no contributions
+        Ok(self.file)
     }
 
     fn begin(&mut self, id: u32, length: usize) -> Result<()> {

@@ -11,10 +11,12 @@ use rayon::prelude::*;
 
 use super::{
     super::container::{Container, Reader, limbs},
-    A, B1, B2, COEFFICIENT, COEFFICIENTS, GROTH16, H, HEADER, IC, K, PROTOCOL,
+    A, B1, B2, CIRCUIT_HASH, COEFFICIENT, COEFFICIENTS, CONTRIBUTION, CONTRIBUTIONS, GROTH16, H,
+    HEADER, IC, K, PROTOCOL,
 };
 use crate::{
     error::{Error, Result, bail},
+    field::element,
     key::{
         KeyWriter,
         format::{Description, G1_SIZE, G2_SIZE, Origin, Section, put_g1, put_g2},
@@ -102,18 +104,43 @@ fn header(mut reader: Reader<'_>) -> Result<Header> {
     Ok(header)
 }
 
-/// Rows of the circuit: the last row that the coefficients name is the last input row.
-fn count_constraints(mut reader: Reader<'_>, n_public: usize) -> Result<usize> {
+/// Rows of the circuit: the last row that the coefficients name is the last input row. The coefficients themselves are what
+/// snarkjs proves with, and are checked for their ranges alone.
+fn count_constraints(mut reader: Reader<'_>, layout: &Layout) -> Result<usize> {
     let count = reader.u32()? as usize;
-    let last = reader
-        .items(count, COEFFICIENT)?
-        .map(|entry| u32::from_le_bytes(entry[4..8].try_into().expect("four bytes")))
-        .max();
+    let mut last = None;
+    for entry in reader.items(count, COEFFICIENT)? {
+        let word =
+            |at: usize| u32::from_le_bytes(entry[at..at + 4].try_into().expect("four bytes"));
+        let [matrix, row, wire] = [word(0), word(4), word(8)];
+        if matrix > 1 || wire as usize >= layout.n_wires() {
+            bail!(
+                InvalidInput,
+                "zkey: a coefficient of matrix {matrix} names wire {wire} of {}",
+                layout.n_wires()
+            );
+        }
+        if element(limbs(&entry[12..])).is_none() {
+            bail!(InvalidInput, "zkey: a coefficient is not below r");
+        }
+        last = last.max(Some(row));
+    }
     reader.end()?;
-    match last.and_then(|row| (row as usize).checked_sub(n_public)) {
+    match last.and_then(|row| (row as usize).checked_sub(layout.n_public as usize)) {
         Some(n_constraints) => Ok(n_constraints),
         None => bail!(InvalidInput, "zkey: the input rows are missing"),
     }
+}
+
+/// The ceremony's record is of the length that it tells. What it proves is not checked.
+fn check_contributions(mut reader: Reader<'_>) -> Result<()> {
+    reader.take(CIRCUIT_HASH)?;
+    for _ in 0..reader.u32()? {
+        reader.take(CONTRIBUTION)?;
+        let parameters = reader.u32()? as usize;
+        reader.take(parameters)?;
+    }
+    reader.end()
 }
 
 /// Converts a key; returns the verifying key. Its origin is `Imported`: what its ceremony was worth is not checked here.
@@ -130,8 +157,8 @@ pub fn import_zkey(bytes: &[u8], target: &Path) -> Result<VerifyingKey> {
     protocol.end()?;
     let header = header(file.section(HEADER)?)?;
     let layout = header.layout;
-    let n_public = layout.n_public as usize;
-    let n_constraints = count_constraints(file.section(COEFFICIENTS)?, n_public)?;
+    let n_constraints = count_constraints(file.section(COEFFICIENTS)?, &layout)?;
+    check_contributions(file.section(CONTRIBUTIONS)?)?;
     let domain = Domain::new(n_constraints + layout.n_ic());
     if domain.map(|d| d.size()) != Some(header.domain_size) {
         bail!(

@@ -9,6 +9,7 @@ mod export;
 mod import;
 
 use super::container::ELEMENT;
+use crate::key::format::{G1_SIZE, G2_SIZE};
 
 pub use export::setup_zkey;
 pub use import::{import_zkey, import_zkey_file};
@@ -25,3 +26,6 @@ const K: u32 = 8;
 const H: u32 = 9;
 const CONTRIBUTIONS: u32 = 10;
 const COEFFICIENT: usize = 12 + ELEMENT;
+const CIRCUIT_HASH: usize = 64;
+/// Three points of G1, one of G2, a transcript's hash, a type; a length and so many bytes of parameters follow.
+const CONTRIBUTION: usize = 3 * G1_SIZE + G2_SIZE + 64 + 4;
