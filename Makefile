@@ -11,7 +11,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 DEV_TOOLS := maturin mypy ruff pytest pytest-aiohttp pytest-asyncio pytest-timeout hypothesis scikit-learn skl2onnx py_ecc matplotlib mkdocs pdoc
 RUST_SOURCES := prover/Cargo.toml $(shell find prover/crates -name '*.rs' -o -name Cargo.toml)
 
-# What comes from npm: foundry and the Solidity compiler, and snarkjs, whose formats the prover reads and writes.
+# What comes from npm: foundry and the Solidity compiler; circom and snarkjs, whose formats the prover reads and writes.
 NODE := $(shell command -v node)
 SNARKJS := tests/bench/peers/snarkjs
 ifneq ($(NODE),)
@@ -20,7 +20,7 @@ CONTRACT_TESTS := test-contracts
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help setup native node-tools demo test test-rust test-python onnx-conformance test-contracts lint format contracts docs bench bench-quick bench-models clean
+.PHONY: help setup native node-tools demo test test-rust test-python onnx-conformance test-contracts lint format contracts docs bench bench-quick bench-models fuzz clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -47,8 +47,8 @@ $(VENV)/.native: $(VENV)/.ready $(RUST_SOURCES)
 	cd prover && ../$(BIN)/maturin develop --release --quiet --skip-install
 	@touch $@
 
-node-tools: $(NODE_TOOLS) ## foundry, solc and snarkjs from npm (needs Node >= 20)
-	$(if $(NODE),,@echo "NOTE: Node was not found. What needs it is LEFT OUT: the contracts' own tests, and all tests on anvil, with cast and snarkjs.")
+node-tools: $(NODE_TOOLS) ## foundry, solc, circom and snarkjs from npm (needs Node >= 20)
+	$(if $(NODE),,@echo "NOTE: Node was not found. What needs it is LEFT OUT: the contracts' own tests, and all tests on anvil, with cast, circom and snarkjs.")
 
 contracts/node_modules/.assay-installed: contracts/package.json
 	@node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)' || { echo "error: Node >= 20 is needed ($$(node --version))."; exit 1; }
@@ -79,6 +79,18 @@ test-contracts: setup node-tools ## forge tests, gas snapshots, generated files 
 	FORGE_SNAPSHOT_CHECK=true contracts/scripts/forge.sh test
 	contracts/scripts/export_abi.mjs --check
 	$(BIN)/python contracts/test/vectors/generate.py --check
+
+# A nightly compiler for what needs one; the prover itself is built by a stable one.
+NIGHTLY ?= nightly
+FUZZ := $(CURDIR)/build/fuzz
+TARGETS ?= $(patsubst prover/fuzz/fuzz_targets/%.rs,%,$(wildcard prover/fuzz/fuzz_targets/*.rs))
+SECONDS ?= 60
+
+fuzz: ## every format's fuzz target for SECONDS each; TARGETS="zkey r1cs" (needs nightly and cargo-fuzz)
+	cd prover && ASSAY_FUZZ_SEEDS=$(FUZZ)/seeds cargo test --quiet -p assay-groth16 --test formats -- --ignored
+	for target in $(TARGETS); do mkdir -p $(FUZZ)/corpus/$$target $(FUZZ)/artifacts/$$target && \
+	  (cd prover && CARGO_TARGET_DIR=$(FUZZ)/target cargo +$(NIGHTLY) fuzz run $$target $(FUZZ)/corpus/$$target $(FUZZ)/seeds/$$target \
+	    -- -max_total_time=$(SECONDS) -artifact_prefix=$(FUZZ)/artifacts/$$target/) || exit 1; done
 
 lint: setup ## formatters, linters and types
 	$(BIN)/ruff format --check .

@@ -12,6 +12,7 @@ import json
 import zipfile
 from collections.abc import Callable
 from hashlib import sha256
+from tokenize import TokenError
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,13 @@ EPOCH = (1980, 1, 1, 0, 0, 0)
 STRUCTURE = "graph.json"
 
 Record = dict[str, Any]
+
+_DAMAGE = (
+    *(zipfile.BadZipFile, EOFError, NotImplementedError),  # of the archive
+    *(SyntaxError, TokenError, MemoryError),  # of an array's header: numpy parses it, and believes its shape
+    *(LookupError, TypeError, ValueError, AttributeError, OverflowError, RecursionError),  # of the structure
+)
+"""What reading raises when bytes are wrong."""
 
 
 class _Writer:
@@ -91,7 +99,7 @@ def load_graph(data: bytes) -> ref.IntegerGraph:
             return ref.IntegerGraph(inputs, ops, structure["output"])
     except BundleError:
         raise
-    except (zipfile.BadZipFile, KeyError, TypeError, ValueError, EOFError, NotImplementedError) as error:
+    except _DAMAGE as error:
         raise BundleError(f"circuit.npz is damaged: {error}") from error
     except AssayProverError as error:
         raise BundleError(f"circuit.npz holds no valid network: {error}") from error
