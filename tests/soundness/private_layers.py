@@ -62,8 +62,9 @@ def conv(
     dilations: int = 1,
     groups: int = 1,
     uneven: bool = False,
+    last: bool = False,
 ) -> Conv:
-    """A convolution whose kernel is drawn later; `uneven` pads the beginnings alone."""
+    """A kernel that is drawn later; `uneven` pads the beginnings alone, `last`: channels innermost."""
     rank = len(kernel)
     weight = np.zeros((out, in_shape[0] // groups, *kernel), dtype=np.int64)
     ends = 0 if uneven else pads
@@ -74,6 +75,7 @@ def conv(
         (dilations,) * rank,
         groups,
         in_shape,
+        last,
     )
 
 
@@ -116,6 +118,13 @@ SHAPES = {
     "pointwise": lambda: _plain(conv(3, (2, 2, 3), (1, 1))),
     "scales": lambda: _plain(conv(3, (3, 4), (1,), groups=3)),
     "a bias each": lambda: _plain(conv(2, (1, 4, 4), (2, 2)), bias_by_element=True),
+    "matrix over rows": lambda: _plain(conv(3, (2, 4), (1,), last=True)),
+    "matrix over rows in groups": lambda: _plain(conv(4, (4, 3), (1,), groups=2, last=True)),
+    "scales over rows": lambda: _plain(conv(3, (3, 4), (1,), groups=3, last=True)),
+    "matrices over rows, a bias each": lambda: _plain(
+        conv(3, (2, 4), (1,), last=True), conv(3, (3, 4), (1,), groups=3, last=True), bias_by_element=True
+    ),
+    "conv over rows": lambda: _plain(conv(2, (2, 6), (3,), pads=1, last=True)),
     "conv and residual": lambda: _plain(
         conv(2, (2, 3, 3), (3, 3), pads=1), Scale.uniform(3, 18), public=(False, True)
     ),

@@ -327,6 +327,48 @@ def test_a_network_without_weights_is_refused(tmp_path: Path) -> None:
         compile_model(relu, None, tmp_path / "relu", weights="private", input_range=(-1.0, 1.0))
 
 
+def _sequence(seed: int) -> bytes:
+    """Rows of 6: normalised with trained factors, two matrices over every row, and the input again."""
+    rng = np.random.default_rng(seed)
+    constants = {
+        "g": 1 + 0.2 * rng.normal(size=6),
+        "b": 0.2 * rng.normal(size=6),
+        "u": rng.normal(size=(6, 12)) / 2,
+        "c": 0.2 * rng.normal(size=12),
+        "v": rng.normal(size=(12, 6)) / 3,
+    }
+    nodes = [
+        ("LayerNormalization", ["input", "g", "b"], "n", {"axis": -1}),
+        ("MatMul", ["n", "u"], "m", {}),
+        ("Add", ["m", "c"], "a", {}),
+        ("Relu", ["a"], "r", {}),
+        ("MatMul", ["r", "v"], "w", {}),
+        ("Add", ["w", "input"], "output", {}),
+    ]
+    return build(nodes, constants, (1, 16, 6))
+
+
+def test_matrices_over_a_sequence_are_private_and_met_once(tmp_path: Path) -> None:
+    model = _sequence(0)
+    x = np.random.default_rng(1).uniform(-1, 1, (40, 16, 6))
+    compile_model(model, x, tmp_path / "a", weights="private", output="public")
+    bundle = Bundle.open(tmp_path / "a")
+    # 6 + 6 factors and shifts, two matrices, a bias of 12: no weight is there once a row
+    assert sum(values.size for layer in bundle.graph.private for values in layer.weights) < 200
+    assert {cost.gadget for cost in bundle.manifest.costs.layers} >= {"powers", "privateaffine"}
+    bundle.setup(seed=bytes(32))
+    bundle.commit_model()
+    again = bundle.with_weights(retrained(model, 3), tmp_path / "b", samples=x)
+    again.commit_model()
+    for trained, file in ((bundle, model), (again, retrained(model, 3))):
+        proved = trained.prover().prove(trained.encode_input(x[3]), salt=1)
+        trained.verify(proved.public, proved.proof)
+        answer = trained.decode_output(proved.output_words).values
+        np.testing.assert_allclose(answer, run(file, x[3:4])[0], atol=0.1)
+    with pytest.raises(InvalidProof):
+        bundle.verify(proved.public, proved.proof)
+
+
 # -- every input
 
 

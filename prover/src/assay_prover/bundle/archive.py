@@ -276,6 +276,7 @@ def _geometry(linear: ref.Conv) -> Record:
         "dilations": linear.dilations,
         "groups": linear.groups,
         "in_shape": linear.in_shape,
+        "channels_last": linear.channels_last,
     }
 
 
@@ -313,6 +314,7 @@ def _conv(weight: Int64Array, record: Record) -> ref.LinearMap:
         tuple(record["dilations"]),
         int(record["groups"]),
         tuple(record["in_shape"]),
+        bool(record["channels_last"]),
     )
 
 

@@ -15,7 +15,6 @@ import numpy as np
 import scipy.sparse as sp
 
 from assay_prover import _native
-from assay_prover.circuit.linear import Constant
 from assay_prover.circuit.private_rows import PackedDigits, wire_columns
 from assay_prover.circuit.rows import Block, Operands, RowGroup, csr_matrix, unit_rows
 
@@ -323,7 +322,7 @@ _ONE = np.array([[1, 0, 0, 0]], dtype=np.uint64)
 
 
 class FreivaldsRows(RowGroup):
-    """(sum_p v - (u_n + h_(n-1))) * 1 = 0, once for each bundle."""
+    """0 * 0 = sum_p v - (u_n + h_(n-1)), once for each bundle: v then has no point of A."""
 
     def __init__(self, layer: str, gadget: str, v: DerivedWires, horner: HornerRows) -> None:
         super().__init__(layer, gadget, horner.bundles)
@@ -331,28 +330,28 @@ class FreivaldsRows(RowGroup):
         self.horner = horner
 
     def matrices(self, cache: RowCache) -> Block:
-        """Signs in A."""
+        """Everything in C."""
         n = self.n_rows
         columns = wire_columns(cache, self.v, np.arange(self.v.size))
         ptr = np.arange(n + 1) * (self.v.size // n)
         ones = np.ones(columns.size, dtype=np.int64)
         left = sp.csr_array((ones, columns, ptr), shape=(n, cache.layout.n_wires))
         right = sp.csr_array(self.horner.combinations(cache)[self.horner.last])
-        a = sp.csr_array(left - right)
-        a.sort_indices()
-        one = unit_rows(np.zeros(n, dtype=np.int64), cache.layout)
+        difference = sp.csr_array(left - right)
+        difference.sort_indices()
         nothing = sp.csr_array((n, cache.layout.n_wires), dtype=np.int64)
-        return csr_matrix(a), csr_matrix(one), csr_matrix(nothing)
+        return csr_matrix(nothing), csr_matrix(nothing), csr_matrix(difference)
 
     def operands(self) -> tuple[Operands, Operands, Operands]:
-        """Products of the results, of the last step, the last h; one; nothing."""
+        """Nothing; nothing; products of the results, of the last step, the last h."""
         horner = self.horner
         last = [terms.products[np.flatnonzero(terms.step == horner.gaps.size)] for terms in horner.terms]
         if horner.h is not None:
             last.append(horner.h[np.arange(1, horner.bundles + 1) * horner.gaps.size - 1])
-        return (self.v, *last), (Constant(np.ones(self.n_rows, dtype=np.int64)),), ()
+        return (), (), (self.v, *last)
 
     def evaluate(self, frame: Frame, challenge: int | None) -> tuple[Int64Array, Int64Array]:
-        """Zero for a true witness: the integers are those of the layer."""
+        """Zeros, whatever the witness."""
         del frame, challenge
-        return np.zeros(self.n_rows, dtype=np.int64), np.ones(self.n_rows, dtype=np.int64)
+        zeros = np.zeros(self.n_rows, dtype=np.int64)
+        return zeros, zeros

@@ -9,7 +9,7 @@ import scipy.sparse as sp
 
 from assay_prover.frontend.context import Context, Node, Step
 from assay_prover.frontend.graph import FloatMatMul
-from assay_prover.frontend.maps import Float64Array, FloatDense, FloatMap, FloatSparse
+from assay_prover.frontend.maps import Float64Array, FloatConv, FloatDense, FloatMap, FloatSparse, row_wise
 from assay_prover.frontend.registry import lowers
 
 
@@ -120,7 +120,7 @@ def _right(
     rows = prod(shape[:-1])
     linear: FloatMap = FloatDense(np.ascontiguousarray(weight.T))
     if rows > 1:
-        linear = FloatSparse(sp.csr_array(sp.kron(sp.eye_array(rows), weight.T, format="csr")))
+        linear = row_wise(weight.T, rows)
     out = (*shape[:-1], int(weight.shape[1]))
     context.affine(node, out, [(context.variable(node, position), linear)], bias)
 
@@ -132,7 +132,9 @@ def _left(
     shape = context.shape(node.inputs[position])
     if len(shape) < 2 or shape[-2] != weight.shape[1]:
         raise node.unsupported(f"shapes {weight.shape} and {shape} cannot be multiplied")
-    inner = sp.kron(weight, sp.eye_array(shape[-1]), format="csr")
-    matrix = sp.kron(sp.eye_array(prod(shape[:-2])), inner, format="csr")
+    # the rows are channels that each column is a position of, the matrices of a batch groups side by side
+    batch = prod(shape[:-2])
+    kernel = np.tile(weight[:, :, None], (batch, 1, 1))
+    linear = FloatConv(kernel, (1,), (0, 0), (1,), batch, (batch * shape[-2], shape[-1]))
     out = (*shape[:-2], int(weight.shape[0]), shape[-1])
-    context.affine(node, out, [(context.variable(node, position), FloatSparse(sp.csr_array(matrix)))], bias)
+    context.affine(node, out, [(context.variable(node, position), linear)], bias)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from math import prod
 
@@ -134,6 +134,7 @@ class FloatConv(FloatMap):
     dilations: tuple[int, ...]
     groups: int
     in_shape: tuple[int, ...]
+    channels_last: bool = False
 
     def __post_init__(self) -> None:
         """Derive the sizes."""
@@ -162,10 +163,16 @@ class FloatConv(FloatMap):
         kernels = weight.reshape(self.groups, weight.shape[0] // self.groups, -1).transpose(0, 2, 1)
         kernels = np.ascontiguousarray(kernels)
         samples = values.reshape(-1, *self.in_shape)
+        if self.channels_last:
+            samples = np.moveaxis(values.reshape(-1, *self.in_shape[1:], self.in_shape[0]), -1, 1)
         result = np.empty((len(samples), self.n_out))
         for row, sample in zip(result, samples, strict=True):
             taken = columns(sample, weight.shape[2:], self.strides, self.pads, self.dilations, self.groups)
-            row.reshape(self.groups, -1, taken.shape[1])[:] = (taken @ kernels).transpose(0, 2, 1)
+            sums = taken @ kernels
+            if self.channels_last:
+                row.reshape(sums.shape[1], self.groups, -1)[:] = sums.transpose(1, 0, 2)
+            else:
+                row.reshape(self.groups, -1, sums.shape[1])[:] = sums.transpose(0, 2, 1)
         return result
 
     def csr(self) -> sp.csr_array:
@@ -179,12 +186,19 @@ class FloatConv(FloatMap):
         )
 
     def _integer(self, weight: Int64Array) -> ref.Conv:
-        return ref.Conv(weight, self.strides, self.pads, self.dilations, self.groups, self.in_shape)
+        geometry = (self.strides, self.pads, self.dilations, self.groups, self.in_shape, self.channels_last)
+        return ref.Conv(weight, *geometry)
+
+    def by_channel(self, values: Float64Array) -> Float64Array:
+        """A flat result as `[channels, positions]`."""
+        channels = self.weight.shape[0]
+        return values.reshape(-1, channels).T if self.channels_last else values.reshape(channels, -1)
 
     def row_sums(self, power: int) -> Float64Array:
         """The kernel's sum for every position: an upper bound where a window meets padding."""
         sums = _powers(self.weight, power).reshape(self.weight.shape[0], -1).sum(axis=1)
-        return np.repeat(sums, prod(self._windows[1]))
+        positions = prod(self._windows[1])
+        return np.tile(sums, positions) if self.channels_last else np.repeat(sums, positions)
 
     def quantise(self, factor: float) -> ref.Conv:
         """Rounded kernels."""
@@ -192,11 +206,11 @@ class FloatConv(FloatMap):
 
     def scale_rows(self, factor: Float64Array) -> FloatMap:
         """Stays a convolution when the factor is constant over each channel."""
-        channel = factor.reshape(self.weight.shape[0], -1)
+        channel = self.by_channel(factor)
         if not (channel == channel[:, :1]).all():
             return super().scale_rows(factor)
         weight = self.weight * channel[:, 0].reshape(-1, *[1] * (self.weight.ndim - 1))
-        return FloatConv(weight, self.strides, self.pads, self.dilations, self.groups, self.in_shape)
+        return replace(self, weight=weight)
 
     def worst_case(self, lo: Float64Array, hi: Float64Array) -> tuple[Float64Array, Float64Array]:
         """By two convolutions."""
@@ -207,9 +221,13 @@ class FloatConv(FloatMap):
 
 @dataclass(frozen=True, eq=False)
 class FloatSparse(FloatMap):
-    """Any matrix in CSR form."""
+    """Any matrix in CSR form.
+
+    structural: its coefficients follow from the operator alone (a mean, an interpolation): no weights.
+    """
 
     matrix: sp.csr_array = field(repr=False)
+    structural: bool = False
 
     def __post_init__(self) -> None:
         """Bring into canonical form and derive the sizes."""
@@ -333,6 +351,12 @@ class FloatScale(FloatMap):
 
 def _powers(values: Float64Array, power: int) -> Float64Array:
     return (values != 0).astype(np.float64) if power == 0 else np.abs(values) ** power
+
+
+def row_wise(weight: Float64Array, rows: int, groups: int = 1) -> FloatConv:
+    """`weight[out, in / groups]` on each of `rows` rows: `[rows, in] -> [rows, out]`, flattened row-major."""
+    kernel = np.ascontiguousarray(weight)[:, :, None]
+    return FloatConv(kernel, (1,), (0, 0), (1,), groups, (weight.shape[1] * groups, rows), channels_last=True)
 
 
 def compose(outer: FloatMap, inner: FloatMap) -> FloatMap | None:

@@ -76,7 +76,7 @@ def centre(context: Context, node: Node) -> None:
     columns = np.tile(groups, (1, members)).ravel()
     values = np.where(rows == columns, 1.0, 0.0) - 1.0 / members
     matrix = sp.csr_array((values, (rows, columns)), shape=(places.size, places.size))
-    context.affine(node, places.shape, [(context.variable(node, 0), FloatSparse(matrix))])
+    context.affine(node, places.shape, [(context.variable(node, 0), FloatSparse(matrix, structural=True))])
 
 
 def _optional(context: Context, node: Node, position: int, what: str) -> Array | None:

@@ -64,4 +64,4 @@ def average_pool(context: Context, node: Node) -> None:
     weights = np.repeat(1.0 / count, present.sum(axis=1))
     size = prod(context.shape(node.inputs[0]))
     matrix = sp.csr_array((weights, (rows, index[present])), shape=(index.shape[0], size))
-    context.affine(node, shape, [(context.variable(node, 0), FloatSparse(matrix))])
+    context.affine(node, shape, [(context.variable(node, 0), FloatSparse(matrix, structural=True))])

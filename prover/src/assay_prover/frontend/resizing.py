@@ -55,7 +55,7 @@ def resize(context: Context, node: Node) -> None:
         matrix = sp.csr_array(sp.kron(matrix, sp.csr_array(weights), format="csr"))
     if not prod(out):
         raise node.unsupported("an empty tensor")
-    context.affine(node, tuple(out), [(context.variable(node, 0), FloatSparse(matrix))])
+    context.affine(node, tuple(out), [(context.variable(node, 0), FloatSparse(matrix, structural=True))])
 
 
 def _axis(attributes: dict[str, object], length: int, scale: float | None, size: int | None) -> Float64Array:

@@ -249,7 +249,7 @@ class Freivalds:
         per_block = 1 if by_channel else shape.positions
         bias = b.model_wires(
             side.blocks * per_block,
-            lambda: side.pack(op.bias_by_channel.reshape(side.channels, per_block)),
+            lambda: side.pack(op.bias_by_channel),
         )
         bias_of = np.arange(side.blocks * shape.positions) // (shape.positions if by_channel else 1)
         packed = PackedDigits(digits, side.results(shape), side.powers)

@@ -142,9 +142,7 @@ class _Packed:
         ]
         by_channel = op.bias.size == side.channels
         per_block = 1 if by_channel else self.positions
-        bias = b.model_wires(
-            side.blocks * per_block, lambda: side.pack(op.bias_by_channel.reshape(side.channels, per_block))
-        )
+        bias = b.model_wires(side.blocks * per_block, lambda: side.pack(op.bias_by_channel))
         bias_of = np.arange(self.groups) // (self.positions if by_channel else 1)
         shape = op.geometries[0] if op.geometries else None
         members = side.members if shape is None else side.results(shape)

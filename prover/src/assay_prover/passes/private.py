@@ -28,6 +28,7 @@ from assay_prover.frontend.maps import (
     FloatScale,
     FloatSparse,
     round_coefficients,
+    row_wise,
 )
 from assay_prover.gadgets.requantise import enforced
 from assay_prover.passes.calibrate import TensorStatistics
@@ -72,6 +73,8 @@ def is_private(op: FloatAffine) -> bool:
 
 def has_weights(linear: FloatMap) -> bool:
     """Whether a map's coefficients are trained numbers."""
+    if isinstance(linear, FloatSparse) and linear.structural:
+        return False
     return isinstance(linear, FloatDense | FloatConv) or linear.common_coefficient() is None
 
 
@@ -87,17 +90,21 @@ def private_form(op: FloatAffine) -> FloatAffine:
 def _as_kernel(op: FloatAffine, linear: FloatMap) -> FloatDense | FloatConv:
     if isinstance(linear, FloatDense | FloatConv):
         return linear
-    if isinstance(linear, FloatScale):
-        size, factor = linear.n_in, linear.factor
-        channels = op.shape[1] if len(op.shape) > 2 else size
-        by_channel = factor.reshape(channels, -1)
-        if not (by_channel == by_channel[:, :1]).all():
-            channels, by_channel = size, factor.reshape(size, 1)
-        kernel = by_channel[:, :1].reshape(channels, 1, 1)
-        return FloatConv(kernel, (1,), (0, 0), (1,), channels, (channels, size // channels))
-    raise QuantisationError(
-        f"layer {op.label!r}: a sparse matrix of trained numbers cannot be private; keep the weights constant"
-    )
+    if not isinstance(linear, FloatScale):
+        raise QuantisationError(
+            f"layer {op.label!r}: a sparse matrix of trained numbers cannot be private; keep weights constant"
+        )
+    size, factor = linear.n_in, linear.factor
+    beside = {m.channels_last for m in op.maps if isinstance(m, FloatConv)}
+    last = op.shape[-1]
+    if False not in beside and (factor.reshape(-1, last) == factor[:last]).all():
+        return row_wise(factor[:last, None], size // last, groups=last)
+    channels = op.shape[1] if len(op.shape) > 2 else size
+    by_channel = factor.reshape(channels, -1)
+    if not (by_channel == by_channel[:, :1]).all():
+        channels, by_channel = size, factor.reshape(size, 1)
+    kernel = by_channel[:, :1].reshape(channels, 1, 1)
+    return FloatConv(kernel, (1,), (0, 0), (1,), channels, (channels, size // channels))
 
 
 def met_magnitude(linear: FloatDense | FloatConv, magnitude: Float64Array) -> Float64Array:
@@ -117,7 +124,7 @@ def biases(op: FloatAffine) -> Float64Array:
     """One for each channel where a convolution's are equal at every position, otherwise one an element."""
     kernels = [m for m in op.maps if isinstance(m, FloatConv)]
     if kernels:
-        by_channel = op.bias.reshape(kernels[0].weight.shape[0], -1)
+        by_channel = kernels[0].by_channel(op.bias)
         if (by_channel == by_channel[:, :1]).all():
             return np.ascontiguousarray(by_channel[:, 0])
     return op.bias

@@ -356,6 +356,7 @@ class _Quantiser:
                 variance += fan_in(linear) * (self.statistics[name].rms / step) ** 2 / 12
             else:
                 reach += np.maximum(*np.abs(linear.worst_case(-magnitude, magnitude)))
+                variance += float(linear.row_sums(0).max()) * (self.statistics[name].rms / step) ** 2 / 12
         # a bias may always weigh as much as one term of the sum
         bias_limit = max(limit_of(op.bias), *terms)
         reach += bias_limit

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from math import prod
 
@@ -61,7 +61,11 @@ def window_index(
 
 @dataclass(frozen=True, eq=False)
 class Conv(LinearMap):
-    """ONNX Conv without bias: `weight[O, I/groups, *kernel]` over `in_shape = (I, *spatial)`."""
+    """ONNX Conv without bias: `weight[O, I/groups, *kernel]` over `in_shape = (I, *spatial)`.
+
+    With `channels_last` input and result are flattened with the channels innermost, `(*spatial, I)`: a matrix
+    that meets every row of a sequence is a kernel of one tap in this order.
+    """
 
     weight: Int64Array = field(repr=False)
     strides: tuple[int, ...]
@@ -69,6 +73,7 @@ class Conv(LinearMap):
     dilations: tuple[int, ...]
     groups: int
     in_shape: tuple[int, ...]
+    channels_last: bool = False
 
     def __post_init__(self) -> None:
         """Check that the parts fit together."""
@@ -121,6 +126,8 @@ class Conv(LinearMap):
         """One sample at a time, whose windows fit a cache; one product a group."""
         kernels = weight.reshape(self.groups, weight.shape[0] // self.groups, -1).transpose(0, 2, 1)
         samples = values.reshape(-1, *self.in_shape)
+        if self.channels_last:
+            samples = np.moveaxis(values.reshape(-1, *self.in_shape[1:], self.in_shape[0]), -1, 1)
         largest = float(np.abs(values).max(initial=0))
         fits = self._row_norm * largest * 2 < FLOAT_EXACT
         kind = np.dtype(np.float64 if fits else np.int64)
@@ -135,7 +142,11 @@ class Conv(LinearMap):
                 self.dilations,
                 self.groups,
             )
-            row.reshape(self.groups, -1, taken.shape[1])[:] = (taken @ kernels).transpose(0, 2, 1)
+            sums = taken @ kernels
+            if self.channels_last:
+                row.reshape(sums.shape[1], self.groups, -1)[:] = sums.transpose(1, 0, 2)
+            else:
+                row.reshape(self.groups, -1, sums.shape[1])[:] = sums.transpose(0, 2, 1)
         return result
 
     def csr(self) -> sp.csr_array:
@@ -158,7 +169,12 @@ class Conv(LinearMap):
         indptr = np.concatenate(
             [[0], (indptr_one[1:] + np.arange(out_channels)[:, None] * local.size).ravel()]
         )
-        matrix = sp.csr_array((data.ravel(), columns.ravel(), indptr), shape=(self.n_out, self.n_in))
+        met = columns.ravel()
+        if self.channels_last:
+            met = met % spatial * self.in_shape[0] + met // spatial
+        matrix = sp.csr_array((data.ravel(), met, indptr), shape=(self.n_out, self.n_in))
+        if self.channels_last:
+            matrix = sp.csr_array(matrix[np.arange(self.n_out).reshape(out_channels, positions).T.ravel()])
         matrix.eliminate_zeros()
         matrix.sort_indices()
         return matrix
@@ -169,4 +185,4 @@ class Conv(LinearMap):
 
     def absolute(self) -> Conv:
         """|weight| with the same geometry."""
-        return Conv(np.abs(self.weight), self.strides, self.pads, self.dilations, self.groups, self.in_shape)
+        return replace(self, weight=np.abs(self.weight))

@@ -39,7 +39,8 @@ class Grid:
 class Geometry:
     """O output channels, `inputs` input channels in `groups`, taps and positions of a private map.
 
-    windows: `[P, K]`, the place that each tap meets at each position, -1 for padding.
+    windows: `[P, K]`, the place that each tap meets at each position, -1 for padding. channels_last: whether
+    channels are innermost in the flat input and result.
     """
 
     channels: int
@@ -47,6 +48,7 @@ class Geometry:
     groups: int
     windows: Int64Array = field(repr=False)
     grid: Grid
+    channels_last: bool = False
 
     @property
     def positions(self) -> int:
@@ -75,11 +77,25 @@ class Geometry:
 
     def element(self, channel: Int64Array, place: Int64Array) -> Int64Array:
         """Where an input channel's place stands in the flat input."""
-        return channel * self.places + place
+        return place * self.inputs + channel if self.channels_last else channel * self.places + place
 
     def result(self, channel: Int64Array, position: Int64Array) -> Int64Array:
         """Where an output channel's position stands in the flat result."""
-        return channel * self.positions + position
+        return (
+            position * self.channels + channel if self.channels_last else channel * self.positions + position
+        )
+
+    @property
+    def layout(self) -> tuple[int, int, bool]:
+        """What the maps of one layer must agree about."""
+        last = self.channels_last and self.channels > 1 and self.positions > 1
+        return self.channels, self.positions, last
+
+    def by_channel(self, values: Int64Array) -> Int64Array:
+        """A flat result as `[channels, positions]`."""
+        if self.channels_last:
+            return values.reshape(self.positions, self.channels).T
+        return values.reshape(self.channels, self.positions)
 
 
 def geometry(linear: Dense | Conv) -> Geometry:
@@ -98,4 +114,6 @@ def geometry(linear: Dense | Conv) -> Geometry:
         linear.pads[:rank],
         linear.dilations,
     )
-    return Geometry(int(linear.weight.shape[0]), linear.in_shape[0], linear.groups, windows, grid)
+    return Geometry(
+        int(linear.weight.shape[0]), linear.in_shape[0], linear.groups, windows, grid, linear.channels_last
+    )

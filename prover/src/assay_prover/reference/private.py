@@ -54,8 +54,6 @@ class PrivateAffine:
             raise ValueError(f"{self.output!r}: one map, limit and factor for each input")
         if any(m.n_out != size for m in self.maps):
             raise ValueError(f"{self.output!r}: a map's rows differ from the output's size {size}")
-        if self.bias.dtype != np.int64 or self.bias.ndim != 1 or not self.bias.size or size % self.bias.size:
-            raise ValueError(f"{self.output!r}: bias must be int64, one for each channel or element")
         for linear, limit in zip(self.maps, self.limits, strict=True):
             if limit is None:
                 continue
@@ -63,8 +61,10 @@ class PrivateAffine:
                 raise TypeError(f"{self.output!r}: private weights are those of Dense or Conv")
             self._check_limit("weight", linear.weight, limit)
         self._check_limit("bias", self.bias, self.bias_limit)
-        if len({(g.channels, g.positions) for g in self.geometries}) > 1:
+        if len({g.layout for g in self.geometries}) > 1:
             raise ValueError(f"{self.output!r}: its private maps disagree about channels and positions")
+        if self.bias.dtype != np.int64 or self.bias.shape not in ((self.channels[0],), (size,)):
+            raise ValueError(f"{self.output!r}: bias must be int64, one for each channel or element")
 
     def _check_limit(self, what: str, values: Int64Array, limit: int) -> None:
         largest = int(np.abs(values).max(initial=0))
@@ -104,13 +104,28 @@ class PrivateAffine:
 
     @property
     def bias_by_channel(self) -> Int64Array:
-        """Channel after channel: one bias each, or one for each of its positions."""
-        return self.bias
+        """`[channels, 1]`, or one for each position, `[channels, positions]`."""
+        channels, _ = self.channels
+        if self.bias.size == channels:
+            return self.bias[:, None]
+        return self.geometries[0].by_channel(self.bias)
 
     @property
     def full_bias(self) -> Int64Array:
         """One bias for each element, flat."""
-        return np.repeat(self.bias, prod(self.shape) // self.bias.size)
+        size = prod(self.shape)
+        if self.bias.size == size:
+            return self.bias
+        return np.broadcast_to(self.bias[:, None], self.channels)[self._places]
+
+    @property
+    def _places(self) -> tuple[Int64Array, Int64Array]:
+        """(channel, position) of each element."""
+        shape = self.geometries[0]
+        flat = np.arange(prod(self.shape))
+        if shape.channels_last:
+            return flat % shape.channels, flat // shape.channels
+        return flat // shape.positions, flat % shape.positions
 
     def with_weights(self, weights: tuple[Int64Array, ...]) -> PrivateAffine:
         """The same layer of another model; `weights` as the property has them.
