@@ -447,6 +447,36 @@ _MORE: dict[str, Case] = {
     "mean_variance_normalization": Case(_one("MeanVarianceNormalization", axes=[0, 2]), {}, (1, 2, 4)),
     "lp_normalization": Case(_one("LpNormalization", axis=1), {}, (2, 4)),
     "reduce_l2": Case(_one("ReduceL2", axes=[1]), {}, (2, 4), 0.5, 2.0),
+    "cum_sum": Case(
+        [("CumSum", ["input", "a"], "output", {"exclusive": 1, "reverse": 1})], {"a": np.array(1)}, (2, 4)
+    ),
+    "gather_nd": Case(
+        [("GatherND", ["input", "i"], "output", {})], {"i": np.array([[0, 2], [1, -1]])}, (2, 3)
+    ),
+    "trilu": Case([("Trilu", ["input", "k"], "output", {"upper": 0})], {"k": np.array(1)}, (3, 4)),
+    "hardmax": Case(_one("Hardmax", axis=0), {}, (3, 2)),
+    "masked_softmax": Case(
+        [
+            ("Add", ["input", "m"], "s", {}),
+            ("Softmax", ["s"], "p", {"axis": -1}),
+            ("MatMul", ["p", "v"], "output", {}),
+        ],
+        {"m": np.triu(np.full((3, 3), -np.inf), 1), "v": W45[:3, :2]},
+        (3, 3),
+    ),
+    "masked_by_where": Case(
+        [
+            ("Where", ["m", "input", "f"], "s", {}),
+            ("Softmax", ["s"], "p", {"axis": -1}),
+            ("MatMul", ["p", "v"], "output", {}),
+        ],
+        {"m": np.tri(3, dtype=bool), "f": np.array(-3.4e38), "v": W45[:3, :2]},
+        (3, 3),
+    ),
+    "pow_7": Case([("Pow", ["input", "e"], "output", {})], {"e": np.array(7.0)}, lo=-1.2, hi=1.2),
+    "pow_several": Case(
+        [("Pow", ["input", "e"], "output", {})], {"e": np.array([2.0, 0.7, 3.0])}, lo=0.2, hi=1.5
+    ),
     "reduce_prod": Case(_one("ReduceProd", axes=[1]), {}, (2, 3)),
     "reduce_log_sum": Case(_one("ReduceLogSum", axes=[1]), {}, (2, 3), 0.5, 2.0),
     "reduce_log_sum_exp": Case(_one("ReduceLogSumExp", axes=[1]), {}, (2, 3)),

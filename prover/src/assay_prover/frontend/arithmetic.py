@@ -32,15 +32,20 @@ def add(context: Context, node: Node) -> None:
     """Sums of variables and constants."""
     shape = np.broadcast_shapes(*(context.shape(name) for name in node.inputs))
     bias: Float64Array = np.zeros(shape)
+    masked = np.zeros(shape, dtype=bool)
     terms: list[tuple[str, FloatMap]] = []
     for position, name in enumerate(node.inputs):
         sign = -1.0 if node.operator == "Sub" and position else 1.0
-        if context.is_constant(node, position):
-            bias = bias + sign * context.weights(node, position, "operand")
+        if context.is_constant(node, position) and sign > 0:
+            values, hidden = context.terms_to_add(node, position, shape)
+            bias, masked = bias + values, masked | hidden
+        elif context.is_constant(node, position):
+            bias = bias - context.weights(node, position, "the operand")
         else:
             linear = _broadcast_map(context.shape(name), shape)
             terms.append((context.variable(node, position), _signed(linear, sign)))
     context.affine(node, shape, terms, bias)
+    context.mask(node.outputs[0], masked)
 
 
 @lowers("Mul")

@@ -83,12 +83,29 @@ def logic(context: Context, node: Node) -> None:
     context.expand(node, steps)
 
 
+def _masks(context: Context, node: Node, condition: np.ndarray) -> bool:
+    """A constant condition between scores and minus infinity: the scores, masked."""
+    for scores, filler, hidden in ((1, 2, ~condition), (2, 1, condition)):
+        if context.is_constant(node, filler) and not context.is_constant(node, scores):
+            shape = np.broadcast_shapes(*(context.shape(name) for name in node.inputs))
+            _, infinite = context.terms_to_add(node, filler, shape)
+            hidden = np.broadcast_to(hidden, shape)
+            if hidden.any() and infinite[hidden].all():
+                spread: Step = ("assay.Expand", [node.inputs[scores], ".shape"], node.outputs[0], {})
+                context.expand(node, [spread], {".shape": np.array(shape, dtype=np.int64)})
+                context.mask(node.outputs[0], hidden)
+                return True
+    return False
+
+
 @lowers("Where")
 def where(context: Context, node: Node) -> None:
     """b + c (a - b); with a constant condition, both sides masked."""
     condition, a, b = node.inputs
     if condition in context.constants:
         mask = np.asarray(context.constants[condition], dtype=np.float64)
+        if _masks(context, node, mask > 0):
+            return
         masks = {".yes": mask, ".no": 1.0 - mask}
         steps: list[Step] = [("Mul", [a, ".yes"], ".a", {}), ("Mul", [b, ".no"], ".b", {})]
         context.expand(node, [*steps, ("Add", [".a", ".b"], node.outputs[0], {})], masks)

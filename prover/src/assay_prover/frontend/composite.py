@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from assay_prover.frontend.context import Context, Node, Step
+from assay_prover.frontend.context import Array, Context, Node, Step
 from assay_prover.frontend.reduction import groups_of
 from assay_prover.frontend.registry import lowers
 
@@ -155,25 +155,56 @@ def _hard_sigmoid(context: Context, node: Node, alpha: float, beta: float, outpu
 
 @lowers("Pow")
 def power(context: Context, node: Node) -> None:
-    """One constant exponent: whole ones up to 4 by products, others of positive numbers by table."""
-    exponents = np.unique(context.weights(node, 1, "the exponent"))
-    if exponents.size != 1:
-        raise node.unsupported("exponents that differ")
-    (exponent,) = exponents.tolist()
+    """Constant exponents: whole ones by products, others of positive numbers by table."""
+    exponents = context.weights(node, 1, "the exponent")
     shape = np.broadcast_shapes(*(context.shape(name) for name in node.inputs))
-    x, y = node.inputs[0], node.outputs[0]
-    if shape != context.shape(x):
-        context.expand(node, [("Expand", [x, ".s"], ".x", {})], {".s": np.array(shape, dtype=np.int64)})
-        x = f"{y}/x"
-    products: dict[float, list[Step]] = {
-        1.0: [("Identity", [x], y, {})],
-        2.0: [("Mul", [x, x], y, {})],
-        3.0: [("Mul", [x, x], ".2", {}), ("Mul", [".2", x], y, {})],
-        4.0: [("Mul", [x, x], ".2", {}), ("Mul", [".2", ".2"], y, {})],
-        -1.0: [("Reciprocal", [x], y, {})],
-        0.5: [("Sqrt", [x], y, {})],
-    }
-    context.expand(node, products.get(exponent, [("assay.Power", [x], y, {"exponent": exponent})]))
+    steps: list[Step] = [("Expand", [node.inputs[0], ".shape"], ".x", {})]
+    constants: dict[str, Array] = {".shape": np.array(shape, dtype=np.int64)}
+    found = np.unique(exponents)
+    if found.size == 1:
+        context.expand(node, [*steps, *_power(".x", float(found[0]), node.outputs[0], "")], constants)
+        return
+    # the elements of each exponent apart, then all in their places
+    steps.append(("Reshape", [".x", ".flat"], ".all", {}))
+    constants[".flat"] = np.array([-1], dtype=np.int64)
+    flat = np.broadcast_to(exponents, shape).ravel()
+    order = []
+    for k, exponent in enumerate(found):
+        constants[f".i{k}"] = np.flatnonzero(flat == exponent)
+        order.append(constants[f".i{k}"])
+        steps.append(("Gather", [".all", f".i{k}"], f".x{k}", {}))
+        steps += _power(f".x{k}", float(exponent), f".y{k}", f"{k}.")
+    constants[".order"] = np.argsort(np.concatenate(order))
+    steps += [
+        ("Concat", [f".y{k}" for k in range(found.size)], ".joined", {"axis": 0}),
+        ("Gather", [".joined", ".order"], ".y", {}),
+        ("Reshape", [".y", ".shape"], node.outputs[0], {}),
+    ]
+    context.expand(node, steps, constants)
+
+
+MOST_PRODUCTS = 16
+"""Whole exponents up to this are products, of at most six factors."""
+
+
+def _power(x: str, exponent: float, y: str, tag: str) -> list[Step]:
+    special = {-1.0: "Reciprocal", 0.5: "Sqrt", 1.0: "Identity"}
+    if exponent in special:
+        return [(special[exponent], [x], y, {})]
+    if exponent != int(exponent) or not 1 < exponent <= MOST_PRODUCTS:
+        return [("assay.Power", [x], y, {"exponent": exponent})]
+    whole, square, steps = int(exponent), x, list[Step]()
+    factors = []
+    for bit in range(whole.bit_length()):
+        if whole >> bit & 1:
+            factors.append(square)
+        if whole >> (bit + 1):
+            steps.append(("Mul", [square, square], f".{tag}s{bit}", {}))
+            square = f".{tag}s{bit}"
+    for k, factor in enumerate(factors[1:]):
+        steps.append(("Mul", [factors[0] if k == 0 else f".{tag}p{k - 1}", factor], f".{tag}p{k}", {}))
+    operator, inputs, _, attributes = steps[-1]
+    return [*steps[:-1], (operator, inputs, y, attributes)]
 
 
 @lowers("ThresholdedRelu")

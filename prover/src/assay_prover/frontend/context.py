@@ -31,6 +31,9 @@ Step = tuple[str, Sequence[str], str, Mapping[str, Any]]
 INTEGER_TYPES = frozenset({2, 3, 4, 5, 6, 7, 12, 13, 21, 22})
 """onnx.TensorProto's integers of any width."""
 
+MASKING = -1e30
+"""Constants below it mask what a Softmax sees: exporters write minus infinity or the least float."""
+
 EXPANSION_OPSET = 17
 """The operator set in which expansions are written."""
 
@@ -106,6 +109,7 @@ class Context:
         self._shapes: dict[str, tuple[int, ...]] = {input_name: input_shape}
         self._alias: dict[str, str] = {input_name: input_name}
         self._dropped: dict[str, str] = {}
+        self._masked: dict[str, Array] = {}
         self._whole = {input_name} if self.is_integer(input_name) or self.is_boolean(input_name) else set()
 
     def note(self, text: str) -> None:
@@ -164,8 +168,33 @@ class Context:
                 return False
 
     def weights(self, node: Node, position: int, what: str) -> Float64Array:
-        """A constant as float64."""
-        return np.asarray(self.constant(node, position, what), dtype=np.float64)
+        """A finite constant as float64."""
+        values = np.asarray(self.constant(node, position, what), dtype=np.float64)
+        if not np.isfinite(values).all():
+            raise node.unsupported(f"{what} holds NaN or infinity")
+        return values
+
+    def terms_to_add(self, node: Node, position: int, shape: tuple[int, ...]) -> tuple[Float64Array, Array]:
+        """A constant to add to a tensor of that shape, and where it is so far below zero that it masks."""
+        values = np.broadcast_to(
+            np.asarray(self.constant(node, position, "the operand"), dtype=np.float64), shape
+        )
+        masked = values <= MASKING
+        return np.where(masked, 0.0, values), masked
+
+    def mask(self, name: str, masked: Array) -> None:
+        """A tensor's elements that stand for minus infinity; only a Softmax may read it."""
+        if masked.any():
+            self._masked[name] = masked.reshape(self._shapes[name])
+
+    def unmasked(self, name: str) -> tuple[str, Array | None]:
+        """A name for the tensor's values, whatever they are where it is masked, and the mask."""
+        masked = self._masked.get(name)
+        if masked is None:
+            return name, None
+        plain = f"{name}/values"
+        self._shapes[plain], self._alias[plain] = self._shapes[name], self._alias[name]
+        return plain, masked
 
     def integers(self, node: Node, position: int, attribute: str) -> tuple[int, ...] | None:
         """A list given as an attribute (older opsets) or as a constant input (newer); None when absent."""
@@ -194,6 +223,8 @@ class Context:
         name = node.inputs[position]
         if name not in self._alias:
             raise node.unsupported(f"input {name!r} must depend on the model's input")
+        if name in self._masked:
+            raise node.unsupported("infinity, which is supported as a mask right before a Softmax only")
         return self._alias[name]
 
     def emit(self, node: Node, op: FloatOp) -> None:
@@ -220,6 +251,8 @@ class Context:
             raise node.unsupported(f"cannot view {self._shapes[source]} as {shape}")
         self._shapes[node.outputs[0]] = shape
         self._alias[node.outputs[0]] = self._alias[source]
+        if source in self._masked:
+            self._masked[node.outputs[0]] = self._masked[source].reshape(shape)
         if source in self.classes:
             self.classes[node.outputs[0]] = self.classes[source]
 
@@ -294,6 +327,8 @@ class Context:
         """
         if name not in self._alias:
             raise ModelError(f"output {name!r} does not depend on the input")
+        if name in self._masked:
+            raise ModelError(f"output {name!r} holds infinities")
         return self._alias[name], self._shapes[name]
 
     def is_used(self, name: str) -> bool:

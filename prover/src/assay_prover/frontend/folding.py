@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
 
+from assay_prover.frontend.load import captured
+
 if TYPE_CHECKING:
     from assay_prover.frontend.context import Node
 
@@ -41,7 +43,7 @@ def fold(
         [helper.make_empty_tensor_value_info(name) for name in outputs],
         [
             numpy_helper.from_array(np.asarray(constants[name]), name)
-            for name in dict.fromkeys(name for name in node.inputs if name)
+            for name in sorted({name for name in node.inputs if name} | captured(node.proto))
         ],
     )
     model = helper.make_model(graph, opset_imports=list(opsets), ir_version=IR_VERSION)
@@ -54,6 +56,7 @@ def fold(
 
 
 def _finite(node: Node, array: Array) -> Array:
-    if array.dtype.kind == "f" and not np.isfinite(array).all():
+    """Minus infinity is let through: it may become a mask, and `Context.weights` refuses it elsewhere."""
+    if array.dtype.kind == "f" and (np.isnan(array) | np.isposinf(array)).any():
         raise node.unsupported("folds to NaN or infinity")
     return array

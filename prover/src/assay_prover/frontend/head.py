@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from math import prod
+
 import numpy as np
 
-from assay_prover.frontend.context import Context, Node, Step
-from assay_prover.frontend.graph import FloatArgMax
+from assay_prover.frontend.context import Array, Context, Node, Step
+from assay_prover.frontend.graph import FloatArgMax, FloatReduceMax
 from assay_prover.frontend.registry import lowers
 
 
@@ -16,7 +18,8 @@ def softmax(context: Context, node: Node) -> None:
 
     softmax(x) = e / sum(e) with e = exp(x - max x), the maximum being one of the x.
     """
-    if any(follower != "ArgMax" for follower in context.followers(node)):
+    _, masked = context.unmasked(node.inputs[0])
+    if masked is not None or any(follower != "ArgMax" for follower in context.followers(node)):
         _within(context, node)
         return
     context.note(
@@ -28,29 +31,55 @@ def softmax(context: Context, node: Node) -> None:
 
 def _within(context: Context, node: Node) -> None:
     shape = context.shape(node.inputs[0])
-    if node.opset < 13:
-        raise node.unsupported("before opset 13 only at the end of a network")
-    axes = {"axes": [node.int("axis", -1) % len(shape)], "keepdims": 1}
-    summed = {"keepdims": 1}
-    steps: list[Step] = [
-        ("ReduceMax", [node.inputs[0]], ".max", axes),
-        ("Sub", [node.inputs[0], ".max"], ".below", {}),
-        ("Exp", [".below"], ".exp", {}),
-        ("ReduceSum", [".exp", ".axes"], ".sum", summed),
-    ]
+    axis = node.int("axis", -1 if node.opset >= 13 else 1) % len(shape)
+    # before opset 13 the axes from `axis` on were one
+    over = [axis] if node.opset >= 13 else list(range(axis, len(shape)))
+    x, masked = context.unmasked(node.inputs[0])
+    keep = {"axes": over, "keepdims": 1}
+    constants: dict[str, Array] = {
+        ".axes": np.array(over, dtype=np.int64),
+        ".shape": np.array(shape, dtype=np.int64),
+    }
+    if masked is None:
+        steps: list[Step] = [("ReduceMax", [x], ".max", keep), ("Sub", [x, ".max"], ".below", {})]
+        steps.append(("Exp", [".below"], ".exp", {}))
+    else:
+        if masked.all(axis=tuple(over)).any():
+            raise node.unsupported("everything is masked")
+        constants |= {".masked": masked, ".kept": 1.0 - masked}
+        steps = [
+            ("assay.MaskedMax", [x, ".masked"], ".max", keep),
+            ("Sub", [x, ".max"], ".d", {}),
+            ("Mul", [".d", ".kept"], ".below", {}),
+            ("Exp", [".below"], ".every", {}),
+            ("Mul", [".every", ".kept"], ".exp", {}),
+        ]
+    steps.append(("ReduceSum", [".exp", ".axes"], ".sum", {"keepdims": 1}))
     if node.operator == "Softmax":
         steps += [
             ("Reciprocal", [".sum"], ".part", {}),
             ("Expand", [".part", ".shape"], ".parts", {}),
             ("Mul", [".exp", ".parts"], node.outputs[0], {}),
         ]
-    else:
+    elif masked is None:
         steps += [("Log", [".sum"], ".log", {}), ("Sub", [".below", ".log"], node.outputs[0], {})]
-    constants = {
-        ".axes": np.array(axes["axes"], dtype=np.int64),
-        ".shape": np.array(shape, dtype=np.int64),
-    }
+    else:
+        raise node.unsupported("the logarithm of a masked element is infinite")
     context.expand(node, steps, constants)
+
+
+@lowers("assay.MaskedMax")
+def masked_max(context: Context, node: Node) -> None:
+    """The greatest element that is not masked; only in expansions."""
+    places, masked = context.places(node, 0), context.constants[node.inputs[1]]
+    axes = [int(axis) for axis in node.ints("axes", ())]
+    kept = [axis for axis in range(places.ndim) if axis not in axes]
+    shape = tuple(1 if axis in axes else n for axis, n in enumerate(places.shape))
+    groups, hidden = (np.transpose(a, (*kept, *axes)).reshape(prod(shape), -1) for a in (places, masked))
+    # a member that is not masked stands in for those that are
+    first = np.take_along_axis(groups, hidden.argmin(axis=1)[:, None], axis=1)
+    index = np.ascontiguousarray(np.where(hidden, first, groups))
+    context.emit(node, FloatReduceMax(context.variable(node, 0), node.outputs[0], shape, index, node.name))
 
 
 @lowers("ArgMin")
@@ -86,6 +115,22 @@ def argmax(context: Context, node: Node) -> None:
     flat = np.ascontiguousarray(index.reshape(-1, places.shape[axis]))
     source = context.variable(node, 0)
     context.emit(node, FloatArgMax(source, node.outputs[0], shape, flat, node.name))
+
+
+@lowers("Hardmax")
+def hardmax(context: Context, node: Node) -> None:
+    """1 at the first of the greatest, else 0."""
+    x, shape = node.inputs[0], context.shape(node.inputs[0])
+    axis = node.int("axis", -1 if node.opset >= 13 else 1) % len(shape)
+    if node.opset < 13 and prod(shape[axis + 1 :]) != 1:
+        raise node.unsupported("several axes at once")
+    order = [*range(axis), len(shape) - 1, *range(axis, len(shape) - 1)]
+    steps: list[Step] = [
+        ("ArgMax", [x], ".first", {"axis": axis, "keepdims": 0}),
+        ("assay.OneHot", [".first"], ".bits", {"lo": 0, "size": shape[axis]}),
+        ("Transpose", [".bits"], node.outputs[0], {"perm": order}),
+    ]
+    context.expand(node, steps)
 
 
 @lowers("TopK")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 import onnx
 from onnx import numpy_helper
@@ -10,7 +12,7 @@ from assay_prover.errors import ModelError
 from assay_prover.frontend.context import Context, Node, refuse
 from assay_prover.frontend.folding import fold
 from assay_prover.frontend.graph import FloatAffine, FloatGraph
-from assay_prover.frontend.load import load_model
+from assay_prover.frontend.load import captured, load_model
 from assay_prover.frontend.maps import FloatGather
 from assay_prover.frontend.registry import lowering
 
@@ -34,16 +36,35 @@ def import_model(data: bytes) -> FloatGraph:
     if graph.sparse_initializer:
         raise ModelError("sparse initialisers are not supported; save the weights as dense tensors")
     opsets = {entry.domain: entry.version for entry in model.opset_import}
-    for proto in graph.node:
+    _lower(context, graph.node, model, opsets)
+    return _finish(context, value.name, shape, graph.output[0].name)
+
+
+def _lower(
+    context: Context, nodes: Iterable[onnx.NodeProto], model: onnx.ModelProto, opsets: dict[str, int]
+) -> None:
+    for proto in nodes:
         node = Node(proto, opsets.get(proto.domain, opsets.get("", 0)))
         if proto.domain not in DOMAINS:
             raise refuse(node)
-        if not _fold(context, node, model):
+        if node.operator == "If" and node.inputs[0] in context.constants:
+            _choose(context, node, model, opsets)
+        elif not _fold(context, node, model):
             lower = lowering(node.operator)
             if lower is None:
                 raise refuse(node)
             lower(context, node)
-    return _finish(context, value.name, shape, graph.output[0].name)
+
+
+def _choose(context: Context, node: Node, model: onnx.ModelProto, opsets: dict[str, int]) -> None:
+    """The branch that a constant condition takes."""
+    taken = "then_branch" if bool(np.ravel(context.constants[node.inputs[0]])[0]) else "else_branch"
+    (branch,) = (part.g for part in node.proto.attribute if part.name == taken)
+    for tensor in branch.initializer:
+        context.constants[tensor.name] = numpy_helper.to_array(tensor)
+    _lower(context, branch.node, model, opsets)
+    for inner, outer in zip(branch.output, node.outputs, strict=True):
+        context.expand(node.writing(outer), [("Identity", [inner.name], outer, {})])
 
 
 def _fold(context: Context, node: Node, model: onnx.ModelProto) -> bool:
@@ -53,7 +74,8 @@ def _fold(context: Context, node: Node, model: onnx.ModelProto) -> bool:
         start, end = node.int("start", 0), node.attributes.get("end")
         context.constants[node.outputs[0]] = dims[start : None if end is None else int(end)]
         return True
-    if any(name not in context.constants for name in node.inputs if name):
+    needed = {name for name in node.inputs if name} | captured(node.proto)
+    if any(name not in context.constants for name in needed):
         return False
     context.constants |= fold(node, context.constants, model.opset_import)
     return True

@@ -7,15 +7,19 @@ from pathlib import Path
 import numpy as np
 import onnx
 from google.protobuf.message import DecodeError
-from onnx import TensorProto, checker, numpy_helper, shape_inference
+from onnx import TensorProto, checker, helper, inliner, numpy_helper, shape_inference
 
 from assay_prover.errors import ModelError
+from assay_prover.frontend.registry import supported_operators
 
 MAX_MODEL_BYTES = 2 << 30
 """Protobuf's own limit; weights in external files are refused, a bundle must hold all of its model."""
 
 
 REAL_TYPES = frozenset({TensorProto.FLOAT, TensorProto.DOUBLE, TensorProto.FLOAT16})
+
+ARITHMETIC = frozenset({"Range", "AffineGrid", "BlackmanWindow", "HammingWindow", "HannWindow"})
+"""Of constants as a rule, hence folded as they are; their definitions are loops."""
 
 WHOLE_TYPES = frozenset(
     {
@@ -70,6 +74,7 @@ def load_model(data: bytes) -> tuple[onnx.ModelProto, list[str]]:
         checker.check_model(model)
         notes = _keep_one_output(model)
         _fix_batch(model)
+        model = _inline(model)
         inferred = shape_inference.infer_shapes(model, check_type=True, strict_mode=True, data_prop=True)
     except (checker.ValidationError, shape_inference.InferenceError) as error:
         raise ModelError(f"invalid ONNX model: {_first_line(error)}") from error
@@ -126,17 +131,43 @@ def _keep_one_output(model: onnx.ModelProto) -> list[str]:
     for node in reversed(graph.node):
         if needed.intersection(node.output):
             needed.update(node.input)
-            needed.update(name for part in node.attribute for name in _captured(part))
+            needed.update(captured(node))
             kept.append(node)
     del graph.node[:]
     graph.node.extend(reversed(kept))
     return notes
 
 
-def _captured(attribute: onnx.AttributeProto) -> list[str]:
-    """Names that a node's own graphs may take from outside."""
-    bodies = [attribute.g] if attribute.HasField("g") else []
-    return [name for body in (*bodies, *attribute.graphs) for node in body.node for name in node.input]
+def _inline(model: onnx.ModelProto) -> onnx.ModelProto:
+    """The file's own functions, and operators that ONNX defines by simpler ones and nothing here lowers."""
+    known = set(supported_operators())
+    if not model.functions and all(node.op_type in known for node in model.graph.node):
+        return model
+    # bodies may depend on types
+    model = shape_inference.infer_shapes(model, data_prop=True)
+    model.graph.value_info.extend(
+        helper.make_tensor_value_info(tensor.name, tensor.data_type, tensor.dims)
+        for tensor in model.graph.initializer
+    )
+    kept = [(domain, name) for domain in ("", "ai.onnx.ml") for name in sorted(known | ARITHMETIC)]
+    try:
+        inlined = inliner.inline_selected_functions(model, kept, exclude=True, inline_schema_functions=True)
+    except RuntimeError as error:
+        raise ModelError(f"invalid ONNX model: {_first_line(error)}") from error
+    del inlined.graph.value_info[:]
+    return inlined
+
+
+def captured(node: onnx.NodeProto) -> set[str]:
+    """Names that a node's own graphs (If, Loop) take from outside."""
+    found: set[str] = set()
+    for part in node.attribute:
+        for body in (*([part.g] if part.HasField("g") else []), *part.graphs):
+            made = {tensor.name for tensor in body.initializer} | {value.name for value in body.input}
+            made |= {name for inner in body.node for name in inner.output}
+            read = {name for inner in body.node for name in (*inner.input, *captured(inner)) if name}
+            found |= (read | {value.name for value in body.output}) - made
+    return found
 
 
 def _fix_batch(model: onnx.ModelProto) -> None:
@@ -162,7 +193,12 @@ def _fix_batch(model: onnx.ModelProto) -> None:
 
 
 def _check_finite(model: onnx.ModelProto) -> None:
+    """Minus infinity may be a mask before a Softmax, if it is added or chosen there."""
+    masking = {"Add", "Where", "Cast", "Slice", "Reshape", "Expand", "Unsqueeze", "Identity", "Concat"}
+    others = {name for node in model.graph.node if node.op_type not in masking for name in node.input}
     for tensor in model.graph.initializer:
         array = numpy_helper.to_array(tensor)
-        if array.dtype.kind == "f" and not np.isfinite(array).all():
+        if array.dtype.kind != "f" or np.isfinite(array).all():
+            continue
+        if tensor.name in others or not (array[~np.isfinite(array)] == -np.inf).all():
             raise ModelError(f"weight {tensor.name!r} holds NaN or infinity")

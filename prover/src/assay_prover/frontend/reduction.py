@@ -41,6 +41,22 @@ def reduce_sum(context: Context, node: Node) -> None:
     context.affine(node, shape, [(context.variable(node, 0), FloatSparse(matrix))])
 
 
+@lowers("CumSum")
+def cumulative_sum(context: Context, node: Node) -> None:
+    """A triangle of ones along the axis."""
+    places = context.places(node, 0)
+    axis = int(np.ravel(context.constant(node, 1, "the axis"))[0])
+    lines = np.moveaxis(places, axis, -1).reshape(-1, places.shape[axis])
+    length = lines.shape[1]
+    included = np.tri(length, k=-1 if node.int("exclusive", 0) else 0, dtype=bool)
+    if node.int("reverse", 0):
+        included = included.T
+    to, taken = np.nonzero(included)
+    rows, columns = lines[:, to].ravel(), lines[:, taken].ravel()
+    matrix = sp.csr_array((np.ones(rows.size), (rows, columns)), shape=(places.size, places.size))
+    context.affine(node, places.shape, [(context.variable(node, 0), FloatSparse(matrix))])
+
+
 @lowers("ReduceMax")
 def reduce_max(context: Context, node: Node) -> None:
     """Maximum over axes."""

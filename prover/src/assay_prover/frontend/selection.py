@@ -96,6 +96,27 @@ def gather_elements(context: Context, node: Node) -> None:
     context.gather(node, 0, np.take_along_axis(places, index % places.shape[axis], axis=axis))
 
 
+@lowers("GatherND")
+def gather_nd(context: Context, node: Node) -> None:
+    """Constant indices."""
+    places, batch = context.places(node, 0), node.int("batch_dims", 0)
+    index = np.asarray(context.constant(node, 1, "the indices"), dtype=np.int64)
+    if batch:
+        raise node.unsupported("batch_dims")
+    context.gather(node, 0, places[tuple(np.moveaxis(index, -1, 0))])
+
+
+@lowers("Trilu")
+def triangle(context: Context, node: Node) -> None:
+    """Upper or lower triangle, zero elsewhere."""
+    places = context.places(node, 0)
+    k = int(np.ravel(context.constant(node, 1, "k"))[0]) if context.has(node, 1) else 0
+    rows, columns = places.shape[-2:]
+    below = np.arange(columns) - np.arange(rows)[:, None]
+    kept = below >= k if node.int("upper", 1) else below <= k
+    context.gather(node, 0, np.where(kept, places, -1))
+
+
 @lowers("Tile")
 def tile(context: Context, node: Node) -> None:
     """Constant repeats."""
