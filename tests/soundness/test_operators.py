@@ -7,10 +7,14 @@ stand in the files beside this one.
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from assay_prover import groth16
 from soundness.underconstrained import System, committed_wires
 from unit.prover.operator_cases import CASES
+from unit.prover.test_circuit import _prove, _setup
 from unit.prover.test_operators import compiled
 
 WIDTHS: list[tuple[int, ...]] = [(), (3,)]
@@ -43,3 +47,38 @@ def test_constraints_determine_every_wire_to_first_order(name: str) -> None:
         if System.of(circuit, circuit.witness(sample)).free_directions() == 0:
             return
     pytest.fail("some wire is free to first order at every sample")
+
+
+PROVED = (
+    "round",
+    "floor",
+    "where",
+    "div_wires",
+    "layer_normalization",
+    "softmax_within",
+    "embedding",
+    "tree_ensemble_classifier",
+    "svm_classifier",
+    "qlinear_conv",
+    "lstm",
+)
+
+
+@pytest.mark.parametrize("name", PROVED)
+def test_real_proof_verifies_and_one_over_tampered_wires_does_not(name: str, tmp_path: Path) -> None:
+    circuit, _, samples = compiled(name, (4,))
+    key = _setup(circuit, tmp_path)
+    witness = circuit.witness(samples[0])
+    groth16.verify(key.vk, witness.public, _prove(circuit, witness, key))
+    small = [wires for wires in circuit.builder.committed if wires.size]
+    for position in range(0, len(small), max(1, len(small) // 3)):
+        tampered = circuit.witness(samples[0])
+        values = tampered._frame.value(small[position]).copy()
+        values[-1] += 1
+        tampered._frame._values[small[position]] = values
+        try:
+            proof = _prove(circuit, tampered, key)
+        except (ValueError, groth16.ProverError):
+            continue  # not even a lookup index exists for such a value
+        with pytest.raises(groth16.InvalidProof):
+            groth16.verify(key.vk, witness.public, proof)

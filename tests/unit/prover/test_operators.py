@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from assay_prover.circuit import Circuit, StatementSpec, compile_graph
 from assay_prover.circuit.checker import check
+from assay_prover.errors import QuantisationError
 from assay_prover.frontend import import_model, supported_operators
 from assay_prover.frontend.graph import FloatGraph
 from assay_prover.passes import Calibration, Precision, QuantisedModel, calibrate, fuse, quantise
@@ -33,11 +36,24 @@ def compiled(name: str, widths: tuple[int, ...] = ()) -> tuple[Circuit, Quantise
     """A small circuit of a case, its integers, and samples encoded for it."""
     case = CASES[name]
     model = quantise(*_calibrated(case), COARSE)
+    circuit = compile_graph(model.graph, _statement(model), limb_bits=widths)
+    return circuit, model, model.encode(case.samples(24))
+
+
+def _statement(model: QuantisedModel) -> StatementSpec:
     result = model.graph.result
-    spec = StatementSpec(
+    return StatementSpec(
         "public", "public", model.input.lo, model.input.bits, output_lo=result.min, output_hi=result.max
     )
-    return compile_graph(model.graph, spec, limb_bits=widths), model, model.encode(case.samples(24))
+
+
+def extremes(model: QuantisedModel, rng: np.random.Generator) -> np.ndarray:
+    """All least, all greatest, zeros (or what is nearest), corners, random points."""
+    lo, hi, shape = model.input.lo, model.input.hi, model.graph.input.shape
+    zero = min(max(0, lo), hi)
+    constant = [np.full((1, *shape), value) for value in (lo, hi, zero)]
+    corners = np.where(rng.random((8, *shape)) < 0.5, lo, hi)
+    return np.concatenate([*constant, corners, rng.integers(lo, hi + 1, size=(8, *shape))])
 
 
 def test_every_operator_has_a_case() -> None:
@@ -73,21 +89,52 @@ def test_fine_integers_compute_what_the_float_graph_computes(name: str) -> None:
 def test_every_input_in_range_proves(name: str) -> None:
     """The ends of the range, corners and random points stay within the worst case and satisfy the circuit."""
     circuit, model, samples = compiled(name)
-    lo, hi = model.input.lo, model.input.hi
-    rng = np.random.default_rng(5)
-    shape = model.graph.input.shape
-    corners = np.where(rng.random((8, *shape)) < 0.5, lo, hi)
-    anywhere = rng.integers(lo, hi + 1, size=(8, *shape))
-    every = np.concatenate(
-        [np.full((1, *shape), lo), np.full((1, *shape), hi), corners, anywhere, samples[:2]]
-    )
-    every = np.concatenate([every, np.clip(np.zeros((1, *shape), dtype=np.int64), lo, hi)])
+    every = np.concatenate([extremes(model, np.random.default_rng(5)), samples[:2]])
     known = model.graph.run(every)
     for tensor_name, values in known.items():
         tensor = model.graph.tensors[tensor_name]
         assert ((values >= tensor.lo) & (values <= tensor.hi)).all(), tensor_name
-    for k in (0, 1, 2, len(every) - 1):
+    for k in (0, 1, 2, 3, len(every) - 1):
         witness = circuit.witness(every[k])
         np.testing.assert_array_equal(witness.outputs.ravel(), known[model.graph.output][k].ravel())
         challenge = CHALLENGE if circuit.layout.committed else None
         assert check(circuit, witness, challenge) is None
+
+
+@settings(max_examples=120, deadline=None)
+@given(
+    name=st.sampled_from(sorted(CASES)),
+    seed=st.integers(0, 2**32),
+    limb=st.sampled_from([1, 3, 8]),
+    inputs=st.integers(2, 10),
+    activation=st.integers(3, 12),
+    table=st.integers(3, 10),
+    headroom=st.sampled_from([1, 3, 8]),
+)
+def test_every_input_proves_at_every_precision(
+    name: str, seed: int, limb: int, inputs: int, activation: int, table: int, headroom: int
+) -> None:
+    """Either compiling refuses the precision, or all-least, all-greatest, corners and random inputs prove."""
+    precision = Precision(
+        limb_bits=limb,
+        input_bits=inputs,
+        activation_bits=activation,
+        output_bits=activation,
+        weight_noise=0.5,
+        headroom_bits=headroom,
+        table_bits=table,
+    )
+    try:
+        model = quantise(*_calibrated(CASES[name]), precision)
+    except QuantisationError:
+        return
+    rng = np.random.default_rng(seed)
+    points = extremes(model, rng)
+    known = model.graph.run(points)
+    for tensor_name, values in known.items():
+        tensor = model.graph.tensors[tensor_name]
+        assert ((values >= tensor.lo) & (values <= tensor.hi)).all(), tensor_name
+    circuit = compile_graph(model.graph, _statement(model), limb_bits=(7,))
+    k = int(rng.integers(len(points)))
+    challenge = CHALLENGE if circuit.layout.committed else None
+    assert check(circuit, circuit.witness(points[k]), challenge) is None

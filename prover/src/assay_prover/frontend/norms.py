@@ -176,13 +176,15 @@ def lp_normalization(context: Context, node: Node) -> None:
 
 
 def _l1(context: Context, node: Node) -> None:
+    """A vector of zeros stays zero: its norm is raised to the least positive step."""
     shape = context.shape(node.inputs[0])
     steps: list[Step] = [
-        ("ReduceL1", [node.inputs[0], ".axes"], ".n", {"keepdims": 1}),
+        ("ReduceL1", [node.inputs[0], ".axes"], ".sum", {"keepdims": 1}),
+        ("Clip", [".sum", ".tiny"], ".n", {}),
         ("Div", [node.inputs[0], ".n"], node.outputs[0], {}),
     ]
     axis = node.int("axis", -1) % len(shape)
-    context.expand(node, steps, {".axes": np.array([axis], dtype=np.int64)})
+    context.expand(node, steps, {".axes": np.array([axis], dtype=np.int64), ".tiny": np.array(1e-12)})
 
 
 @lowers("ReduceL2")
