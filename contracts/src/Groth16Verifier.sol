@@ -4,6 +4,7 @@ pragma solidity ^0.8.28;
 import {IGroth16Verifier} from "./interfaces/IGroth16Verifier.sol";
 import {Batch, Groth16Batch} from "./libraries/Groth16Batch.sol";
 import {Groth16Lib} from "./libraries/Groth16Lib.sol";
+import {Groth16Slices} from "./libraries/Groth16Slices.sol";
 import {Bn254, EC_ADD, EC_MUL, EC_PAIRING, FIELD_PRIME, GROUP_ORDER} from "./libraries/Bn254.sol";
 import {
     ALPHA,
@@ -12,6 +13,7 @@ import {
     DELTA_1_OR_M,
     GAMMA,
     PRIVATE_WEIGHTS,
+    SLICED,
     VerifyingKeyLib
 } from "./libraries/VerifyingKeyLib.sol";
 
@@ -31,7 +33,11 @@ contract Groth16Verifier is IGroth16Verifier {
         external
         view
     {
-        (uint256 key, uint256 flags, uint256 n) = VerifyingKeyLib.load(vk);
+        (uint256 key, uint256 flags, uint256 n) = VerifyingKeyLib.loadAny(vk);
+        if (flags == SLICED) {
+            Groth16Slices.verify(vk, inputs, proof, modelCommitment, key, n);
+            return;
+        }
         Groth16Lib.checkLengths(flags, n, inputs.length, proof.length, modelCommitment.length);
 
         uint256 challenge;

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
+import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 import {SSTORE2} from "solady/src/utils/SSTORE2.sol";
 import {IGroth16Verifier} from "./interfaces/IGroth16Verifier.sol";
 import {IModelRegistry} from "./interfaces/IModelRegistry.sol";
 import {Bn254} from "./libraries/Bn254.sol";
-import {PRIVATE_WEIGHTS, VerifyingKeyLib} from "./libraries/VerifyingKeyLib.sol";
+import {SlicedKeyLib} from "./libraries/SlicedKeyLib.sol";
+import {VerifyingKeyLib} from "./libraries/VerifyingKeyLib.sol";
 import {Model, ModelSettlement, ModelSpec, ModelTerms} from "./types/Model.sol";
 
 /// @title Registered models
@@ -22,7 +24,8 @@ contract ModelRegistry is IModelRegistry {
     /// @inheritdoc IModelRegistry
     IGroth16Verifier public immutable verifier;
 
-    /// @dev Laid out so that posting a job reads one slot and settling one reads three, or five with private weights.
+    /// @dev Laid out so that posting a job reads one slot and settling one reads three, or five with private weights. One
+    /// model commitment is stored here, those of several slices as the code of a data contract.
     struct Record {
         address owner;
         uint32 nIn;
@@ -31,10 +34,11 @@ contract ModelRegistry is IModelRegistry {
         bool retired;
         uint8 flags;
         address verifyingKey;
-        bool privateWeights;
+        uint8 commitmentCount;
         address payout;
         uint256 commitmentX;
         uint256 commitmentY;
+        address commitments;
         bytes32 vkHash;
         bytes32 circuitHash;
         bytes32 quantisationHash;
@@ -55,13 +59,13 @@ contract ModelRegistry is IModelRegistry {
         external
         returns (bytes32 modelId)
     {
-        uint256 keyFlags = _check(spec, vk);
+        uint256 commitments = _check(spec, vk);
         modelId = _modelId(spec, keccak256(vk), keccak256(modelCommitment));
         Record storage model = _models[modelId];
         if (model.owner != address(0)) revert ModelAlreadyRegistered(modelId);
 
         _store(model, spec);
-        _storeCommitment(model, modelCommitment, keyFlags & PRIVATE_WEIGHTS != 0);
+        _storeCommitments(model, modelCommitment, commitments);
         model.vkHash = keccak256(vk);
         address pointer = SSTORE2.write(vk);
         model.verifyingKey = pointer;
@@ -133,30 +137,39 @@ contract ModelRegistry is IModelRegistry {
         return SSTORE2.read(_known(modelId).verifyingKey);
     }
 
-    /// @dev Refuses a bad key, and a statement that is not the key's.
-    function _check(ModelSpec calldata spec, bytes calldata vk) private view returns (uint256 keyFlags) {
+    /// @dev Refuses a bad key, and a statement that is not the key's. Returns how many commitments it needs.
+    function _check(ModelSpec calldata spec, bytes calldata vk) private view returns (uint256 commitments) {
         if (spec.royaltyBps > MAX_ROYALTY_BPS) revert RoyaltyTooHigh(spec.royaltyBps, MAX_ROYALTY_BPS);
         if (spec.inputPrivate && spec.nIn != 1) revert PrivateInputNotOneWord(spec.nIn);
         if (spec.outputCommitted && (spec.nOut != 1 || spec.outputEncrypted)) {
             revert BadOutputVisibility(spec.nOut, spec.outputEncrypted);
         }
-        uint256 n;
-        (keyFlags, n) = VerifyingKeyLib.check(vk);
-        // Widened first: the sum of two uint32 may not fit one.
-        if (spec.nIn == 0 || spec.nOut == 0 || uint256(1) + spec.nIn + spec.nOut != n) {
-            revert WrongStatementSize(spec.nIn, spec.nOut, n);
+        if (SlicedKeyLib.isSliced(vk)) {
+            uint256 nIn;
+            uint256 nOut;
+            (commitments, nIn, nOut) = SlicedKeyLib.check(vk);
+            // A slice's key says which of the words are its own, so the split is the key's too.
+            if (spec.nIn != nIn || spec.nOut != nOut) revert WrongStatementSize(spec.nIn, spec.nOut, 1 + nIn + nOut);
+        } else {
+            (uint256 flags, uint256 n) = VerifyingKeyLib.check(vk);
+            commitments = flags >> 1;
+            // Widened first: the sum of two uint32 may not fit one.
+            if (spec.nIn == 0 || spec.nOut == 0 || uint256(1) + spec.nIn + spec.nOut != n) {
+                revert WrongStatementSize(spec.nIn, spec.nOut, n);
+            }
         }
     }
 
-    function _storeCommitment(Record storage model, bytes calldata modelCommitment, bool privateWeights) private {
-        if (modelCommitment.length != (privateWeights ? 0x40 : 0)) revert BadModelCommitment();
-        if (!privateWeights) return;
-        (uint256 x, uint256 y) = abi.decode(modelCommitment, (uint256, uint256));
-        // Infinity is not on the curve by this test, and M is hiding, so no honest one is infinity.
-        if (!Bn254.isPoint(x, y)) revert BadModelCommitment();
-        model.commitmentX = x;
-        model.commitmentY = y;
-        model.privateWeights = true;
+    function _storeCommitments(Record storage model, bytes calldata modelCommitment, uint256 count) private {
+        if (modelCommitment.length != 0x40 * count) revert BadModelCommitment();
+        for (uint256 i; i < count; ++i) {
+            // Infinity is not on the curve by this test, and M is hiding, so no honest one is infinity.
+            (uint256 x, uint256 y) = abi.decode(modelCommitment[0x40 * i:], (uint256, uint256));
+            if (!Bn254.isPoint(x, y)) revert BadModelCommitment();
+        }
+        if (count == 1) (model.commitmentX, model.commitmentY) = abi.decode(modelCommitment, (uint256, uint256));
+        if (count > 1) model.commitments = SSTORE2.write(modelCommitment);
+        model.commitmentCount = SafeCast.toUint8(count);
     }
 
     function _store(Record storage model, ModelSpec calldata spec) private {
@@ -187,7 +200,9 @@ contract ModelRegistry is IModelRegistry {
     }
 
     function _commitment(Record storage model) private view returns (bytes memory) {
-        return model.privateWeights ? abi.encode(model.commitmentX, model.commitmentY) : bytes("");
+        uint8 count = model.commitmentCount;
+        if (count == 0) return bytes("");
+        return count == 1 ? abi.encode(model.commitmentX, model.commitmentY) : SSTORE2.read(model.commitments);
     }
 
     function _known(bytes32 modelId) private view returns (Record storage model) {

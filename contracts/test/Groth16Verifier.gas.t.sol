@@ -3,6 +3,7 @@ pragma solidity ^0.8.28;
 
 import {SSTORE2} from "solady/src/utils/SSTORE2.sol";
 import {ToyGroth16, ToyKey} from "./utils/ToyGroth16.sol";
+import {ToySlices, ToySliced} from "./utils/ToySlices.sol";
 import {VectorTest} from "./utils/VectorTest.sol";
 
 /// @dev Gas of execution alone, without a transaction's 21,000 and its calldata; the key's account is cold. Written to
@@ -22,6 +23,20 @@ contract Groth16VerifierGasTest is VectorTest {
                 verifier.verify(vk, inputs, proof, toy.modelCommitment);
                 vm.snapshotGasLastCall("verify", string.concat(names[flags], "_inputs_", vm.toString(sizes[i])));
             }
+        }
+    }
+
+    /// @dev Committed slices, one word of input and of output.
+    function test_gas_of_verify_slices() public {
+        uint256[4] memory counts = [uint256(2), 3, 8, 16];
+        for (uint256 i; i < 4; ++i) {
+            ToySliced memory toy = ToySlices.make(json, counts[i], 1, 1, 1);
+            address vk = SSTORE2.write(toy.vk);
+            uint256[] memory inputs = statement(3, 0);
+            bytes memory proof = ToySlices.prove(toy, inputs, statement(counts[i] - 1, 1), 0);
+            vm.cool(vk);
+            verifier.verify(vk, inputs, proof, "");
+            vm.snapshotGasLastCall("verify", string.concat("committed_slices_", vm.toString(counts[i])));
         }
     }
 

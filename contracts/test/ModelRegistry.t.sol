@@ -5,10 +5,12 @@ import {ModelRegistry} from "../src/ModelRegistry.sol";
 import {IGroth16Verifier} from "../src/interfaces/IGroth16Verifier.sol";
 import {IModelRegistry} from "../src/interfaces/IModelRegistry.sol";
 import {FIELD_PRIME} from "../src/libraries/Bn254.sol";
+import {SlicedKeyLib} from "../src/libraries/SlicedKeyLib.sol";
 import {VerifyingKeyLib} from "../src/libraries/VerifyingKeyLib.sol";
 import {Model, ModelSettlement, ModelSpec, ModelTerms} from "../src/types/Model.sol";
 import {MarketTest} from "./utils/MarketTest.sol";
 import {ToyGroth16, ToyKey} from "./utils/ToyGroth16.sol";
+import {ToySlices, ToySliced} from "./utils/ToySlices.sol";
 
 contract ModelRegistryTest is MarketTest {
     function test_register_stores_the_model() public view {
@@ -181,6 +183,96 @@ contract ModelRegistryTest is MarketTest {
         vm.assertGe(size + 0x40, 24_577, "not the largest");
     }
 
+    function test_register_stores_a_sliced_model_under_one_key() public {
+        ToySliced memory sliced = ToySlices.make(json, 3, 3, 1, 2);
+        vm.prank(publisher);
+        bytes32 id = models.register(spec(), sliced.vk, sliced.commitments);
+        ModelSpec memory s = spec();
+        bytes memory head = abi.encode(keccak256(sliced.vk), keccak256(sliced.commitments), s.circuitHash);
+        bytes memory middle = abi.encode(s.quantisationHash, s.metadataHash, s.ceremonyHash, publisher, s.royaltyBps);
+        vm.assertEq(id, keccak256(bytes.concat(head, middle, abi.encode(s.nIn, s.nOut, uint8(3)))));
+        vm.assertEq(models.verifyingKeyOf(id), sliced.vk);
+        vm.assertEq(models.modelOf(id).vkHash, keccak256(sliced.vk));
+        vm.assertEq(models.modelOf(id).modelCommitment, sliced.commitments);
+        vm.assertEq(models.settlementOf(id).modelCommitment, sliced.commitments);
+        vm.assertEq(models.settlementOf(id).nOut, 2);
+        vm.assertEq(models.termsOf(id).nIn, 1);
+    }
+
+    function test_register_keeps_the_commitment_of_the_one_slice_that_has_one() public {
+        uint256[] memory flags = new uint256[](2);
+        flags[1] = 2;
+        ToySliced memory sliced = ToySlices.make(json, flags, 1, 2);
+        bytes32 id = models.register(spec(), sliced.vk, sliced.commitments);
+        vm.assertEq(sliced.commitments.length, 64);
+        vm.assertEq(models.settlementOf(id).modelCommitment, sliced.commitments);
+    }
+
+    function test_register_reverts_for_a_bad_commitment_of_any_slice() public {
+        ToySliced memory sliced = ToySlices.make(json, 3, 3, 1, 2);
+        bytes memory good = sliced.commitments;
+        expectBadCommitment(sliced.vk, "");
+        expectBadCommitment(sliced.vk, slice(good, 0, 128));
+        expectBadCommitment(sliced.vk, bytes.concat(good, ToyGroth16.point(1)));
+        for (uint256 i; i < 3; ++i) {
+            expectBadCommitment(sliced.vk, withWord(good, 64 * i, 5));
+        }
+    }
+
+    function test_register_reverts_for_another_split_than_the_slices_have() public {
+        ToySliced memory sliced = ToySlices.make(json, 2, 1, 1, 2);
+        ModelSpec memory s = spec();
+        (s.nIn, s.nOut, s.inputPrivate) = (2, 1, false);
+        expectStatement(s, sliced.vk);
+        (s.nIn, s.nOut) = (1, 3);
+        expectStatement(s, sliced.vk);
+        (s.nIn, s.nOut) = (1, 2);
+        models.register(s, sliced.vk, "");
+    }
+
+    function test_register_reverts_for_a_malformed_sliced_key() public {
+        ToySliced memory sliced = ToySlices.make(json, 3, 1, 1, 2);
+        bytes memory good = sliced.vk;
+        uint256 size = good.length;
+        expectKey(bytes.concat(good, hex"00"), VerifyingKeyLib.WrongKeyLength.selector, size + 1, size);
+        expectKey(slice(good, 0, 0x20), VerifyingKeyLib.WrongKeyLength.selector, 0, 0x20);
+        uint256 last = sliced.keys[2].vk.length;
+        expectKey(slice(good, 0, size - 1), VerifyingKeyLib.WrongKeyLength.selector, last - 1, last);
+        sliced.keys[1] = ToyGroth16.key(json, 1, 4, 0);
+        ToySlices.join(sliced);
+        expectKey(sliced.vk, SlicedKeyLib.WrongSliceStatement.selector, 1, 4);
+        sliced = ToySlices.make(json, 3, 1, 1, 2);
+        sliced.keys[0] = ToyGroth16.key(json, 1, 2, 0);
+        ToySlices.join(sliced);
+        expectKey(sliced.vk, SlicedKeyLib.WrongSliceStatement.selector, 0, 2);
+    }
+
+    function test_register_checks_every_slices_points() public {
+        ToySliced memory sliced = ToySlices.make(json, 3, 1, 1, 2);
+        sliced.keys[1].vk = withWord(sliced.keys[1].vk, 0x20, 5);
+        ToySlices.join(sliced);
+        vm.expectRevert(abi.encodeWithSelector(VerifyingKeyLib.KeyPointNotOnCurve.selector, 0x20));
+        models.register(spec(), sliced.vk, "");
+    }
+
+    /// @dev One delta in two slices: what is in one proving key would serve in the proofs of the other.
+    function test_register_reverts_for_slices_that_share_a_delta() public {
+        ToySliced memory sliced = ToySlices.make(json, 3, 1, 1, 2);
+        bytes memory good = sliced.keys[2].vk;
+        uint256 first = 0x20 + sliced.keys[0].vk.length;
+        uint256 third = first + sliced.keys[1].vk.length;
+        // delta and delta_1 of the second in the place of gamma, delta and delta_1 of the third
+        for (uint256 from = 0x160; from <= 0x1e0; from += 0x80) {
+            bytes memory point = slice(sliced.keys[1].vk, from, from + 0x80);
+            for (uint256 to = 0xe0; to <= 0x1e0; to += 0x80) {
+                sliced.keys[2].vk = bytes.concat(slice(good, 0, to), point, slice(good, to + 0x80, good.length));
+                ToySlices.join(sliced);
+                bytes4 selector = VerifyingKeyLib.KeyPointsNotDistinct.selector;
+                expectKey(sliced.vk, selector, third + to, first + from);
+            }
+        }
+    }
+
     function test_setPayout_is_the_owners_alone() public {
         vm.expectRevert(abi.encodeWithSelector(IModelRegistry.NotModelOwner.selector, modelId, stranger));
         vm.prank(stranger);
@@ -235,6 +327,9 @@ contract ModelRegistryTest is MarketTest {
         vm.prank(stranger);
         models.register(spec(), toy.vk, "");
         vm.snapshotGasLastCall("registry", "register_committed_4_words");
+        ToySliced memory sliced = ToySlices.make(json, 3, 1, 1, 2);
+        models.register(spec(), sliced.vk, "");
+        vm.snapshotGasLastCall("registry", "register_committed_3_slices");
     }
 
     function expectOther(ModelSpec memory s) private {
@@ -245,6 +340,16 @@ contract ModelRegistryTest is MarketTest {
     function expectStatement(ModelSpec memory s) private {
         vm.expectRevert(abi.encodeWithSelector(IModelRegistry.WrongStatementSize.selector, s.nIn, s.nOut, 4));
         models.register(s, toy.vk, "");
+    }
+
+    function expectStatement(ModelSpec memory s, bytes memory vk) private {
+        vm.expectRevert(abi.encodeWithSelector(IModelRegistry.WrongStatementSize.selector, s.nIn, s.nOut, 4));
+        models.register(s, vk, "");
+    }
+
+    function expectKey(bytes memory vk, bytes4 selector, uint256 a, uint256 b) private {
+        vm.expectRevert(abi.encodeWithSelector(selector, a, b));
+        models.register(spec(), vk, "");
     }
 
     function expectBadCommitment(bytes memory vk, bytes memory commitment) private {

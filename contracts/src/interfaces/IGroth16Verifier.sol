@@ -24,21 +24,24 @@ interface IGroth16Verifier {
     error PrecompileFailed(uint256 precompile);
     /// @notice Everything is well formed, and the pairing equation does not hold.
     error ProofInvalid();
+    /// @notice The commitment between slice `index` and the next is not below the group order.
+    error CutTooLarge(uint256 index, uint256 value);
     /// @notice A batch has no proof, or not one statement for each proof.
     error WrongBatchLength(uint256 statements, uint256 proofs);
 
-    /// @notice Verifies one proof.
+    /// @notice Verifies one proof, or under the key of a sliced model the proofs of its slices in one pairing check.
     /// @param vk data contract with the verifying key
     /// @param inputs the statement, each word < r
-    /// @param proof 256 bytes, or 320 if the key is committed
-    /// @param modelCommitment M, 64 bytes, if the key has private weights; else empty
+    /// @param proof 256 bytes, or 320 if the key is committed; of k slices, k - 1 words and the k proofs
+    /// @param modelCommitment M, 64 bytes, if the key has private weights, else empty; of a sliced model, those of the
+    /// slices that have any
     function verify(address vk, uint256[] calldata inputs, bytes calldata proof, bytes calldata modelCommitment)
         external
         view;
 
     /// @notice Verifies many proofs under one key in one pairing check of a random linear combination.
     /// @dev Coefficients come from a hash over the key, the commitment, all statements and all proofs. One invalid
-    /// proof makes the whole batch revert.
+    /// proof makes the whole batch revert. Not for sliced models.
     /// @param vk data contract with the verifying key
     /// @param inputs one statement for each proof
     /// @param proofs the proofs

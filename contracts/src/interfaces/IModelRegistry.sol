@@ -43,7 +43,8 @@ interface IModelRegistry {
     /// @notice Registers a model, the caller being its owner and first payout address.
     /// @param spec what the model is; see ModelSpec
     /// @param vk verifying key, checked in full
-    /// @param modelCommitment M, 64 bytes, if the key has private weights; else empty
+    /// @param modelCommitment M, 64 bytes, if the key has private weights, else empty; of a sliced model, one for each
+    /// slice with private weights, in order
     /// @return modelId the new model's id
     function register(ModelSpec calldata spec, bytes calldata vk, bytes calldata modelCommitment)
         external

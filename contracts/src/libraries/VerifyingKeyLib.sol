@@ -11,6 +11,11 @@ uint256 constant COMMITTED = 1;
 /// @dev Flag: weights are private and bound by M.
 uint256 constant PRIVATE_WEIGHTS = 2;
 
+/// @dev What `VerifyingKeyLib.loadAny` says of a key that is several (see SlicedKeyLib); no header has this flag.
+uint256 constant SLICED = 4;
+/// @dev "ASVS" and version 1, the first five bytes of a sliced key's header.
+uint256 constant SLICED_PREFIX = 0x4153565301;
+
 /// @dev Byte offsets of the key's points.
 uint256 constant ALPHA = 0x20;
 uint256 constant BETA = 0x60;
@@ -75,9 +80,9 @@ library VerifyingKeyLib {
 
     /// @notice Copies a key from its data contract into memory and checks STOP byte, header and length.
     /// @return key address of the key in memory; two words behind it are free to scribble on
-    /// @return flags see `parseHeader`
-    /// @return n words of a statement
-    function load(address vk) internal view returns (uint256 key, uint256 flags, uint256 n) {
+    /// @return flags see `parseHeader`; or SLICED, and then only the STOP byte was checked
+    /// @return n words of a statement; if SLICED, the key's bytes
+    function loadAny(address vk) internal view returns (uint256 key, uint256 flags, uint256 n) {
         bool valid;
         uint256 size;
         assembly ("memory-safe") {
@@ -94,8 +99,19 @@ library VerifyingKeyLib {
         bool known;
         (known, flags, n) = parseHeader(_load(key));
         unchecked {
-            if (!valid || !known || size != 1 + length(flags, n)) revert IGroth16Verifier.BadVerifyingKey(vk);
+            if (!valid || !known || size != 1 + length(flags, n)) {
+                if (!valid || size == 0 || _load(key) >> 216 != SLICED_PREFIX) {
+                    revert IGroth16Verifier.BadVerifyingKey(vk);
+                }
+                (flags, n) = (SLICED, size - 1);
+            }
         }
+    }
+
+    /// @notice As `loadAny`, for a key that is not sliced.
+    function load(address vk) internal view returns (uint256 key, uint256 flags, uint256 n) {
+        (key, flags, n) = loadAny(vk);
+        if (flags == SLICED) revert IGroth16Verifier.BadVerifyingKey(vk);
     }
 
     /// @notice Refuses a key under which a proof would not mean what it says. Done once, when a key is stored.
@@ -106,13 +122,27 @@ library VerifyingKeyLib {
         assembly ("memory-safe") {
             key := add(vk, 0x20)
         }
-        if (vk.length < 0x20) revert WrongKeyLength(vk.length, 0x20);
+        (flags, n) = _checkHeader(key, vk.length);
+        if (vk.length != length(flags, n)) revert WrongKeyLength(vk.length, length(flags, n));
+        _checkPoints(key, flags, n);
+    }
+
+    /// @notice As `check`, for a key in memory behind which more may follow, `room` bytes in all.
+    function checkPrefix(uint256 key, uint256 room) internal view returns (uint256 flags, uint256 n) {
+        (flags, n) = _checkHeader(key, room);
+        if (room < length(flags, n)) revert WrongKeyLength(room, length(flags, n));
+        _checkPoints(key, flags, n);
+    }
+
+    function _checkHeader(uint256 key, uint256 room) private pure returns (uint256 flags, uint256 n) {
+        if (room < 0x20) revert WrongKeyLength(room, 0x20);
         bool valid;
         (valid, flags, n) = parseHeader(_load(key));
         if (!valid) revert BadKeyHeader(_load(key));
-        if (vk.length != length(flags, n)) revert WrongKeyLength(vk.length, length(flags, n));
+    }
 
-        _checkG1(key, flags, vk.length);
+    function _checkPoints(uint256 key, uint256 flags, uint256 n) private view {
+        _checkG1(key, flags, length(flags, n));
         _checkG2(key, icOffset(flags));
     }
 

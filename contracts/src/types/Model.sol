@@ -33,7 +33,8 @@ struct ModelSpec {
 /// @param retired no new jobs; those already posted still settle
 /// @param verifyingKey data contract: one STOP byte, then the verifying key
 /// @param vkHash keccak256 of the verifying key's bytes
-/// @param modelCommitment M as two words, or empty if the weights are constants of the circuit
+/// @param modelCommitment M as two words, or empty if the weights are constants of the circuit; of a sliced model, one
+/// for each slice with private weights
 /// @param spec as registered
 struct Model {
     address owner;

@@ -31,16 +31,25 @@ library ToyGroth16 {
     Vm private constant vm = Vm(address(uint160(uint256(keccak256("hevm cheat code")))));
 
     /// @notice The key of the given shape; `salt` makes others of the same shape.
-    function key(string memory json, uint256 flags, uint256 n, uint256 salt) internal view returns (ToyKey memory toy) {
+    function key(string memory json, uint256 flags, uint256 n, uint256 salt) internal view returns (ToyKey memory) {
+        return key(json, ".toy", flags, n, salt);
+    }
+
+    /// @notice The key with the deltas at `path` in the vectors; everything else is the same for all.
+    function key(string memory json, string memory path, uint256 flags, uint256 n, uint256 salt)
+        internal
+        view
+        returns (ToyKey memory toy)
+    {
         toy.flags = flags;
         toy.n = n;
         toy.salt = salt;
         toy.alpha = vm.parseJsonUint(json, ".toy.alpha");
         toy.beta = vm.parseJsonUint(json, ".toy.beta");
         toy.gamma = vm.parseJsonUint(json, ".toy.gamma");
-        toy.deltaInverse = Math.invModPrime(vm.parseJsonUint(json, ".toy.delta"), GROUP_ORDER);
-        toy.delta1 = vm.parseJsonUint(json, ".toy.delta1");
-        toy.deltaM = vm.parseJsonUint(json, ".toy.deltaM");
+        toy.deltaInverse = Math.invModPrime(vm.parseJsonUint(json, string.concat(path, ".delta")), GROUP_ORDER);
+        toy.delta1 = vm.parseJsonUint(json, string.concat(path, ".delta1"));
+        toy.deltaM = vm.parseJsonUint(json, string.concat(path, ".deltaM"));
         toy.b = vm.parseJsonUint(json, ".toy.b");
         toy.bPoint = vm.parseJsonBytes(json, ".toy.g2.b");
         toy.model = uint256(keccak256(abi.encode("model", salt))) % GROUP_ORDER;
@@ -51,10 +60,14 @@ library ToyGroth16 {
             point(toy.alpha),
             vm.parseJsonBytes(json, ".toy.g2.beta"),
             vm.parseJsonBytes(json, ".toy.g2.gamma"),
-            vm.parseJsonBytes(json, ".toy.g2.delta")
+            vm.parseJsonBytes(json, string.concat(path, ".g2.delta"))
         );
-        if (flags & COMMITTED != 0) vk = bytes.concat(vk, vm.parseJsonBytes(json, ".toy.g2.delta1"));
-        if (flags & PRIVATE_WEIGHTS != 0) vk = bytes.concat(vk, vm.parseJsonBytes(json, ".toy.g2.deltaM"));
+        if (flags & COMMITTED != 0) {
+            vk = bytes.concat(vk, vm.parseJsonBytes(json, string.concat(path, ".g2.delta1")));
+        }
+        if (flags & PRIVATE_WEIGHTS != 0) {
+            vk = bytes.concat(vk, vm.parseJsonBytes(json, string.concat(path, ".g2.deltaM")));
+        }
         for (uint256 i; i < 1 + n + (flags & COMMITTED); ++i) {
             vk = bytes.concat(vk, point(icExponent(salt, i)));
         }

@@ -45,6 +45,7 @@ MODES = {
 }
 INPUTS = 3
 PROOFS = 3
+SLICES = 4
 TARGET = Path(__file__).with_name("groth16.json")
 
 ORDER: int = curve_order
@@ -194,12 +195,26 @@ def toy() -> dict[str, Any]:
     }
 
 
+def toy_slices() -> list[dict[str, Any]]:
+    """Deltas of the slices of a toy model, as in `toy`; each slice needs its own."""
+    names = ("delta", "delta1", "deltaM")
+    slices = [{name: scalar(f"toy/slice{i}/{name}") for name in names} for i in range(SLICES)]
+    return [
+        {
+            **{name: hex(value) for name, value in exponents.items()},
+            "g2": {name: "0x" + g2_bytes(multiply(G2, exponents[name])).hex() for name in names},
+        }
+        for exponents in slices
+    ]
+
+
 def vectors() -> dict[str, Any]:
     """The whole file."""
     result: dict[str, Any] = {
         "g2Generator": "0x" + g2_bytes(G2).hex(),
         "g2OutsideSubgroup": "0x" + outside_subgroup().hex(),
         "toy": toy(),
+        "toySlices": toy_slices(),
     }
     for mode in MODES:
         trapdoor = Trapdoor.make(mode)
