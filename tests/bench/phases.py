@@ -41,13 +41,17 @@ def peak_rss_mb() -> float:
 
 
 def compile_phase(
-    model: Path, samples: Path, bundle: Path, weights: Literal["constant", "private"]
+    model: Path,
+    samples: Path,
+    bundle: Path,
+    weights: Literal["constant", "private"],
+    slices: int | None,
 ) -> Figures:
     """Compile; a network that the compiler does not take is a result, not an error."""
     with np.load(samples) as data:
         x, y = data["x"], data.get("y")
     try:
-        report = compile_model(model, x, bundle, labels=y, overwrite=True, weights=weights)
+        report = compile_model(model, x, bundle, labels=y, overwrite=True, weights=weights, slices=slices)
     except (ModelError, QuantisationError) as error:
         return {"refused": str(error)}
     return {
@@ -132,6 +136,7 @@ def main() -> int:
     for name in ("model", "samples", "bundle"):
         step.add_argument(name, type=Path)
     step.add_argument("--weights", choices=["constant", "private"], default="constant")
+    step.add_argument("--slices", type=int)
     step = phases.add_parser("setup")
     step.add_argument("bundle", type=Path)
     step = phases.add_parser("prove")
@@ -143,7 +148,7 @@ def main() -> int:
         print(f"error: the native module is a {build_profile()} build; measure a release", file=sys.stderr)
         return 2
     if args.phase == "compile":
-        figures = compile_phase(args.model, args.samples, args.bundle, args.weights)
+        figures = compile_phase(args.model, args.samples, args.bundle, args.weights, args.slices)
     elif args.phase == "setup":
         figures = setup_phase(args.bundle)
     else:

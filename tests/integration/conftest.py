@@ -59,7 +59,7 @@ class Sampled:
     y: np.ndarray
 
 
-def _compile(name: str, folder: Path, **options: str) -> Sampled:
+def _compile(name: str, folder: Path, **options: str | int) -> Sampled:
     with np.load(MODELS / f"{name}.npz", allow_pickle=False) as data:
         x, y = data["x"], data["y"]
     compile_model(MODELS / f"{name}.onnx", x, folder, labels=y, **options)  # type: ignore[arg-type]
@@ -92,6 +92,22 @@ def own_salt_mlp(tmp_path_factory: pytest.TempPathFactory) -> Sampled:
     """Breast cancer, public input, committed output: the prover's salt."""
     folder = tmp_path_factory.mktemp("bundles") / "own_salt"
     return _compile("bc_mlp", folder, input="public", output="committed")
+
+
+@pytest.fixture(scope="session")
+def sliced_mlp(tmp_path_factory: pytest.TempPathFactory) -> Sampled:
+    """Breast cancer, private input, encrypted output, cut into three."""
+    return _compile("bc_mlp", tmp_path_factory.mktemp("bundles") / "sliced", slices=3)
+
+
+@pytest.fixture(scope="session")
+def sliced_private_mlp(tmp_path_factory: pytest.TempPathFactory) -> Sampled:
+    """Breast cancer in three slices, input and output public, weights private: the cuts hide activations."""
+    folder = tmp_path_factory.mktemp("bundles") / "sliced_private"
+    options = {"input": "public", "output": "public", "weights": "private"}
+    model = _compile("bc_mlp", folder, slices=3, **options)
+    model.bundle.commit_model()
+    return model
 
 
 @dataclass

@@ -442,7 +442,7 @@ def test_missing_bundle_is_refused(tmp_path: Path) -> None:
         Bundle.open(tmp_path)
 
 
-def _edit(path: Path, *keys: str, value: object) -> None:
+def _edit(path: Path, *keys: str | int, value: object) -> None:
     document = json.loads(path.read_text())
     part = document
     for key in keys[:-1]:
@@ -454,7 +454,7 @@ def _edit(path: Path, *keys: str, value: object) -> None:
 @pytest.mark.parametrize(
     ("keys", "value", "message"),
     [
-        (("version",), 2, "version 2"),
+        (("version",), 3, "version 3"),
         (("input", "scale"), 1.0, "metadata hash"),
         (("output", "visibility"), "public", "metadata hash"),
         (("input", "bits"), 99, "damaged"),
@@ -485,13 +485,16 @@ def test_changed_circuit_is_refused(copy: Path, where: int) -> None:
 
 
 def test_circuit_of_another_layout_is_refused(copy: Path) -> None:
-    _edit(copy / "manifest.json", "layout", "n_w2", value=1)
+    _edit(copy / "manifest.json", "slices", 0, "layout", "n_w2", value=1)
     with pytest.raises(BundleError, match="another circuit"):
         _ = Bundle.open(copy).circuit
 
 
 def test_circuit_other_than_the_compiled_is_refused_at_setup(copy: Path) -> None:
     _edit(copy / "manifest.json", "hashes", "circuit", value="0" * 64)
+    with pytest.raises(BundleError, match="not that of its slices"):
+        Bundle.open(copy)
+    _edit(copy / "manifest.json", "slices", 0, "circuit", value="0" * 64)
     bundle = Bundle.open(copy)
     assert not bundle.has_keys
     with pytest.raises(BundleError, match="another circuit"):
@@ -635,7 +638,7 @@ def test_wide_mlp_with_private_words_over_several_hashes(tmp_path: Path) -> None
     bundle.setup(seed=bytes(32))
     ints = bundle.encode_input(x[0])
     proved = bundle.prover().prove(ints, salt=9)
-    assert bundle.manifest.layout.committed
+    assert bundle.manifest.slices[0].layout.committed
     assert len(proved.proof) == 320
     assert proved.public[1:2] == bundle.input_words(ints, 9)
     bundle.verify(proved.public, proved.proof)

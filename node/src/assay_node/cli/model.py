@@ -55,6 +55,19 @@ def compile_(
         Weights,
         typer.Option("--weights", help="Constants of the circuit, or private behind a commitment."),
     ] = Weights.CONSTANT,
+    slices: Annotated[
+        int | None,
+        typer.Option("--slices", metavar="N", min=2, max=16, help="Cut the network into N linked circuits."),
+    ] = None,
+    max_constraints: Annotated[
+        int | None,
+        typer.Option(
+            "--max-constraints",
+            metavar="N",
+            min=1,
+            help="Cut it into as few circuits as keep each within N constraints.",
+        ),
+    ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing bundle.")] = False,
     json: options.Json = False,
 ) -> None:
@@ -67,7 +80,11 @@ def compile_(
       assay model compile digits.onnx -o digits --range 0 1 --input public
 
       assay model compile secret.onnx -o secret --samples typical.npz --weights private
+
+      assay model compile large.onnx -o large --samples typical.npz --max-constraints 1000000
     """
+    if slices is not None and max_constraints is not None:
+        raise typer.BadParameter("give either --slices or --max-constraints")
     data = samples.load(samples_file) if samples_file is not None else samples.Samples(None, None)
     if output is None:
         output = Disclosure.ENCRYPTED if input_ is Visibility.PRIVATE else Disclosure.PUBLIC
@@ -82,6 +99,8 @@ def compile_(
             target=target.value,
             input_range=input_range,
             weights=weights.value,
+            slices=slices,
+            max_constraints=max_constraints,
             overwrite=overwrite,
             progress=progress,
         )

@@ -79,5 +79,6 @@ class Appraiser:
             backlog=self.backlog(others),
             gas_price=gas_price,
             time_left=0 if view is None else view.deadline + 1 - now,
+            slices=len(model.bundle.slices),
         )
         return quote(self._config.pricing, self.speed(model), offer)

@@ -22,7 +22,7 @@ from .appraiser import Appraiser
 from .clock import ChainClock
 from .config import WorkerConfig
 from .errors import InboxError
-from .executor import Executor, ProofCancelled, ProofResult, ProofTask
+from .executor import Executor, ProofCancelled, ProofResult, ProofTask, StaleSlices
 from .inputs import Inputs
 from .messages import (
     Action,
@@ -397,7 +397,16 @@ class Desk:
             raise InboxError(422, "the model is not served any more")
         integers, salt = self.inputs.for_proof(model, job)
         bound = binding(self.chain.deployment.chain_id, self.chain.deployment.market, job_id, self.me.address)
-        return ProofTask(model.path, integers, salt, bound, job.input_words, self.config.prover_threads)
+        return ProofTask(
+            model.path,
+            integers,
+            salt,
+            bound,
+            job.input_words,
+            self.config.prover_threads,
+            len(model.bundle.slices),
+            self.store.slices_of(job_id),
+        )
 
     async def proved(self, job_id: bytes, outcome: ProofResult | Exception) -> None:
         """Takes the executor's result: the proof is on disk before the machine hears of it."""
@@ -414,6 +423,8 @@ class Desk:
         elif isinstance(outcome, ProofCancelled):
             self.feed(job_id, ProofStopped())
         else:
+            if isinstance(outcome, StaleSlices):
+                self.store.drop_slices(job_id)
             self.metrics.proof_failures.inc()
             self.store.decide(job_id, "proof failed", str(outcome), {})
             _log.error("job.proof_failed", job="0x" + job_id.hex(), reason=str(outcome), exc_info=outcome)

@@ -3,6 +3,9 @@
 One at a time because a proof uses all cores; two at once would both be late. In a child process by default: a
 prover that is killed for memory, or crashes, costs a proof and not the worker. Every proof is verified before
 it is handed back, against the statement the contract will rebuild and not the one the prover says it proved.
+
+A model is proven slice by slice, most having one. Each finished slice is handed on before the next begins, so
+that a worker that is killed has lost one at most.
 """
 
 from __future__ import annotations
@@ -25,7 +28,7 @@ import numpy as np
 import structlog
 from numpy.typing import NDArray
 
-from assay_prover import AssayProverError, Bundle, Cancelled, ModelProver
+from assay_prover import AssayProverError, Bundle, Cancelled, ModelProver, join_proofs
 
 _log = structlog.get_logger(__name__)
 
@@ -41,6 +44,8 @@ class ProofTask:
         binding: first word of the statement.
         input_words: as the job was posted with.
         threads: of the proof; None takes all cores.
+        slices: of the model.
+        kept: the first of them, proven before.
     """
 
     bundle: Path
@@ -49,6 +54,17 @@ class ProofTask:
     binding: int
     input_words: tuple[int, ...]
     threads: int | None
+    slices: int = 1
+    kept: tuple[SliceProof, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SliceProof:
+    """A slice's proof that verified, and the words of its statement that leave it."""
+
+    proof: bytes
+    leaving: tuple[int, ...]
+    seconds: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +78,10 @@ class ProofResult:
 
 class ProofError(Exception):
     """The prover came to nothing; the text says why."""
+
+
+class StaleSlices(ProofError):
+    """Slices kept from an earlier run do not make a valid proof with the others."""
 
 
 class ProofCancelled(Exception):
@@ -78,8 +98,14 @@ _provers: dict[tuple[Path, int | None], tuple[Bundle, ModelProver]] = {}
 _child_stop: _Flag | None = None
 
 
-def prove(task: ProofTask, stop: _Flag) -> ProofResult:
-    """Proves and checks, in this thread.
+def prove(task: ProofTask, index: int, entering: tuple[int, ...], stop: _Flag) -> SliceProof:
+    """Proves and checks one slice, in this thread.
+
+    Args:
+        task: the whole proof.
+        index: which slice of it.
+        entering: the words that enter it: the job's input, or what left the slice before.
+        stop: set to stop.
 
     Raises:
         ProofError: the prover refused, or its proof is not one of the job's statement.
@@ -92,17 +118,36 @@ def prove(task: ProofTask, stop: _Flag) -> ProofResult:
 
     try:
         bundle, prover = _prover(task.bundle, task.threads)
-        proved = prover.prove(task.integers, salt=task.salt, binding=task.binding, progress=progress)
-        outputs = tuple(int(word) for word in proved.output_words)
-        statement = [task.binding, *task.input_words, *outputs]
-        bundle.verify(statement, proved.proof)
+        proved = prover.prove_slice(
+            index, task.integers, salt=task.salt, binding=task.binding, progress=progress
+        )
+        leaving = tuple(int(word) for word in proved.leaving)
+        bundle.verify_slice(index, [task.binding, *entering, *leaving], proved.proof)
     except Cancelled as error:
         raise ProofCancelled from error
     except AssayProverError as error:
         raise ProofError(str(error)) from error
     except MemoryError as error:
         raise ProofError("out of memory") from error
-    return ProofResult(bytes(proved.proof), outputs, time.perf_counter() - started)
+    return SliceProof(bytes(proved.proof), leaving, time.perf_counter() - started)
+
+
+def join(task: ProofTask, parts: Sequence[SliceProof]) -> ProofResult:
+    """The proof that the slices make, verified once more as a whole: some may be from an earlier run.
+
+    Raises:
+        StaleSlices: it is not valid.
+    """
+    outputs = parts[-1].leaving
+    seconds = sum(part.seconds for part in parts)
+    if len(parts) == 1:
+        return ProofResult(parts[0].proof, outputs, seconds)
+    proof = join_proofs([part.leaving[0] for part in parts[:-1]], [part.proof for part in parts])
+    try:
+        Bundle.open(task.bundle).verify([task.binding, *task.input_words, *outputs], proof)
+    except AssayProverError as error:
+        raise StaleSlices(str(error)) from error
+    return ProofResult(proof, outputs, seconds)
 
 
 def _prover(path: Path, threads: int | None) -> tuple[Bundle, ModelProver]:
@@ -131,9 +176,9 @@ def _warm_up(path: Path, threads: int | None) -> None:
     _prover(path, threads)
 
 
-def _prove_in_child(task: ProofTask) -> ProofResult:
+def _prove_in_child(task: ProofTask, index: int, entering: tuple[int, ...]) -> SliceProof:
     assert _child_stop is not None  # noqa: S101 - set by the initializer
-    return prove(task, _child_stop)
+    return prove(task, index, entering, _child_stop)
 
 
 @dataclass(order=True, slots=True)
@@ -145,6 +190,7 @@ class _Queued:
 
 Done = Callable[[bytes, ProofResult | Exception], Awaitable[None]]
 Prepare = Callable[[bytes], Awaitable[ProofTask]]
+Keep = Callable[[bytes, int, SliceProof], None]
 
 
 class Executor:
@@ -153,6 +199,7 @@ class Executor:
     Args:
         prepare: makes the task of a job when its turn comes; an exception is that job's failure.
         done: told the result: a `ProofResult`, `ProofCancelled`, or whatever went wrong.
+        keep: given each finished slice of a model that has several, to be handed back as `ProofTask.kept`.
         kind: "process" or "thread".
         warm: bundles to open ahead of their first job.
         threads: of a proof, as the tasks will say.
@@ -162,6 +209,7 @@ class Executor:
         self,
         prepare: Prepare,
         done: Done,
+        keep: Keep,
         *,
         kind: Literal["process", "thread"] = "process",
         warm: Sequence[Path] = (),
@@ -169,6 +217,7 @@ class Executor:
     ) -> None:
         self._prepare = prepare
         self._done = done
+        self._keep = keep
         self._kind = kind
         self._warm = tuple(warm)
         self._threads = threads
@@ -230,20 +279,33 @@ class Executor:
             self._running = heapq.heappop(self._queue).job_id
             self._stop.clear()
             try:
-                outcome: ProofResult | Exception = await self._prove(await self._prepare(self._running))
+                outcome: ProofResult | Exception = await self._prove(
+                    self._running, await self._prepare(self._running)
+                )
             except Exception as error:  # noqa: BLE001 - any failure is the job's, and is handed on
                 outcome = error
             job_id, self._running = self._running, None
             await self._done(job_id, outcome)
 
-    async def _prove(self, task: ProofTask) -> ProofResult:
+    async def _prove(self, job_id: bytes, task: ProofTask) -> ProofResult:
+        parts = list(task.kept)
+        while len(parts) < task.slices:
+            entering = parts[-1].leaving if parts else task.input_words
+            part = await self._in_pool(task, len(parts), entering)
+            if task.slices > 1:
+                self._keep(job_id, len(parts), part)
+                _log.info("slice.proven", job="0x" + job_id.hex(), slice=len(parts) + 1, of=task.slices)
+            parts.append(part)
+        return await asyncio.to_thread(join, task, parts)
+
+    async def _in_pool(self, task: ProofTask, index: int, entering: tuple[int, ...]) -> SliceProof:
         loop = asyncio.get_running_loop()
         if self._pool is None:
             self._pool = self._new_pool()
         try:
             if self._kind == "process":
-                return await loop.run_in_executor(self._pool, _prove_in_child, task)
-            return await loop.run_in_executor(self._pool, prove, task, self._stop)
+                return await loop.run_in_executor(self._pool, _prove_in_child, task, index, entering)
+            return await loop.run_in_executor(self._pool, prove, task, index, entering, self._stop)
         except BrokenProcessPool as error:
             self._pool.shutdown(wait=False)
             self._pool = None

@@ -76,7 +76,7 @@ class Inputs:
         the statement has one. Raises `InboxError` if they are not on disk.
         """
         if not model.private_input:
-            salt = self._own_salt(job.job_id) if model.bundle.spec.needs_salt else None
+            salt = self._own_salt(job.job_id) if model.bundle.needs_salt else None
             return model.input_of_words(job.input_words), salt
         body = self._store.input_of(job.job_id)
         if body is None:

@@ -20,6 +20,8 @@ ACCEPT_GAS = 110_000
 SETTLE_GAS = 200_000
 """Of submitProof, beside verification and calldata: state, payments, event."""
 VERIFY_GAS = 260_000
+SLICE_GAS = 270_000
+"""Verification and calldata of each further slice of a model."""
 WORD_GAS = 7_500
 """A public input: one ecMul and ecAdd (EIP-1108: 6,150), its calldata and its share of the event."""
 MEASURED_WEIGHT = 0.3
@@ -60,6 +62,7 @@ class Offer:
         backlog: seconds of proving already promised to other jobs.
         gas_price: base fee and tip now, wei per gas.
         time_left: until the bidding window closes.
+        slices: of the model, each with a proof of its own.
     """
 
     words: int
@@ -73,6 +76,7 @@ class Offer:
     backlog: float
     gas_price: int
     time_left: int
+    slices: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,15 +103,16 @@ def initial_speed(config: PricingConfig, constraints: int) -> Speed:
     return Speed(config.seconds_fixed + constraints / config.constraints_per_second, False)
 
 
-def job_gas(words: int, callback_gas: int) -> int:
+def job_gas(words: int, callback_gas: int, slices: int = 1) -> int:
     """Gas a worker pays over a job's life."""
     callback = callback_gas * 64 // 63 + 10_000 if callback_gas else 0
-    return BID_GAS + AWARD_GAS + ACCEPT_GAS + SETTLE_GAS + VERIFY_GAS + words * WORD_GAS + callback
+    settle = SETTLE_GAS + VERIFY_GAS + (slices - 1) * SLICE_GAS + words * WORD_GAS
+    return BID_GAS + AWARD_GAS + ACCEPT_GAS + settle + callback
 
 
 def quote(config: PricingConfig, speed: Speed, offer: Offer) -> Price:
     """Prices a job, or declines it with the reason."""
-    gas = job_gas(offer.words, offer.callback_gas)
+    gas = job_gas(offer.words, offer.callback_gas, offer.slices)
     cost = int(speed.seconds * config.wei_per_second) + gas * offer.gas_price
     # The worker keeps price * (1 - royalty); the market caps royalties at half.
     kept = 10_000 - offer.royalty_bps

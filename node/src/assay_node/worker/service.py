@@ -169,6 +169,7 @@ class Worker:
             Executor(
                 desk.prepare,
                 desk.proved,
+                store.put_slice,
                 kind=config.prover,
                 warm=config.bundles,
                 threads=config.prover_threads,

@@ -1,19 +1,22 @@
 """What a worker must not forget: jobs, inputs, proofs, prices, and where it stands in the chain's events.
 
 One SQLite file. Inputs stay as they came, sealed to the worker's key: the disk never holds one in clear.
-Proofs are kept so that a worker killed between proving and settling sends the one it has.
+Proofs are kept so that a worker killed between proving and settling sends the one it has, and the slices of a
+proof so that one killed in between goes on where it was.
 """
 
 from __future__ import annotations
 
 import json
 import time
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from ..chain import Database, JobRequest, JobSubmitted
 from ..chain.follower import SCHEMA as CURSOR_SCHEMA
+from .executor import SliceProof
 from .state import Track
 
 _MIGRATIONS = (
@@ -53,6 +56,16 @@ _MIGRATIONS = (
     CREATE TABLE counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL);
     """
     + CURSOR_SCHEMA,
+    """
+    CREATE TABLE slices (
+        job_id BLOB NOT NULL REFERENCES jobs (job_id),
+        number INTEGER NOT NULL,
+        proof BLOB NOT NULL,
+        leaving TEXT NOT NULL,
+        seconds REAL NOT NULL,
+        PRIMARY KEY (job_id, number)
+    );
+    """,
 )
 
 
@@ -107,7 +120,7 @@ class WorkerStore:
             event.requester,
             event.origin.block_number,
             json.dumps(request),
-            json.dumps([hex(word) for word in event.input_words]),
+            _words_out(event.input_words),
             json.dumps(Track().to_json()),
         )
         return True
@@ -145,6 +158,7 @@ class WorkerStore:
         with self.database.transaction():
             self.database.execute("UPDATE jobs SET closed = 1 WHERE job_id = ?", job_id)
             self.database.execute("DELETE FROM inputs WHERE job_id = ?", job_id)
+            self.drop_slices(job_id)
 
     def reopen(self, job_id: bytes) -> None:
         """A re-org brought a closed job back."""
@@ -164,22 +178,47 @@ class WorkerStore:
         self.database.execute("DELETE FROM inputs WHERE job_id = ?", job_id)
 
     def put_proof(self, job_id: bytes, proof: StoredProof) -> None:
-        """Stores a proof."""
+        """Stores a proof; the slices it was made of are not needed any more."""
+        with self.database.transaction():
+            self.database.execute(
+                "INSERT OR REPLACE INTO proofs VALUES (?, ?, ?, ?)",
+                job_id,
+                proof.proof,
+                _words_out(proof.output_words),
+                proof.seconds,
+            )
+            self.drop_slices(job_id)
+
+    def put_slice(self, job_id: bytes, number: int, part: SliceProof) -> None:
+        """Stores the proof of slice `number`, from 0."""
         self.database.execute(
-            "INSERT OR REPLACE INTO proofs VALUES (?, ?, ?, ?)",
+            "INSERT OR REPLACE INTO slices VALUES (?, ?, ?, ?, ?)",
             job_id,
-            proof.proof,
-            json.dumps([hex(word) for word in proof.output_words]),
-            proof.seconds,
+            number,
+            part.proof,
+            _words_out(part.leaving),
+            part.seconds,
         )
+
+    def slices_of(self, job_id: bytes) -> tuple[SliceProof, ...]:
+        """The slices of a job that are proven, from the first as far as they go without a gap."""
+        rows = self.database.rows("SELECT * FROM slices WHERE job_id = ? ORDER BY number", job_id)
+        return tuple(
+            SliceProof(row["proof"], _words_in(row["leaving"]), row["seconds"])
+            for place, row in enumerate(rows)
+            if row["number"] == place
+        )
+
+    def drop_slices(self, job_id: bytes) -> None:
+        """Forgets the slices of a job."""
+        self.database.execute("DELETE FROM slices WHERE job_id = ?", job_id)
 
     def proof_of(self, job_id: bytes) -> StoredProof | None:
         """The proof of a job."""
         row = self.database.row("SELECT * FROM proofs WHERE job_id = ?", job_id)
         if row is None:
             return None
-        words = tuple(int(word, 16) for word in json.loads(row["output_words"]))
-        return StoredProof(row["proof"], words, row["seconds"])
+        return StoredProof(row["proof"], _words_in(row["output_words"]), row["seconds"])
 
     def decide(self, job_id: bytes, what: str, reason: str, details: dict[str, Any]) -> None:
         """Notes a decision and its reason."""
@@ -218,6 +257,14 @@ class WorkerStore:
         self.database.execute("INSERT OR REPLACE INTO counters VALUES (?, ?)", name, value)
 
 
+def _words_out(words: Sequence[int]) -> str:
+    return json.dumps([hex(word) for word in words])
+
+
+def _words_in(text: str) -> tuple[int, ...]:
+    return tuple(int(word, 16) for word in json.loads(text))
+
+
 def _job(row: Any) -> StoredJob:
     request = json.loads(row["request"])
     request["model_id"], request["input_ref"] = (
@@ -230,7 +277,7 @@ def _job(row: Any) -> StoredJob:
         requester=row["requester"],
         block=row["block"],
         request=JobRequest(**request),
-        input_words=tuple(int(word, 16) for word in json.loads(row["input_words"])),
+        input_words=_words_in(row["input_words"]),
         track=Track.from_json(json.loads(row["track"])),
         final_block=row["final_block"],
     )

@@ -6,6 +6,9 @@ proving.key     after setup
 verifying.key   after setup: docs/protocol.md's bytes
 setup.json      written last: which circuit the keys belong to
 
+Of a network that is cut, slices/00, slices/01, .. hold the three files of each slice. Beside the manifest are
+then the sliced verifying key and its setup.json.
+
 With private weights also, all but the first for their owner alone:
 
 model.commitment  M, to be published
@@ -21,18 +24,25 @@ from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
-from time import perf_counter
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from assay_prover.bundle.archive import load_graph
 from assay_prover.bundle.files import new_directory, replace_file
-from assay_prover.bundle.keys import Progress, make_keys
+from assay_prover.bundle.keyed import (
+    PROVING_KEY,
+    SETUP,
+    VERIFYING_KEY,
+    KeyedCircuit,
+    SetupReport,
+    read_bytes,
+    read_report,
+)
+from assay_prover.bundle.keys import Progress
 from assay_prover.bundle.manifest import Manifest
-from assay_prover.bundle.prover import ModelProver
+from assay_prover.bundle.prover import ModelProver, sliced_progress
 from assay_prover.bundle.weights import (
     COMMITMENT,
     WEIGHTS,
@@ -48,40 +58,20 @@ from assay_prover.circuit import (
     FIELD_ORDER,
     OUTPUT_DOMAIN,
     Circuit,
-    Plan,
     StatementSpec,
     commit,
-    compile_graph,
     decrypt,
     pack_range,
     unpack_range,
 )
+from assay_prover.circuit.slices import cut
 from assay_prover.errors import BundleError, InputError
-from assay_prover.groth16 import (
-    ProvingKey,
-    verify,
-    verifying_key_hash,
-)
+from assay_prover.groth16 import ProvingKey, join_keys, verify, verifying_key_hash
 from assay_prover.reference import IntegerGraph
 from assay_prover.reference.tensor import Int64Array
 
-MANIFEST, CIRCUIT, SETUP = "manifest.json", "circuit.npz", "setup.json"
-PROVING_KEY, VERIFYING_KEY = "proving.key", "verifying.key"
+MANIFEST, CIRCUIT, SLICES = "manifest.json", "circuit.npz", "slices"
 MAX_MANIFEST_BYTES = 16 << 20
-
-
-class SetupReport(BaseModel):
-    """What a setup made, kept as setup.json; `seconds` is how long it took when it ran."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    version: Literal[1] = 1
-    circuit_hash: str = Field(pattern=r"^[0-9a-f]{64}$")
-    vk_hash: str = Field(pattern=r"^[0-9a-f]{64}$")
-    seconds: float
-    proving_key_bytes: int
-    verifying_key_bytes: int
-    origin: Literal["single-party development setup", "seeded test setup"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,20 +104,22 @@ class Bundle:
             BundleError: missing, damaged, of another version, or its files do not belong together.
         """
         folder = Path(path)
-        manifest = Manifest.read(_read(folder / MANIFEST, MAX_MANIFEST_BYTES).decode("utf-8", "replace"))
-        data = _read(folder / CIRCUIT)
+        manifest = Manifest.read(read_bytes(folder / MANIFEST, MAX_MANIFEST_BYTES).decode("utf-8", "replace"))
+        data = read_bytes(folder / CIRCUIT)
         if sha256(data).hexdigest() != manifest.hashes.quantisation:
             raise BundleError(f"{folder / CIRCUIT} was changed or is damaged: its hash is not the manifest's")
         bundle = cls(folder, manifest, load_graph(data))
         bundle._check_ends()
         if bundle.has_weights and bundle.is_private:
-            bundle.graph = load_weights(_read(folder / WEIGHTS), bundle.graph)
+            bundle.graph = load_weights(read_bytes(folder / WEIGHTS), bundle.graph)
         return bundle
 
     def _check_ends(self) -> None:
         """The manifest's ranges are those of the graph."""
         info, out = self.manifest.input, self.manifest.output
         source, result = self.graph.input, self.graph.result
+        if self.manifest.slices[-1].stop != len(self.graph.ops):
+            raise BundleError(f"{self.path}: the manifest's slices are not those of circuit.npz")
         if bool(self.graph.private) != self.is_private:
             raise BundleError(f"{self.path}: the manifest and circuit.npz disagree about private weights")
         if (source.size, source.min, source.max) != (int(np.prod(info.shape)), info.lo, info.hi) or (
@@ -151,7 +143,7 @@ class Bundle:
 
     @property
     def model_commitment(self) -> bytes | None:
-        """M under the bundle's keys, 64 bytes; None with constant weights.
+        """M under the bundle's keys, 64 bytes for each slice with private weights; None with constant ones.
 
         Raises:
             BundleError: private weights not yet committed to under these keys.
@@ -166,6 +158,8 @@ class Bundle:
     def commit_model(self, *, threads: int | None = None) -> bytes:
         """Commit to the private weights: M, to be published, and its opening, kept beside the weights (0600).
 
+        Each slice with private weights has a commitment of its own; they are joined in order.
+
         Skipped if the commitment to these weights under these keys is there.
 
         Raises:
@@ -173,13 +167,18 @@ class Bundle:
         """
         opening = self._opening()
         if opening is None:
-            key = ProvingKey.open(self.proving_key_path)
-            made = key.commit_model(self.circuit.model_values(), threads=threads)
+            made = [
+                ProvingKey.open(part.proving_key_path).commit_model(
+                    part.build().model_values(), threads=threads
+                )
+                for part in self.slices
+                if part.graph.private
+            ]
             opening = Opening(
                 vk_hash=self.vk_hash.hex(),
-                commitment=made.M.hex(),
-                weights=weights_hash(_read(self.path / WEIGHTS)),
-                opening=made.mu.hex(),
+                commitment="".join(one.M.hex() for one in made),
+                weights=weights_hash(read_bytes(self.path / WEIGHTS)),
+                opening="".join(one.mu.hex() for one in made),
             )
             write_commitment(self.path, opening)
         return bytes.fromhex(opening.commitment)
@@ -198,12 +197,12 @@ class Bundle:
             and public is not None
             and opening.commitment == public.commitment
             and opening.vk_hash == public.vk_hash == self.vk_hash.hex()
-            and opening.weights == weights_hash(_read(self.path / WEIGHTS))
+            and opening.weights == weights_hash(read_bytes(self.path / WEIGHTS))
         )
         return opening if fresh else None
 
-    def model_opening(self) -> tuple[bytes, bytes]:
-        """(M, mu) of the committed weights, for the prover; mu is secret.
+    def model_openings(self) -> list[tuple[bytes, bytes] | None]:
+        """(M, mu) of each slice's weights, for the prover, None where a slice has none; mu is secret.
 
         Raises:
             BundleError: no commitment to these very weights under these keys.
@@ -211,7 +210,17 @@ class Bundle:
         opening = self._opening()
         if opening is None:
             raise BundleError(f"{self.path}: no commitment to these weights under these keys: commit first")
-        return bytes.fromhex(opening.commitment), bytes.fromhex(opening.opening)
+        secret = bytes.fromhex(opening.opening)
+        pieces = (secret[start : start + 32] for start in range(0, len(secret), 32))
+        return [None if one is None else (one, next(pieces)) for one in self._commitments()]
+
+    def _commitments(self) -> list[bytes | None]:
+        """M of each slice, None where it has no private weights."""
+        joined = self.model_commitment or b""
+        if len(joined) != 64 * sum(bool(part.graph.private) for part in self.slices):
+            raise BundleError(f"{self.path}: the commitment is not that of these slices: commit again")
+        pieces = (joined[start : start + 64] for start in range(0, len(joined), 64))
+        return [next(pieces) if part.graph.private else None for part in self.slices]
 
     def export_public(self, path: Path | str, *, overwrite: bool = False) -> Bundle:
         """What a requester needs, without proving key and private weights: encode, verify, decode.
@@ -229,7 +238,7 @@ class Bundle:
         try:
             with new_directory(folder, overwrite=overwrite) as partial:
                 for name in (CIRCUIT, VERIFYING_KEY, SETUP, COMMITMENT):
-                    replace_file(partial / name, _read(self.path / name))
+                    replace_file(partial / name, read_bytes(self.path / name))
                 replace_file(partial / MANIFEST, published(self.manifest).write().encode())
         except OSError as error:
             raise BundleError(f"cannot write {folder}: {error.strerror}") from error
@@ -278,79 +287,69 @@ class Bundle:
         info, out = self.manifest.input, self.manifest.output
         return StatementSpec(info.visibility, out.visibility, info.lo, info.bits, out.lo, out.hi)
 
+    @property
+    def needs_salt(self) -> bool:
+        """Whether proving takes a salt: for a private input, a committed output, or cuts between slices."""
+        return self.spec.needs_salt or len(self.slices) > 1
+
     @cached_property
+    def slices(self) -> tuple[KeyedCircuit, ...]:
+        """The circuits, in order; one if the network is not cut."""
+        infos = self.manifest.slices
+        if len(infos) == 1:
+            return (KeyedCircuit(self.path, self.graph, self.spec, infos[0]),)
+        parts = cut(self.graph, [info.stop for info in infos[:-1]])
+        return tuple(
+            KeyedCircuit(self.path / SLICES / f"{i:02}", part, self.spec.slice(i, len(parts)), info)
+            for i, (part, info) in enumerate(zip(parts, infos, strict=True))
+        )
+
+    @property
     def circuit(self) -> Circuit:
-        """The constraint system, rebuilt from the quantised network.
+        """The constraint system of a network that is not cut, rebuilt from its integers.
 
         Raises:
-            BundleError: another version of this library compiled the bundle and lowers it differently.
+            BundleError: there are several, or another version of this library lowers the network differently.
         """
-        plan = self.manifest.plan
-        circuit = compile_graph(
-            self.graph, self.spec, plan=Plan(plan.limb_widths, 0, 0.0, plan.maxima_hoisted)
-        )
-        layout, wanted = circuit.layout, self.manifest.layout
-        built = (
-            layout.n_public,
-            layout.committed,
-            layout.n_model,
-            layout.n_w1,
-            layout.n_w2,
-            circuit.n_constraints,
-        )
-        if built != (
-            wanted.n_public,
-            wanted.committed,
-            wanted.n_model,
-            wanted.n_w1,
-            wanted.n_w2,
-            wanted.n_constraints,
-        ):
-            raise BundleError(
-                f"{self.path}: this version of the library builds another circuit; compile again"
-            )
-        return circuit
+        if len(self.slices) > 1:
+            raise BundleError(f"{self.path} is cut into {len(self.slices)} circuits")
+        return self.slices[0].circuit
 
     @property
     def proving_key_path(self) -> Path:
-        """Where the proving key is, if setup has run."""
+        """Where the proving key of a network that is not cut is, if setup has run."""
         return self.path / PROVING_KEY
-
-    def _setup_report(self, *, proving: bool = True) -> SetupReport | None:
-        """The report of this circuit's keys; None if any part is missing or stale."""
-        try:
-            report = SetupReport.model_validate_json(_read(self.path / SETUP, MAX_MANIFEST_BYTES))
-            key = _read(self.path / VERIFYING_KEY)
-            size = self.proving_key_path.stat().st_size if proving else report.proving_key_bytes
-        except (BundleError, ValidationError, OSError):
-            return None
-        fresh = (
-            report.circuit_hash == self.manifest.hashes.circuit
-            and report.vk_hash == verifying_key_hash(key).hex()
-            and report.proving_key_bytes == size
-        )
-        return report if fresh else None
 
     @property
     def has_keys(self) -> bool:
         """Whether keys of this very circuit are there."""
         return self._setup_report() is not None
 
+    def _setup_report(self) -> SetupReport | None:
+        """The report of the keys; None if any part is missing or stale."""
+        if len(self.slices) == 1:
+            return self.slices[0].report()
+        report = read_report(self.path, self.manifest.hashes.circuit)
+        if report is None or any(part.report() is None for part in self.slices):
+            return None
+        joined = join_keys([part.verifying_key for part in self.slices])
+        return report if report.vk_hash == verifying_key_hash(joined).hex() else None
+
     @property
     def has_verifying_key(self) -> bool:
         """Whether proofs can be verified: an exported bundle has this and no proving key."""
-        return self._setup_report(proving=False) is not None
+        return read_report(self.path, self.manifest.hashes.circuit) is not None
 
     @property
     def verifying_key(self) -> bytes:
-        """The verifying key's bytes.
+        """The verifying key's bytes; those of a sliced key if the network is cut.
 
         Raises:
             BundleError: no setup has run, or the keys belong to another circuit.
         """
-        if self._setup_report(proving=False) is None:
+        if not self.has_verifying_key:
             raise BundleError(f"{self.path} has no keys of its circuit: run setup")
-        return _read(self.path / VERIFYING_KEY)
+        return read_bytes(self.path / VERIFYING_KEY)
 
     @property
     def vk_hash(self) -> bytes:
@@ -367,7 +366,7 @@ class Bundle:
         """Make proving and verifying key; skipped if those of this circuit are there.
 
         Single-party, for development: whoever runs it could forge proofs under the key. A killed setup
-        leaves the bundle as it was.
+        leaves the bundle as it was, but for slices that were finished: they are not made again.
 
         Args:
             threads: default all cores.
@@ -386,24 +385,24 @@ class Bundle:
                 f"{self.path} has the verifying key of its architecture, but not its {PROVING_KEY}: copy it "
                 f"from the bundle whose keys they are, or delete {VERIFYING_KEY} for keys of its own"
             )
-        started = perf_counter()
-        partial = self.path / f".{PROVING_KEY}.{secrets.token_hex(4)}"
-        try:
-            key = make_keys(
-                self.circuit, partial, digest=self.circuit_hash, threads=threads, seed=seed, progress=progress
-            )
-            (self.path / SETUP).unlink(missing_ok=True)
-            replace_file(self.path / VERIFYING_KEY, key)
-            partial.replace(self.proving_key_path)
-        finally:
-            partial.unlink(missing_ok=True)
+        if len(self.slices) == 1:
+            return self.slices[0].setup(threads=threads, seed=seed, progress=progress)
+        reports = []
+        for i, part in enumerate(self.slices):
+            # Two keys from one secret would let the elements of one serve in proofs under the other.
+            own = None if seed is None else sha256(b"assay/slice-seed/v1" + seed + bytes([i])).digest()
+            told = sliced_progress(progress, i, len(self.slices))
+            reports.append(part.setup(threads=threads, seed=own, progress=told))
+        key = join_keys([part.verifying_key for part in self.slices])
+        (self.path / SETUP).unlink(missing_ok=True)
+        replace_file(self.path / VERIFYING_KEY, key)
         report = SetupReport(
             circuit_hash=self.manifest.hashes.circuit,
             vk_hash=verifying_key_hash(key).hex(),
-            seconds=perf_counter() - started,
-            proving_key_bytes=self.proving_key_path.stat().st_size,
+            seconds=sum(part.seconds for part in reports),
+            proving_key_bytes=sum(part.proving_key_bytes for part in reports),
             verifying_key_bytes=len(key),
-            origin="single-party development setup" if seed is None else "seeded test setup",
+            origin=reports[0].origin,
         )
         replace_file(self.path / SETUP, (report.model_dump_json(indent=2) + "\n").encode())
         return report
@@ -567,11 +566,6 @@ class Bundle:
         """
         verify(self.verifying_key, list(public), proof, self.model_commitment)
 
-
-def _read(path: Path, limit: int | None = None) -> bytes:
-    try:
-        if limit is not None and path.stat().st_size > limit:
-            raise BundleError(f"{path} is implausibly large")
-        return path.read_bytes()
-    except OSError as error:
-        raise BundleError(f"cannot read {path}: {error.strerror}") from error
+    def verify_slice(self, index: int, public: Sequence[int], proof: bytes) -> None:
+        """As `verify`, for the statement and proof of one slice: see `ModelProver.prove_slice`."""
+        verify(self.slices[index].verifying_key, list(public), proof, self._commitments()[index])

@@ -17,6 +17,7 @@ from assay_prover.bundle.bundle import CIRCUIT, MANIFEST
 from assay_prover.bundle.files import new_directory, replace_file
 from assay_prover.bundle.manifest import (
     PRIVATE_WEIGHTS_NOTE,
+    CutInfo,
     Hashes,
     InputInfo,
     LayoutInfo,
@@ -25,7 +26,9 @@ from assay_prover.bundle.manifest import (
     OutputInfo,
     PlanInfo,
     PrecisionInfo,
+    SliceInfo,
     WeightsInfo,
+    circuit_hash,
     metadata_hash,
 )
 from assay_prover.bundle.plot import draw
@@ -36,10 +39,13 @@ from assay_prover.circuit import (
     CostReport,
     InputVisibility,
     OutputVisibility,
+    StatementSpec,
     compile_graph,
     range_bits,
 )
+from assay_prover.circuit.cost import total
 from assay_prover.circuit.packing import values_per_word
+from assay_prover.circuit.slices import compile_slices, live, words
 from assay_prover.errors import BundleError, InputError, ModelError
 from assay_prover.frontend import read_model
 from assay_prover.groth16 import Cancelled
@@ -48,7 +54,7 @@ from assay_prover.passes.layers import LayerError, compare_layers, worst
 from assay_prover.passes.private import architecture
 from assay_prover.passes.report import AccuracyReport
 from assay_prover.passes.search import GOALS, Choice, Target
-from assay_prover.reference import Trees
+from assay_prover.reference import IntegerGraph, Trees
 
 Progress = Callable[[str, float], bool | None]
 
@@ -92,6 +98,8 @@ def compile_model(
     target: Target = "balanced",
     input_range: tuple[float, float] | None = None,
     weights: Literal["constant", "private"] = "constant",
+    slices: int | None = None,
+    max_constraints: int | None = None,
     name: str | None = None,
     overwrite: bool = False,
     progress: Progress | None = None,
@@ -112,6 +120,8 @@ def compile_model(
         input_range: values that an input may have; by default from the samples.
         weights: whether they are constants of the circuit, in the bundle for all to see, or private, behind a
             published commitment, under keys that serve every model of the architecture.
+        slices: cut the network into so many circuits, 2 to 16, each with keys and a proof of its own.
+        max_constraints: cut it into as few circuits as keep each within this size; one if the whole does.
         name: the model's name; by default the file's.
         overwrite: replace a bundle that is there.
         progress: called with (stage, fraction); False cancels.
@@ -119,13 +129,15 @@ def compile_model(
     Raises:
         ModelError, UnsupportedModel: the file cannot be compiled.
         InputError: the samples do not fit the model.
-        QuantisationError: no exact integer form.
+        QuantisationError: no exact integer form, or no such slices.
         BundleError: `out` is there already, or cannot be written.
     """
     started = perf_counter()
     folder = Path(out)
     if folder.exists() and not overwrite:
         raise BundleError(f"{folder} exists already; overwrite it or choose another place")
+    if slices is not None and max_constraints is not None:
+        raise InputError("either the number of slices or their largest size, not both")
     if output == "encrypted" and input != "private":
         raise InputError("an encrypted output needs a private input, whose salt is the key")
 
@@ -147,7 +159,12 @@ def compile_model(
     quantised = choice.model
     if secret:
         _check_secrets(quantised)
-    circuit = compile_graph(quantised.graph, statement(quantised, input, output))
+    spec = statement(quantised, input, output)
+    circuits, positions = [compile_graph(quantised.graph, spec)], tuple[int, ...]()
+    if slices is not None or max_constraints is not None:
+        positions, circuits = compile_slices(
+            quantised.graph, spec, circuits[0], slices=slices, max_constraints=max_constraints
+        )
     held = prepared.held_out
     layers = compare_layers(prepared.graph, quantised, prepared.samples if held is None else held.samples)
     warnings = _warnings(choice, target, prepared)
@@ -161,7 +178,9 @@ def compile_model(
         visibility,
         choice,
         layers,
-        circuit,
+        spec,
+        _slices(quantised.graph, positions, circuits),
+        total([circuit.cost() for circuit in circuits]),
         prepared.declared,
         warnings,
     )
@@ -235,16 +254,51 @@ def _unbatched(shape: tuple[int, ...]) -> tuple[int, ...]:
     return shape[1:] if len(shape) > 1 and shape[0] == 1 else shape
 
 
+def _slices(
+    graph: IntegerGraph, positions: tuple[int, ...], circuits: list[Circuit]
+) -> tuple[SliceInfo, ...]:
+    infos = []
+    for circuit, stop in zip(circuits, [*positions, len(graph.ops)], strict=True):
+        leaving = None
+        if stop < len(graph.ops):
+            tensors = live(graph, stop)
+            leaving = CutInfo(
+                tensors=tuple(tensor.name for tensor in tensors),
+                values=sum(tensor.size for tensor in tensors),
+                words=sum(words(tensor) for tensor in tensors),
+            )
+        layout = circuit.layout
+        infos.append(
+            SliceInfo(
+                stop=stop,
+                leaving=leaving,
+                layout=LayoutInfo(
+                    n_public=layout.n_public,
+                    committed=layout.committed,
+                    n_model=layout.n_model,
+                    n_w1=layout.n_w1,
+                    n_w2=layout.n_w2,
+                    n_constraints=circuit.n_constraints,
+                ),
+                plan=PlanInfo(limb_widths=circuit.plan.widths, maxima_hoisted=circuit.plan.hoist_maxima),
+                circuit=circuit.digest().hex(),
+            )
+        )
+    return tuple(infos)
+
+
 def _manifest(
     model: ModelInfo,
     weights: WeightsInfo,
     choice: Choice,
     layers: tuple[LayerError, ...],
-    circuit: Circuit,
+    spec: StatementSpec,
+    slices: tuple[SliceInfo, ...],
+    costs: CostReport,
     declared: tuple[float, float],
     warnings: tuple[str, ...],
 ) -> Manifest:
-    quantised, spec = choice.model, circuit.spec
+    quantised = choice.model
     source, result = quantised.graph.input, quantised.graph.result
     packed = -(-source.size // values_per_word(quantised.input.bits))
     bits = range_bits(result.min, result.max)
@@ -267,29 +321,20 @@ def _manifest(
         kind="label" if quantised.is_label else "logits",
         visibility=spec.output_visibility,
     )
-    layout = circuit.layout
     return Manifest(
         model=model,
         input=input_,
         output=output,
         weights=weights,
-        layout=LayoutInfo(
-            n_public=layout.n_public,
-            committed=layout.committed,
-            n_model=layout.n_model,
-            n_w1=layout.n_w1,
-            n_w2=layout.n_w2,
-            n_constraints=circuit.n_constraints,
-        ),
-        plan=PlanInfo(limb_widths=circuit.plan.widths, maxima_hoisted=circuit.plan.hoist_maxima),
+        slices=slices,
         precision=PrecisionInfo(**asdict(quantised.precision)),
-        costs=circuit.cost(),
+        costs=costs,
         report=choice.report,
         selection=choice.selection,
         layers=layers,
         warnings=warnings,
         hashes=Hashes(
-            circuit=circuit.digest().hex(),
+            circuit=circuit_hash([part.circuit for part in slices]),
             quantisation=sha256(dump_graph(quantised.graph)).hexdigest(),
             metadata=metadata_hash(model, input_, output, weights),
         ),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
@@ -79,7 +79,7 @@ class CircuitProof:
 def prove_circuit(
     key: ProvingKey,
     circuit: Circuit,
-    values: Int64Array,
+    inputs: Sequence[Int64Array],
     *,
     salt: int | None = None,
     binding: int = 0,
@@ -87,7 +87,10 @@ def prove_circuit(
     threads: int | None = None,
     progress: Progress | None = None,
 ) -> CircuitProof:
-    """Run the inference on one sample of integers and prove it; arguments as for `ModelProver.prove`."""
+    """Run the inference on one sample of integers and prove it.
+
+    `inputs` are the graph's, each with a batch axis of 1; the other arguments as for `ModelProver.prove`.
+    """
     seconds: dict[str, float] = {}
     clock = perf_counter()
 
@@ -99,7 +102,7 @@ def prove_circuit(
         if progress is not None and progress(stage, 1.0) is False:
             raise Cancelled(f"cancelled after {stage}")
 
-    witness = circuit.witness(values, salt, binding)
+    witness = circuit.witness_of(inputs, salt, binding)
     public = witness.public
     if circuit.layout.committed:
         w1 = witness.w1

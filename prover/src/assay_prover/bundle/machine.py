@@ -195,7 +195,7 @@ def _measure_network(
     setting_up.append((_setup_terms(costs), perf_counter() - started))
     key = ProvingKey.open(path)
     sample = np.random.default_rng(1).integers(0, 256, graph.input.shape)
-    seconds = [prove_circuit(key, circuit, sample, salt=1).seconds["total"] for _ in range(RUNS)]
+    seconds = [prove_circuit(key, circuit, [sample[None]], salt=1).seconds["total"] for _ in range(RUNS)]
     work = sum(a * b for a, b in pairwise(widths))
     proving.append((_prove_terms(costs, work), min(seconds)))
 

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from hashlib import sha256
+from itertools import pairwise
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from assay_prover.circuit import CostReport, InputVisibility, OutputVisibility
+from assay_prover.circuit.slices import MAX_SLICES
 from assay_prover.errors import BundleError
 from assay_prover.passes.layers import LayerError
 from assay_prover.passes.report import AccuracyReport
 
-VERSION = 1
+VERSION = 2
 CONSTANT_WEIGHTS_NOTE = (
     "The weights are constants of the circuit: they are in this bundle (circuit.npz) and the keys bind them, "
     "but no chain sees them. Whoever gets the bundle can read them."
@@ -106,6 +109,28 @@ class PlanInfo(_Part):
     maxima_hoisted: bool
 
 
+class CutInfo(_Part):
+    """What is alive at a cut: the tensors' names in circuit.npz, how many values, in how many words."""
+
+    tensors: tuple[str, ...]
+    values: int
+    words: int
+
+
+class SliceInfo(_Part):
+    """One circuit: the operations of circuit.npz up to `stop`, from where the slice before stopped.
+
+    A network that is not cut is one slice. `circuit` is the SHA-256 of the constraints, in hexadecimal.
+    """
+
+    stop: int = Field(ge=1)
+    leaving: CutInfo | None = None
+    """None for the last."""
+    layout: LayoutInfo
+    plan: PlanInfo
+    circuit: str = Field(pattern=r"^[0-9a-f]{64}$")
+
+
 class PrecisionInfo(_Part):
     """The quantiser's knobs; see `assay_prover.passes.Precision`."""
 
@@ -119,7 +144,10 @@ class PrecisionInfo(_Part):
 
 
 class Hashes(_Part):
-    """Hexadecimal SHA-256 of the constraints, of circuit.npz, and of what the manifest means."""
+    """Hexadecimal SHA-256 of the constraints, of circuit.npz, and of what the manifest means.
+
+    Of several slices, `circuit` is `circuit_hash` of their hashes.
+    """
 
     circuit: str = Field(pattern=r"^[0-9a-f]{64}$")
     quantisation: str = Field(pattern=r"^[0-9a-f]{64}$")
@@ -130,15 +158,15 @@ class Manifest(_Part):
     """Everything about a bundle except weights and keys."""
 
     format: Literal["assay-bundle"] = "assay-bundle"
-    version: Literal[1] = 1
+    version: Literal[2] = 2
     model: ModelInfo
     input: InputInfo
     output: OutputInfo
     weights: WeightsInfo = WeightsInfo()
-    layout: LayoutInfo
-    plan: PlanInfo
+    slices: tuple[SliceInfo, ...] = Field(min_length=1, max_length=MAX_SLICES)
     precision: PrecisionInfo
     costs: CostReport
+    """Of all slices together."""
     report: AccuracyReport
     """On held-out samples, if there were enough to hold some out."""
     selection: AccuracyReport | None = None
@@ -172,10 +200,22 @@ class Manifest(_Part):
             raise BundleError(f"manifest.json is damaged: {place}: {first['msg']}") from error
         except ValueError as error:
             raise BundleError(f"manifest.json is damaged: {error}") from error
+        stops = [0, *(part.stop for part in manifest.slices)]
+        if any(a >= b for a, b in pairwise(stops)):
+            raise BundleError("manifest.json is damaged: its slices do not follow one another")
+        if manifest.hashes.circuit != circuit_hash([part.circuit for part in manifest.slices]):
+            raise BundleError("manifest.json is damaged: the circuit's hash is not that of its slices")
         expected = metadata_hash(manifest.model, manifest.input, manifest.output, manifest.weights)
         if manifest.hashes.metadata != expected:
             raise BundleError("manifest.json was changed: its metadata hash does not match")
         return manifest
+
+
+def circuit_hash(slices: Sequence[str]) -> str:
+    """The hash of a model's constraints from those of its slices: itself if there is one."""
+    if len(slices) == 1:
+        return slices[0]
+    return sha256(b"assay/slices/v1" + b"".join(bytes.fromhex(part) for part in slices)).hexdigest()
 
 
 def metadata_hash(model: ModelInfo, input_: InputInfo, output: OutputInfo, weights: WeightsInfo) -> str:

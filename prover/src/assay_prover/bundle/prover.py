@@ -1,26 +1,26 @@
-"""From an input to a proof, with the key opened once."""
+"""From an input to a proof, with the keys opened once."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from assay_prover.bundle.keys import Progress, prove_circuit
 from assay_prover.errors import BundleError, InputError
-from assay_prover.groth16 import FIELD_ORDER, ProvingKey
+from assay_prover.groth16 import FIELD_ORDER, ProvingKey, join_proofs
 from assay_prover.reference.tensor import Int64Array
 
 if TYPE_CHECKING:
     from assay_prover._native import PreparedModel
     from assay_prover.bundle.bundle import Bundle
+    from assay_prover.bundle.keyed import KeyedCircuit
 
 
 @dataclass(frozen=True, eq=False)
 class Proved:
-    """A proof (256 or 320 bytes), its statement, and what the network answered.
+    """A proof, its statement, and what the network answered.
 
+    `proof` has 256 or 320 bytes; of a sliced model it is the words at the cuts and a proof for each slice.
     `public` is binding, input words, output words; `outputs` the integers; `seconds` the time of each stage.
     """
 
@@ -31,22 +31,39 @@ class Proved:
     seconds: dict[str, float]
 
 
+@dataclass(frozen=True)
+class ProvedSlice:
+    """One slice's proof and its statement: binding, the words that enter it, and those that leave it."""
+
+    proof: bytes
+    public: list[int]
+    leaving: list[int]
+    seconds: dict[str, float]
+
+
+def sliced_progress(progress: Progress | None, index: int, count: int) -> Progress | None:
+    """The same callback, told which slice is at work."""
+    if progress is None or count == 1:
+        return progress
+    return lambda stage, fraction: progress(f"slice {index + 1}/{count}: {stage}", fraction)
+
+
 class ModelProver:
-    """Proves one bundle's model; to be kept for the life of a process, one proof at a time."""
+    """Proves one bundle's model; to be kept for the life of a process, one proof at a time.
+
+    Slices are independent of each other once the integers are known: `prove_slice` proves one, on this
+    machine or on any other that has the bundle, and `prove` all of them.
+    """
 
     def __init__(self, bundle: Bundle, threads: int | None = None) -> None:
         self.bundle = bundle
         self.threads = threads
-        self.circuit = bundle.circuit
-        self.key = ProvingKey.open(bundle.proving_key_path)
-        if self.key.vk_hash != bundle.vk_hash or self.key.n_constraints != self.circuit.n_constraints:
-            raise BundleError(f"{bundle.path}: proving.key is not that of this circuit; run setup again")
-        self.model: PreparedModel | None = None
-        if bundle.is_private:
-            commitment, opening = bundle.model_opening()
-            # checks that M opens to these weights, and adds up their share of every proof
-            weights = self.circuit.model_values()
-            self.model = self.key.prepare_model((weights, commitment, opening), threads=threads)
+        openings = bundle.model_openings() if bundle.is_private else [None] * len(bundle.slices)
+        self.slices = [
+            _SliceProver(part, opening, threads)
+            for part, opening in zip(bundle.slices, openings, strict=True)
+        ]
+        self._inferred: tuple[bytes, dict[str, Int64Array]] | None = None
 
     def prove(
         self,
@@ -60,34 +77,109 @@ class ModelProver:
 
         Args:
             ints: int64 of the input's shape, within its declared range.
-            salt: in [0, r), exactly when the input is private or the output committed.
+            salt: in [0, r), exactly when the input is private, the output committed, or the model sliced.
             binding: in [0, r); 0 outside a market.
             progress: called with (stage, fraction); False cancels.
 
         Raises:
             InputError: integers, salt or binding that do not fit. Cancelled: the callback asked for it.
         """
-        info = self.bundle.manifest.input
-        if (salt is not None) != self.circuit.spec.needs_salt:
+        tensors = self._given(ints, salt, binding)
+        parts = []
+        for i, prover in enumerate(self.slices):
+            told = sliced_progress(progress, i, len(self.slices))
+            part, leaving = prover.prove(tensors, salt, binding, told)
+            parts.append(part)
+            tensors |= leaving
+        first, last = parts[0], parts[-1]
+        entering = first.public[1 : len(first.public) - len(first.leaving)]
+        proof = first.proof
+        if len(parts) > 1:
+            proof = join_proofs([part.leaving[0] for part in parts[:-1]], [part.proof for part in parts])
+        seconds: dict[str, float] = {}
+        for part in parts:
+            for stage, time in part.seconds.items():
+                seconds[stage] = seconds.get(stage, 0.0) + time
+        outputs = tensors[self.bundle.graph.output].reshape(self.bundle.manifest.output.shape)
+        return Proved(proof, [binding, *entering, *last.leaving], outputs, last.leaving, seconds)
+
+    def prove_slice(
+        self,
+        index: int,
+        ints: Int64Array,
+        *,
+        salt: int | None = None,
+        binding: int = 0,
+        progress: Progress | None = None,
+    ) -> ProvedSlice:
+        """Prove slice `index` for an input of the whole network; see `prove`.
+
+        The slices of one proof need the same input, salt and binding: otherwise the words at a cut differ.
+        """
+        tensors = self._given(ints, salt, binding)
+        if index:
+            tensors = self._infer(tensors[self.bundle.graph.input.name])
+        told = sliced_progress(progress, index, len(self.slices))
+        return self.slices[index].prove(tensors, salt, binding, told)[0]
+
+    def _given(self, ints: Int64Array, salt: int | None, binding: int) -> dict[str, Int64Array]:
+        """The network's input, checked like all that is proven about it; with a batch axis of 1."""
+        if (salt is not None) != self.bundle.needs_salt:
             raise InputError(
-                "a hidden input or output needs a salt"
+                "a hidden input, output or cut needs a salt"
                 if salt is None
                 else "a public statement takes no salt"
             )
         for what, value in (("salt", salt), ("binding", binding)):
             if value is not None and not 0 <= value < FIELD_ORDER:
                 raise InputError(f"the {what} is outside [0, r)")
-        values = self.bundle.check_integers(ints)
+        source = self.bundle.graph.input
+        return {source.name: self.bundle.check_integers(ints).reshape(1, *source.shape)}
+
+    def _infer(self, ints: Int64Array) -> dict[str, Int64Array]:
+        """Every tensor of the network; those of the last input are kept for its next slice."""
+        key = ints.tobytes()
+        if self._inferred is None or self._inferred[0] != key:
+            self._inferred = key, self.bundle.graph.run(ints)
+        return self._inferred[1]
+
+
+class _SliceProver:
+    """One circuit's witness and proof."""
+
+    def __init__(self, part: KeyedCircuit, opening: tuple[bytes, bytes] | None, threads: int | None) -> None:
+        self.circuit = part.circuit
+        self.threads = threads
+        self.key = ProvingKey.open(part.proving_key_path)
+        if (self.key.vk_hash.hex(), self.key.n_constraints) != (
+            part.vk_hash.hex(),
+            self.circuit.n_constraints,
+        ):
+            raise BundleError(f"{part.folder}: proving.key is not that of this circuit; run setup again")
+        self.model: PreparedModel | None = None
+        if opening is not None:
+            # checks that M opens to these weights, and adds up their share of every proof
+            self.model = self.key.prepare_model((self.circuit.model_values(), *opening), threads=threads)
+
+    def prove(
+        self,
+        tensors: dict[str, Int64Array],
+        salt: int | None,
+        binding: int,
+        progress: Progress | None,
+    ) -> tuple[ProvedSlice, dict[str, Int64Array]]:
+        """The proof, and the tensors that leave the slice, with a batch axis of 1."""
+        graph = self.circuit.graph
         made = prove_circuit(
             self.key,
             self.circuit,
-            values.reshape(self.circuit.graph.input.shape),
+            [tensors[tensor.name] for tensor in graph.inputs],
             salt=salt,
             binding=binding,
             model=self.model,
             threads=self.threads,
             progress=progress,
         )
-        outputs = np.asarray(made.witness.outputs, dtype=np.int64).reshape(self.bundle.manifest.output.shape)
-        words = made.public[1 + info.words :]
-        return Proved(made.proof, made.public, outputs, words, made.seconds)
+        leaving = made.public[1 + made.witness.entering :]
+        outputs = {name: made.witness.tensor(name)[None] for name in graph.outputs}
+        return ProvedSlice(made.proof, made.public, leaving, made.seconds), outputs

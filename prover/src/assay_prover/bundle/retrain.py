@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from assay_prover.bundle.bundle import CIRCUIT, MANIFEST, PROVING_KEY, SETUP, VERIFYING_KEY, Bundle
+from assay_prover.bundle.bundle import CIRCUIT, MANIFEST, Bundle
 from assay_prover.bundle.files import new_directory, replace_file
+from assay_prover.bundle.keyed import PROVING_KEY, SETUP, VERIFYING_KEY
 from assay_prover.bundle.manifest import Manifest, metadata_hash
 from assay_prover.bundle.oracle import check_import
 from assay_prover.bundle.preparation import check_labels, shape_samples
@@ -85,9 +86,9 @@ def with_weights(
             replace_file(partial / CIRCUIT, (bundle.path / CIRCUIT).read_bytes())
             replace_file(partial / MANIFEST, manifest.write().encode())
             write_secret(partial / WEIGHTS, dump_weights(integers))
-            for key in (PROVING_KEY, VERIFYING_KEY, SETUP):
-                if (bundle.path / key).exists():
-                    _link(bundle.path / key, partial / key)
+            for folder_of_keys in (Path(), *(part.folder.relative_to(bundle.path) for part in bundle.slices)):
+                for key in (PROVING_KEY, VERIFYING_KEY, SETUP):
+                    _link(bundle.path / folder_of_keys / key, partial / folder_of_keys / key)
     except OSError as error:
         raise BundleError(f"cannot write {folder}: {error.strerror}") from error
     return Bundle.open(folder)
@@ -135,6 +136,9 @@ def _renamed(manifest: Manifest, name: str, report: AccuracyReport) -> Manifest:
 
 
 def _link(source: Path, target: Path) -> None:
+    if target.exists() or not source.exists():
+        return
+    target.parent.mkdir(parents=True, exist_ok=True)
     try:
         os.link(source, target)
     except OSError:

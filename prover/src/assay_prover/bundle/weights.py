@@ -29,13 +29,15 @@ _NARROW = ("<i1", "<i2", "<i4", "<i8")
 
 
 class PublicCommitment(BaseModel):
-    """model.commitment: M under a verifying key, 64 bytes in hexadecimal. To be published."""
+    """model.commitment: M under a verifying key, 64 bytes in hexadecimal for each slice that has one. To be
+    published.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     version: Literal[1] = 1
     vk_hash: str = Field(pattern=r"^[0-9a-f]{64}$")
-    commitment: str = Field(pattern=r"^[0-9a-f]{128}$")
+    commitment: str = Field(pattern=r"^([0-9a-f]{128})+$")
 
 
 class Opening(BaseModel):
@@ -45,9 +47,9 @@ class Opening(BaseModel):
 
     version: Literal[1] = 1
     vk_hash: str = Field(pattern=r"^[0-9a-f]{64}$")
-    commitment: str = Field(pattern=r"^[0-9a-f]{128}$")
+    commitment: str = Field(pattern=r"^([0-9a-f]{128})+$")
     weights: str = Field(pattern=r"^[0-9a-f]{64}$", repr=False)
-    opening: str = Field(pattern=r"^[0-9a-f]{64}$", repr=False)
+    opening: str = Field(pattern=r"^([0-9a-f]{64})+$", repr=False)
 
 
 def write_secret(path: Path, data: bytes) -> None:

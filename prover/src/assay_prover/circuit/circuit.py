@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from hashlib import sha256
 
 import numpy as np
@@ -65,13 +65,17 @@ class Circuit:
             InputError: not integers, wrong shape or out of the declared range.
             ValueError: a salt missing, superfluous or not below r.
         """
+        values = np.asarray(ints)
+        sample = values if values.ndim == len(self.graph.input.shape) + 1 else values[None]
+        return self.witness_of([sample], salt, binding)
+
+    def witness_of(self, inputs: Sequence[Int64Array], salt: int | None = None, binding: int = 0) -> Witness:
+        """As `witness`, for any number of inputs, each with a batch axis of 1."""
         if (salt is not None) != self.spec.needs_salt:
             raise ValueError(
                 "this statement needs a salt" if salt is None else "a public statement takes no salt"
             )
-        values = np.asarray(ints)
-        sample = values if values.ndim == len(self.graph.input.shape) + 1 else values[None]
-        return Witness(self, Frame(self.graph.run(sample), salt, binding))
+        return Witness(self, Frame(self.graph.run(*inputs), salt, binding))
 
     def model_values(self) -> list[Segment]:
         """Values of the model wires, from the private weights that the graph holds; empty without any."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 G1_BYTES, G2_BYTES, INDEX_BYTES = 64, 128, 4
 HEADER, ALIGNMENT = 512, 64
 """Of a proving key's file."""
+SLICED_HEADER = 32
+"""Bytes of a sliced verifying key before the keys of its slices."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +75,40 @@ class CostReport:
     def to_dict(self) -> dict[str, Any]:
         """Plain data for JSON."""
         return asdict(self)
+
+
+def total(reports: Sequence[CostReport]) -> CostReport:
+    """Several circuits as one, with the largest domain; a table of several circuits is counted in each."""
+    if len(reports) == 1:
+        return reports[0]
+    tables: dict[str, TableCost] = {}
+    for table in (table for report in reports for table in report.tables):
+        known = tables.get(table.name, TableCost(table.name, 0, 0))
+        tables[table.name] = TableCost(
+            table.name, known.entries + table.entries, known.lookups + table.lookups
+        )
+    return CostReport(
+        mode="committed" if any(report.mode == "committed" for report in reports) else "plain",
+        constraints=sum(report.constraints for report in reports),
+        domain=max(report.domain for report in reports),
+        wires=sum(report.wires for report in reports),
+        public_inputs=sum(report.public_inputs for report in reports),
+        small_wires=sum(report.small_wires for report in reports),
+        full_wires=sum(report.full_wires for report in reports),
+        lookups=sum(report.lookups for report in reports),
+        tables=tuple(tables.values()),
+        limb_widths=tuple(sorted({width for report in reports for width in report.limb_widths})),
+        maxima_hoisted=any(report.maxima_hoisted for report in reports),
+        layers=tuple(layer for report in reports for layer in report.layers),
+        proving_key_bytes=sum(report.proving_key_bytes for report in reports),
+        verifying_key_bytes=SLICED_HEADER + sum(report.verifying_key_bytes for report in reports),
+        model_wires=sum(report.model_wires for report in reports),
+        full_points=sum(report.full_points for report in reports),
+        small_points=sum(report.small_points for report in reports),
+        g2_points=sum(report.g2_points for report in reports),
+        entries=sum(report.entries for report in reports),
+        widest_layer=max(report.widest_layer for report in reports),
+    )
 
 
 def measure(circuit: Circuit) -> CostReport:

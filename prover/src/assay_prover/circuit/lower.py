@@ -6,11 +6,11 @@ import numpy as np
 
 from assay_prover.circuit.builder import Builder
 from assay_prover.circuit.circuit import Circuit
-from assay_prover.circuit.field import FieldConstant, FieldTensor
+from assay_prover.circuit.field import FieldConcat, FieldConstant, FieldTensor
 from assay_prover.circuit.linear import LinearTensor, Mapped
 from assay_prover.circuit.plan import Demand, Plan, choose
 from assay_prover.circuit.rewrite import hoist_maxima
-from assay_prover.circuit.statement import INPUT_DOMAIN, OUTPUT_DOMAIN, StatementSpec, range_bits
+from assay_prover.circuit.statement import StatementSpec, range_bits
 from assay_prover.gadgets.argmax import argmax
 from assay_prover.gadgets.binding import bind
 from assay_prover.gadgets.commitment import commitment, encrypt
@@ -43,6 +43,7 @@ from assay_prover.reference import (
     RoundEven,
     Step,
     Table,
+    Tensor,
     Trees,
 )
 
@@ -75,12 +76,15 @@ def compile_graph(
 
 
 def _check(graph: IntegerGraph, spec: StatementSpec) -> None:
-    tensor = graph.input
-    if not (tensor.lo == spec.input_lo).all() or not (tensor.hi == spec.input_hi).all():
-        raise ValueError(
-            f"the circuit enforces the input range [{spec.input_lo}, {spec.input_hi}], "
-            f"the graph assumes [{tensor.min}, {tensor.max}]"
-        )
+    if not spec.entering:
+        tensor = graph.input
+        if not (tensor.lo == spec.input_lo).all() or not (tensor.hi == spec.input_hi).all():
+            raise ValueError(
+                f"the circuit enforces the input range [{spec.input_lo}, {spec.input_hi}], "
+                f"the graph assumes [{tensor.min}, {tensor.max}]"
+            )
+    if spec.leaving:
+        return
     lo, hi = output_range(graph, spec)
     if graph.result.min < lo or graph.result.max > hi:
         raise ValueError(
@@ -117,27 +121,21 @@ def _emit(b: Builder, graph: IntegerGraph, spec: StatementSpec) -> None:
         bind(b)
     tensors: dict[str, LinearTensor] = {}
     one = FieldConstant([1])
-    name = graph.input.name
-    with b.scope("input", layer=name):
-        values = b.integers(graph.input.size, lambda frame: frame.tensor(name) - spec.input_lo)
-        range_check(b, values, spec.input_bits, exact=True)
-        tensors[name] = values + spec.input_lo
-        words = PackedWords(values, spec.input_bits)
+    with b.scope("input", layer=graph.inputs[0].name):
+        stated = _words([_enter(b, tensors, tensor, spec) for tensor in graph.inputs])
         salt: FieldTensor | None = None
-        stated: FieldTensor = words
         if spec.needs_salt:
             with b.scope("commitment"):
                 salt = b.field_wires(1, lambda frame: [_require_salt(frame.salt)])
                 if spec.input_visibility == "private":
-                    stated = commitment(b, salt, words, INPUT_DOMAIN)
+                    stated = commitment(b, salt, stated, spec.input_domain)
         _publish(b, stated, one)
     checkers = _checkers(graph)
     for op in graph.ops:
         with b.scope(type(op).__name__.lower(), layer=op.output):
             tensors[op.output] = _lower(b, graph, op, tensors, checkers)
-    lo, hi = output_range(graph, spec)
-    with b.scope("output", layer=graph.output):
-        packed: FieldTensor = PackedWords(tensors[graph.output] - lo, range_bits(lo, hi))
+    with b.scope("output", layer=graph.outputs[0]):
+        packed = _words([_leave(graph, tensors, name, spec) for name in graph.outputs])
         if spec.output_visibility != "public":
             if salt is None:
                 raise AssertionError("the specification has a salt for every hidden output")
@@ -146,9 +144,39 @@ def _emit(b: Builder, graph: IntegerGraph, spec: StatementSpec) -> None:
                     packed = encrypt(b, salt, packed)
             else:
                 with b.scope("commitment"):
-                    packed = commitment(b, salt, packed, OUTPUT_DOMAIN)
+                    packed = commitment(b, salt, packed, spec.output_domain)
         _publish(b, packed, one)
     b.finish()
+
+
+def _enter(b: Builder, tensors: dict[str, LinearTensor], tensor: Tensor, spec: StatementSpec) -> PackedWords:
+    """A tensor that the statement's input holds, held to the range of its packing.
+
+    At a cut the elements' own bounds may be narrower. They need no check: the words are those of the slice
+    before, packing is injective on both sides, and that slice's circuit keeps the bounds.
+    """
+    name = tensor.name
+    lo, bits = spec.input_lo, spec.input_bits
+    if spec.entering:
+        lo, bits = tensor.min, range_bits(tensor.min, tensor.max)
+    values = b.integers(tensor.size, lambda frame: frame.tensor(name) - lo)
+    range_check(b, values, bits, exact=True)
+    tensors[name] = values + lo
+    return PackedWords(values, bits)
+
+
+def _leave(
+    graph: IntegerGraph, tensors: dict[str, LinearTensor], name: str, spec: StatementSpec
+) -> PackedWords:
+    """A tensor that the statement's output holds."""
+    tensor = graph.tensors[name]
+    lo, hi = (tensor.min, tensor.max) if spec.leaving else output_range(graph, spec)
+    return PackedWords(tensors[name] - lo, range_bits(lo, hi))
+
+
+def _words(parts: list[PackedWords]) -> FieldTensor:
+    """The words of all tensors after one another; each begins a new word."""
+    return parts[0] if len(parts) == 1 else FieldConcat(parts)
 
 
 def _require_salt(salt: int | None) -> int:

@@ -18,7 +18,7 @@ def hoist_maxima(graph: IntegerGraph) -> IntegerGraph:
     changed = False
     while True:
         readers = Counter(name for op in ops for name in op.inputs)
-        readers[graph.output] += 1
+        readers.update(graph.outputs)
         producer = {op.output: op for op in ops}
         found = next(
             (
@@ -31,7 +31,7 @@ def hoist_maxima(graph: IntegerGraph) -> IntegerGraph:
             None,
         )
         if found is None:
-            return IntegerGraph(graph.inputs, ops, graph.output) if changed else graph
+            return IntegerGraph(graph.inputs, ops, graph.outputs) if changed else graph
         pool, source = found
         before = f"{pool.output}/max"
         swapped: list[Op] = [

@@ -7,7 +7,7 @@ encrypted, or its commitment.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -20,7 +20,8 @@ from assay_prover.reference.tensor import Int64Array
 INPUT_DOMAIN = 1
 ENCRYPTION_DOMAIN = 2
 OUTPUT_DOMAIN = 3
-"""What one salt is used for, as the first element of every hash that takes it."""
+CUT_DOMAIN = 3
+"""What one salt is used for, as the first element of every hash of it; cut k > 0 has CUT_DOMAIN + k."""
 
 FIRST_WORDS = 14
 CHAIN_WORDS = 15
@@ -40,8 +41,13 @@ class StatementSpec:
     The input's integers are in [input_lo, input_lo + 2^input_bits - 1]. The output's are in [output_lo,
     output_hi]; None takes the worst case of the network.
 
+    A slice of a network (`slice`) has a cut for its input, its output or both: all tensors that are alive
+    there, behind a commitment of the cut's own domain. `entering` and `leaving` are the cuts' numbers, from
+    1; 0 is the model's own input or output. A cut's ranges are those of its tensors.
+
     Raises:
-        ValueError: an encrypted output of a public input (nothing would bind the salt).
+        ValueError: an encrypted output of a public input (nothing would bind the salt), or a cut that is not
+            committed to.
     """
 
     input_visibility: InputVisibility
@@ -50,6 +56,8 @@ class StatementSpec:
     input_bits: int
     output_lo: int | None = None
     output_hi: int | None = None
+    entering: int = 0
+    leaving: int = 0
 
     def __post_init__(self) -> None:
         """Refuse combinations that would not be sound."""
@@ -61,7 +69,32 @@ class StatementSpec:
             raise ValueError(
                 "an encrypted output needs a private input: the commitment is what binds the requester's salt"
             )
+        if (self.entering and self.input_visibility != "private") or (
+            self.leaving and self.output_visibility != "committed"
+        ):
+            raise ValueError("the activations at a cut are behind a commitment")
         values_per_word(self.input_bits)
+
+    def slice(self, index: int, count: int) -> StatementSpec:
+        """The statement of slice `index`, from 0, when the network is cut into `count`."""
+        last = index + 1 == count
+        return replace(
+            self,
+            input_visibility="private" if index else self.input_visibility,
+            output_visibility=self.output_visibility if last else "committed",
+            entering=index,
+            leaving=0 if last else index + 1,
+        )
+
+    @property
+    def input_domain(self) -> int:
+        """First element of the input's commitment."""
+        return CUT_DOMAIN + self.entering if self.entering else INPUT_DOMAIN
+
+    @property
+    def output_domain(self) -> int:
+        """First element of the output's commitment."""
+        return CUT_DOMAIN + self.leaving if self.leaving else OUTPUT_DOMAIN
 
     @property
     def input_hi(self) -> int:

@@ -47,9 +47,18 @@ class Witness:
         return [v for wires in self._circuit.builder.public for v in self._frame.field_value(wires)]
 
     @property
+    def entering(self) -> int:
+        """Words of the statement between the binding and the output."""
+        return self._circuit.builder.public[1].size
+
+    @property
     def outputs(self) -> Int64Array:
         """The network's output integers, in their own shape."""
-        return self._frame.tensor(self._circuit.graph.output).reshape(self._circuit.graph.result.shape)
+        return self.tensor(self._circuit.graph.output)
+
+    def tensor(self, name: str) -> Int64Array:
+        """The integers of any tensor of the circuit's graph, in their own shape."""
+        return self._frame.tensor(name).reshape(self._circuit.graph.tensors[name].shape)
 
     @property
     def model(self) -> list[Segment]:

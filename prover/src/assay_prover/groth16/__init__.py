@@ -10,6 +10,8 @@ under :class:`assay_prover.errors.AssayProverError`::
     ├── InvalidInput    malformed statement, matrix, file or argument
     └── Cancelled       the progress callback returned False
 
+Keys and proofs of sliced models are pure Python over the core: `assay_prover.groth16.sliced`.
+
 ``docs/protocol.md`` is normative for the bytes of verifying keys and proofs.
 """
 
@@ -32,10 +34,10 @@ from assay_prover._native import (
     check_verifying_key,
     eval_rows,
     kernel,
-    verify,
     verify_batch,
     verifying_key_hash,
 )
+from assay_prover.groth16.sliced import is_sliced, join_keys, join_proofs, split_key, verify
 
 #: Order of the groups, and modulus of every scalar.
 FIELD_ORDER = 21888242871839275222246405745257275088548364400416034343698204186575808495617
@@ -57,7 +59,11 @@ __all__ = [
     "check_r1cs",
     "check_verifying_key",
     "eval_rows",
+    "is_sliced",
+    "join_keys",
+    "join_proofs",
     "kernel",
+    "split_key",
     "verify",
     "verify_batch",
     "verifying_key_hash",

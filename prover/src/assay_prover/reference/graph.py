@@ -36,7 +36,7 @@ Op = (
 
 
 class IntegerGraph:
-    """Operations in execution order, from bounded integer inputs to one output.
+    """Operations in execution order, from bounded integer inputs to one output (a slice may have several).
 
     Construction runs the interval analysis: `tensors[name]` has the shape and the worst case of every tensor
     for every input within its declared range, below 62 bits each.
@@ -46,10 +46,10 @@ class IntegerGraph:
         QuantisationError: a worst case of 62 bits or more.
     """
 
-    def __init__(self, inputs: Sequence[Tensor], ops: Sequence[Op], output: str) -> None:
+    def __init__(self, inputs: Sequence[Tensor], ops: Sequence[Op], output: str | Sequence[str]) -> None:
         self.inputs = tuple(inputs)
         self.ops = tuple(ops)
-        self.output = output
+        self.outputs = (output,) if isinstance(output, str) else tuple(output)
         self.tensors: dict[str, Tensor] = {}
         for tensor in self.inputs:
             self._define(tensor)
@@ -58,8 +58,9 @@ class IntegerGraph:
             if missing:
                 raise ValueError(f"{op.output!r} reads {missing[0]!r} before it is written")
             self._define(op.infer(*(self.tensors[name] for name in op.inputs)))
-        if output not in self.tensors:
-            raise ValueError(f"output {output!r} is never written")
+        for name in self.outputs:
+            if name not in self.tensors:
+                raise ValueError(f"output {name!r} is never written")
 
     def _define(self, tensor: Tensor) -> None:
         if tensor.name in self.tensors:
@@ -73,8 +74,14 @@ class IntegerGraph:
         return only
 
     @property
+    def output(self) -> str:
+        """The output's name, of a network that has one."""
+        (only,) = self.outputs
+        return only
+
+    @property
     def result(self) -> Tensor:
-        """The output tensor."""
+        """The output tensor, of a network that has one."""
         return self.tensors[self.output]
 
     @property
@@ -92,7 +99,7 @@ class IntegerGraph:
             raise ValueError(f"{len(layers)} layers for {len(self.private)}")
         given = iter(layers)
         ops = [next(given) if isinstance(op, PrivateAffine) else op for op in self.ops]
-        return IntegerGraph(self.inputs, ops, self.output)
+        return IntegerGraph(self.inputs, ops, self.outputs)
 
     def run(self, *values: Int64Array) -> dict[str, Int64Array]:
         """Evaluate a batch: one int64 array `[batch, *shape]` for each input; every tensor by name.

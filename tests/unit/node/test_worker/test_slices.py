@@ -1,0 +1,58 @@
+"""A worker's slices: what of them is on disk when, and what they cost."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from assay_node.chain import JobRequest, JobSubmitted, Origin
+from assay_node.worker import WorkerStore
+from assay_node.worker.executor import SliceProof
+from assay_node.worker.pricing import SLICE_GAS, job_gas
+from assay_node.worker.store import StoredProof
+
+JOB = bytes(range(32))
+PARTS = [SliceProof(bytes([i]) * 320, (i, 2**200 + i), 1.5 + i) for i in range(3)]
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> WorkerStore:
+    opened = WorkerStore(tmp_path / "worker.sqlite")
+    request = JobRequest(bytes(32), max_price=1)
+    origin = Origin(1, bytes(32), bytes(32), 0)
+    opened.add_job(JobSubmitted(origin, JOB, bytes(32), "0x" + "11" * 20, 0, 1, request, (5,)))
+    return opened
+
+
+def test_slices_come_back_in_order_as_far_as_they_go_without_a_gap(store: WorkerStore) -> None:
+    assert store.slices_of(JOB) == ()
+    store.put_slice(JOB, 2, PARTS[2])
+    assert store.slices_of(JOB) == ()
+    store.put_slice(JOB, 0, PARTS[0])
+    assert store.slices_of(JOB) == (PARTS[0],)
+    store.put_slice(JOB, 1, PARTS[1])
+    assert store.slices_of(JOB) == tuple(PARTS)
+    store.put_slice(JOB, 1, PARTS[2])
+    assert store.slices_of(JOB) == (PARTS[0], PARTS[2], PARTS[2])
+
+
+def test_slices_go_when_the_proof_is_there_or_the_job_is_over(store: WorkerStore) -> None:
+    store.put_slice(JOB, 0, PARTS[0])
+    store.put_proof(JOB, StoredProof(b"proof", (1,), 2.0))
+    assert store.slices_of(JOB) == ()
+    assert store.proof_of(JOB) == StoredProof(b"proof", (1,), 2.0)
+    store.put_slice(JOB, 0, PARTS[0])
+    store.close_job(JOB)
+    assert store.slices_of(JOB) == ()
+
+
+def test_slices_outlive_the_process(store: WorkerStore, tmp_path: Path) -> None:
+    store.put_slice(JOB, 0, PARTS[0])
+    store.close()
+    again = WorkerStore(tmp_path / "worker.sqlite")
+    assert again.slices_of(JOB) == (PARTS[0],)
+
+
+def test_every_further_slice_is_priced() -> None:
+    assert job_gas(4, 0, 3) - job_gas(4, 0) == 2 * SLICE_GAS
