@@ -46,7 +46,7 @@ class Circuit:
         return sum(group.n_rows for group in self.groups)
 
     def blocks(self) -> Iterator[Block]:
-        """(A, B, C) in row order, one block a row group; expanded when asked for, one layer in memory.
+        """(A, B, C) in row order, expanded when asked for; a wide group comes in several blocks.
 
         Each is `(ptr int64[rows + 1], col uint32[nnz], coefficient int64[nnz] or uint64[nnz, 4])`.
         """
@@ -56,7 +56,8 @@ class Circuit:
             if group.layer != layer:
                 cache.clear()
                 layer = group.layer
-            yield group.matrices(cache)
+            for part in group.parts():
+                yield part.matrices(cache)
 
     def witness(self, ints: Int64Array, salt: int | None = None, binding: int = 0) -> Witness:
         """Run the integer inference on one sample (batch axis optional) and open its witness.

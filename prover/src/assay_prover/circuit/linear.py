@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
     from assay_prover.circuit.frame import Frame
 
 COEFFICIENT_LIMIT = 1 << 62
+
+MOST_ENTRIES = 1 << 21
+"""Non-zeros up to which a tensor's rows are expanded together and kept (40 MB); larger ones come in parts."""
 
 
 class RowCache:
@@ -40,6 +44,12 @@ class RowCache:
             known = tensor.expand(self)
             self._rows[tensor] = known
         return known
+
+    def rows_at(self, tensor: LinearTensor, index: Int64Array) -> sp.csr_array:
+        """Some of the rows, in any order; those of a large tensor are expanded alone and not kept."""
+        if tensor not in self._rows and tensor.size * tensor.width > MOST_ENTRIES:
+            return tensor.expand_at(self, index)
+        return sp.csr_array(self.rows(tensor)[index])
 
     def field_rows(self, tensor: FieldTensor) -> list[Row]:
         """The rows of combinations with full-width coefficients."""
@@ -64,6 +74,15 @@ class LinearTensor(ABC):
     @abstractmethod
     def expand(self, cache: RowCache) -> sp.csr_array:
         """Rows over the final wire indices; use `RowCache.rows`."""
+
+    def expand_at(self, cache: RowCache, index: Int64Array) -> sp.csr_array:
+        """Some of the rows; use `RowCache.rows_at`."""
+        return sp.csr_array(cache.rows(self)[index])
+
+    @property
+    def width(self) -> float:
+        """Non-zeros of an average row, at most: two that meet in one wire count twice."""
+        return 1.0
 
     @abstractmethod
     def compute(self, frame: Frame) -> Int64Array:
@@ -176,12 +195,25 @@ class Combination(LinearTensor):
 
     def expand(self, cache: RowCache) -> sp.csr_array:
         """Sum of scaled rows; refuses coefficients beyond 62 bits."""
-        total = constant_rows(self.constant, cache.layout)
-        for coefficient, term in self.terms:
-            rows = cache.rows(term)
+        return self._sum(
+            constant_rows(self.constant, cache.layout), [cache.rows(term) for _, term in self.terms]
+        )
+
+    def expand_at(self, cache: RowCache, index: Int64Array) -> sp.csr_array:
+        """The same for some rows."""
+        start = constant_rows(self.constant[index], cache.layout)
+        return self._sum(start, [cache.rows_at(term, index) for _, term in self.terms])
+
+    def _sum(self, total: sp.csr_array, parts: Sequence[sp.csr_array]) -> sp.csr_array:
+        for (coefficient, _), rows in zip(self.terms, parts, strict=True):
             _guard(largest_coefficient(total) + abs(coefficient) * largest_coefficient(rows))
             total = total + rows * np.int64(coefficient)
         return _canonical(sp.csr_array(total))
+
+    @cached_property
+    def width(self) -> float:
+        """Of all parts."""
+        return sum(term.width for _, term in self.terms) + float(bool(self.constant.any()))
 
     def compute(self, frame: Frame) -> Int64Array:
         """Sum of scaled values; partial sums may wrap, the result, by its worst case, fits."""
@@ -225,7 +257,16 @@ class Gathered(LinearTensor):
 
     def expand(self, cache: RowCache) -> sp.csr_array:
         """The same rows in another order."""
-        return sp.csr_array(cache.rows(self.source)[self.index])
+        return cache.rows_at(self.source, self.index)
+
+    def expand_at(self, cache: RowCache, index: Int64Array) -> sp.csr_array:
+        """The source's rows."""
+        return cache.rows_at(self.source, self.index[index])
+
+    @cached_property
+    def width(self) -> float:
+        """The source's."""
+        return self.source.width
 
     def compute(self, frame: Frame) -> Int64Array:
         """The same values in another order."""
@@ -251,12 +292,26 @@ class Mapped(LinearTensor):
 
     def expand(self, cache: RowCache) -> sp.csr_array:
         """Sparse matrix products; refuses coefficients beyond 62 bits."""
-        total = constant_rows(self.bias, cache.layout)
-        for linear, source in self.parts:
+        return self._sum(cache, self.bias, [linear.csr() for linear, _ in self.parts])
+
+    def expand_at(self, cache: RowCache, index: Int64Array) -> sp.csr_array:
+        """The same with some rows of each map."""
+        return self._sum(cache, self.bias[index], [linear.csr_rows(index) for linear, _ in self.parts])
+
+    def _sum(self, cache: RowCache, bias: Int64Array, matrices: Sequence[sp.csr_array]) -> sp.csr_array:
+        total = constant_rows(bias, cache.layout)
+        for (linear, source), matrix in zip(self.parts, matrices, strict=True):
             rows = cache.rows(source)
             _guard(largest_coefficient(total) + linear.row_norm() * largest_coefficient(rows))
-            total = total + linear.csr() @ rows
+            total = total + matrix @ rows
         return _canonical(sp.csr_array(total))
+
+    @cached_property
+    def width(self) -> float:
+        """Of every map, times its source's."""
+        return sum(
+            linear.entries / max(linear.n_out, 1) * source.width for linear, source in self.parts
+        ) + float(bool(self.bias.any()))
 
     def compute(self, frame: Frame) -> Int64Array:
         """The layer's output in the integer inference."""

@@ -116,6 +116,15 @@ class DerivedWires(Wires):
         super().__init__(Region.FREE, offset, size, _unknown)
         self._derived = values
 
+    def part(self, index: Int64Array) -> DerivedWires:
+        """Consecutive wires of these, for their rows alone."""
+        start = int(index[0])
+
+        def values(frame: Frame, challenge: int) -> FieldArray:
+            return frame.derived(self, challenge)[index]
+
+        return DerivedWires(self.offset + start, int(index.size), values)
+
     def derive(self, frame: Frame, challenge: int) -> FieldArray:
         """Values `uint64[size, 4]`."""
         return self._derived(frame, challenge)

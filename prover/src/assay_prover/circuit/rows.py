@@ -7,7 +7,7 @@ tests compare them.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from assay_prover.circuit.field import FieldTensor, Row, to_limbs
 from assay_prover.circuit.layout import Region, WireLayout
-from assay_prover.circuit.linear import Constant, LinearTensor, RowCache, Wires
+from assay_prover.circuit.linear import MOST_ENTRIES, Constant, LinearTensor, RowCache, Wires
 from assay_prover.circuit.lookup import DerivedWires, LookupTable
 
 if TYPE_CHECKING:
@@ -54,9 +54,20 @@ class RowGroup(ABC):
     def operands(self) -> tuple[Operands, Operands, Operands]:
         """The tensors that each side is the sum of, up to signs."""
 
+    def parts(self) -> Iterator[RowGroup]:
+        """The same rows as groups that can be expanded in little memory."""
+        yield self
+
     @abstractmethod
     def evaluate(self, frame: Frame, challenge: int | None) -> tuple[Segment, Segment]:
         """`<A, z>` and `<B, z>` of every row."""
+
+
+def _slices(size: int, width: float) -> Iterator[Int64Array]:
+    """Indices of consecutive rows of about MOST_ENTRIES non-zeros together."""
+    step = max(1, int(MOST_ENTRIES / max(width, 1.0)))
+    for start in range(0, size, step):
+        yield np.arange(start, min(start + step, size), dtype=np.int64)
 
 
 def csr_matrix(rows: sp.csr_array) -> Matrix:
@@ -102,6 +113,15 @@ class ProductRows(RowGroup):
     def operands(self) -> tuple[Operands, Operands, Operands]:
         """The three tensors."""
         return (self.a,), (self.b,), (self.c,)
+
+    def parts(self) -> Iterator[RowGroup]:
+        """Slices, if the rows are many and wide."""
+        width = self.a.width + self.b.width + self.c.width
+        if width * self.n_rows <= MOST_ENTRIES:
+            yield self
+            return
+        for index in _slices(self.n_rows, width):
+            yield ProductRows(self.layer, self.gadget, self.a[index], self.b[index], self.c[index])
 
     def evaluate(self, frame: Frame, challenge: int | None) -> tuple[Int64Array, Int64Array]:
         """Integers, known from inference."""
@@ -177,6 +197,16 @@ class LookupRows(RowGroup):
     def operands(self) -> tuple[Operands, Operands, Operands]:
         """Inverses; the challenge and what is looked up; one."""
         return (self.inverses,), (challenges(self.n_rows), self.values), (_ones(self.n_rows),)
+
+    def parts(self) -> Iterator[RowGroup]:
+        """Slices, if the rows are many and wide."""
+        if self.values.width * self.n_rows <= MOST_ENTRIES:
+            yield self
+            return
+        for index in _slices(self.n_rows, self.values.width):
+            yield LookupRows(
+                self.layer, self.gadget, self.table, self.values[index], self.inverses.part(index)
+            )
 
     def evaluate(self, frame: Frame, challenge: int | None) -> tuple[FieldArray, FieldArray]:
         """Gathered from the table's own differences and inverses."""

@@ -8,7 +8,6 @@ here; nothing else is approximate but `entries`, which ignores that two terms of
 from __future__ import annotations
 
 from collections import Counter
-from math import prod
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -24,7 +23,7 @@ from assay_prover.circuit.linear import (
     Mapped,
     Wires,
 )
-from assay_prover.reference import Conv, Dense, Gather, LinearMap, Scale, Sparse
+from assay_prover.reference import Gather, LinearMap, Scale, Sparse
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -44,7 +43,6 @@ class Support:
     def __init__(self, layout: WireLayout, groups: Iterable[RowGroup]) -> None:
         self.layout = layout
         self.a, self.b, self.c = (np.zeros(layout.n_wires, dtype=bool) for _ in range(3))
-        self._terms: dict[LinearTensor, float] = {}
         layers: Counter[str] = Counter()
         sides = [(self.a, set[object]()), (self.b, set[object]()), (self.c, set[object]())]
         for group in groups:
@@ -106,35 +104,7 @@ class Support:
     def _entries(self, tensor: LinearTensor | FieldTensor) -> float:
         if isinstance(tensor, FieldTensor):
             return tensor.size + sum(self._entries(source) for source in tensor.sources())
-        return tensor.size * self._per_row(tensor)
-
-    def _per_row(self, tensor: LinearTensor) -> float:
-        """Non-zeros of an average row."""
-        known = self._terms.get(tensor)
-        if known is None:
-            known = 1.0
-            if isinstance(tensor, Combination):
-                known = sum(self._per_row(term) for _, term in tensor.terms)
-            elif isinstance(tensor, Gathered):
-                known = self._per_row(tensor.source)
-            elif isinstance(tensor, Mapped):
-                known = sum(
-                    map_entries(linear) / max(linear.n_out, 1) * self._per_row(source)
-                    for linear, source in tensor.parts
-                )
-            self._terms[tensor] = known
-        return known
-
-
-def map_entries(linear: LinearMap) -> int:
-    """Non-zeros of a linear map; a convolution's windows count whole, padding included."""
-    if isinstance(linear, Conv):
-        return linear.n_out * prod(linear.weight.shape[1:])
-    if isinstance(linear, Dense):
-        return int(linear.weight.size)
-    if isinstance(linear, Gather | Scale):
-        return linear.n_out
-    return int(linear.csr().nnz)
+        return tensor.size * tensor.width
 
 
 def _columns(linear: LinearMap, rows: Int64Array | None) -> Int64Array | None:

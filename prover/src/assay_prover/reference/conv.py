@@ -179,6 +179,27 @@ class Conv(LinearMap):
         matrix.sort_indices()
         return matrix
 
+    def csr_rows(self, rows: Int64Array) -> sp.csr_array:
+        """Their windows alone."""
+        index, _ = self.windows
+        spatial = prod(self.in_shape[1:])
+        channel, position = np.divmod(rows, len(index))
+        out_channels, per_group = self.weight.shape[:2]
+        first = channel // (out_channels // self.groups) * per_group
+        window = index[position][:, None, :]
+        inputs = (first[:, None] + np.arange(per_group))[:, :, None] * spatial + window
+        weights = self.weight.reshape(out_channels, per_group, -1)[channel]
+        there = (window >= 0) & (weights != 0)
+        indptr = np.concatenate([[0], np.cumsum(there.sum(axis=(1, 2)))])
+        matrix = sp.csr_array((weights[there], inputs[there], indptr), shape=(rows.size, self.n_in))
+        matrix.sort_indices()
+        return matrix
+
+    @property
+    def entries(self) -> int:
+        """Every window whole, padding included."""
+        return self.n_out * prod(self.weight.shape[1:])
+
     def row_norm(self) -> int:
         """Largest |kernel|_1 of an output channel."""
         return int(np.abs(self.weight).reshape(self.weight.shape[0], -1).sum(axis=1).max(initial=0))

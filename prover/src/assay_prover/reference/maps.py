@@ -40,6 +40,15 @@ class LinearMap(ABC):
     def csr(self) -> sp.csr_array:
         """M as int64 CSR, `[n_out, n_in]`, column indices sorted within rows, no explicit zeros."""
 
+    def csr_rows(self, rows: Int64Array) -> sp.csr_array:
+        """Some rows of `csr`, in any order, without the others where a map is large."""
+        return sp.csr_array(self.csr()[rows])
+
+    @property
+    def entries(self) -> int:
+        """Number of coefficients of M; may count some that are zero."""
+        return int(self.csr().nnz)
+
     @abstractmethod
     def absolute(self) -> LinearMap:
         """|M|, elementwise."""
@@ -109,6 +118,15 @@ class Dense(LinearMap):
     def csr(self) -> sp.csr_array:
         """W without its zeros."""
         return sp.csr_array(self.weight)
+
+    def csr_rows(self, rows: Int64Array) -> sp.csr_array:
+        """Those rows of W."""
+        return sp.csr_array(self.weight[rows])
+
+    @property
+    def entries(self) -> int:
+        """All weights."""
+        return int(self.weight.size)
 
     def row_norm(self) -> int:
         """Largest |row|_1."""
@@ -199,6 +217,11 @@ class Gather(LinearMap):
             (np.ones(columns.size, dtype=np.int64), columns, indptr), shape=(self.n_out, self.n_in)
         )
 
+    @property
+    def entries(self) -> int:
+        """One a row."""
+        return self.n_out
+
     def row_norm(self) -> int:
         """One."""
         return 1
@@ -242,6 +265,11 @@ class Scale(LinearMap):
         matrix = sp.csr_array(sp.diags_array(self.factor, dtype=np.int64))
         matrix.eliminate_zeros()
         return matrix
+
+    @property
+    def entries(self) -> int:
+        """One a row."""
+        return self.n_out
 
     def row_norm(self) -> int:
         """Largest |factor|."""
