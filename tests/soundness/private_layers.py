@@ -124,6 +124,8 @@ SHAPES = {
     "matrices over rows, a bias each": lambda: _plain(
         conv(3, (2, 4), (1,), last=True), conv(3, (3, 4), (1,), groups=3, last=True), bias_by_element=True
     ),
+    "square": lambda: _plain(conv(2, (2, 2), (1,))),
+    "square over rows": lambda: _plain(conv(2, (2, 2), (1,), last=True)),
     "conv over rows": lambda: _plain(conv(2, (2, 6), (3,), pads=1, last=True)),
     "conv and residual": lambda: _plain(
         conv(2, (2, 3, 3), (3, 3), pads=1), Scale.uniform(3, 18), public=(False, True)

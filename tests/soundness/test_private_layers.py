@@ -11,6 +11,7 @@ import pytest
 from assay_prover.circuit import FIELD_ORDER as R
 from assay_prover.circuit.builder import Builder
 from assay_prover.circuit.field import from_limbs, to_limbs
+from assay_prover.circuit.frame import Frame
 from assay_prover.circuit.freivalds_rows import HornerRows, WeightedInputRows, WeightedResultRows
 from assay_prover.circuit.layout import Region
 from assay_prover.circuit.linear import LinearTensor, Wires
@@ -25,6 +26,7 @@ from assay_prover.reference import PrivateAffine, Tensor
 from soundness.exhaustive import solutions
 from soundness.harness import Gadget
 from soundness.private_layers import BOTH, FORMS, Layer, make
+from soundness.underconstrained import System
 
 EACH = pytest.mark.parametrize(("name", "form"), FORMS, ids=str)
 SOME = pytest.mark.parametrize(
@@ -329,6 +331,21 @@ def test_maps_of_one_input_share_its_products_with_the_powers() -> None:
         private_affine(builder, op, [x], checked=True, form="freivalds")
         costs.append(builder.demand.rows - before)
     assert costs[0] - costs[1] == 18
+
+
+def test_maps_that_read_one_tensor_in_two_orders_share_nothing() -> None:
+    """Channels innermost and outermost: the same places under the same powers are other elements."""
+    first, last = make("square"), make("square over rows")
+    builder = Builder(Plan((4,), 0, 0.0))
+    x = builder.integers(4, lambda frame: frame.tensor("x0"))
+    values = np.array([3, -4, 1, 2])
+    answers = {}
+    for op, name in ((first, "y"), (last, "z")):
+        private_affine(builder, replace(op, output=name), [x], checked=True, form="freivalds")
+        answers[name] = op.evaluate(values[None])[0].ravel()
+    builder.finish()
+    system = System(builder, Frame({"x0": values, **answers}, None, 0))
+    assert system.first_failure() is None
 
 
 @EACH

@@ -5,10 +5,11 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import shutil
 import traceback
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +26,7 @@ from assay_prover import (
     compile_model,
     verify,
 )
+from assay_prover.bundle.archive import STRUCTURE, load_graph
 from assay_prover.bundle.weights import COMMITMENT, OPENING, WEIGHTS, read_opening
 from assay_prover.groth16 import InvalidWitness, ProvingKey
 from unit.prover.onnx_models import MODELS, build, mlp, run
@@ -279,6 +281,59 @@ def test_damaged_weights_are_refused(copy: Path) -> None:
     path.write_bytes(path.read_bytes()[:100])
     with pytest.raises(BundleError, match="damaged"):
         Bundle.open(copy)
+
+
+def _with_structure(data: bytes, change: Callable[[str], str]) -> bytes:
+    """circuit.npz with another graph.json."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(data)) as old, zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as new:
+        for name in old.namelist():
+            member = old.read(name)
+            new.writestr(name, change(member.decode()) if name == STRUCTURE else member)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize("shape", [[1 << 20, 1 << 20], [0, 30], [-16, 30], []], ids=str)
+def test_weights_that_a_file_only_names_are_bounded(family: Family, shape: list[int]) -> None:
+    """A few bytes of a stranger's circuit.npz must not ask for memory without end."""
+    data = (family.bundles[0].path / "circuit.npz").read_bytes()
+    claimed = _with_structure(
+        data, lambda text: re.sub(r'"weight_shape":\[[\d,]*\]', f'"weight_shape":{shape}', text)
+    )
+    with pytest.raises(BundleError, match="private weights"):
+        load_graph(claimed)
+
+
+# -- commitments to anything
+
+
+def test_a_model_that_leaves_its_span_has_no_proof_that_verifies(family: Family) -> None:
+    """M opens to full-width weights; the prover does its best with honest results of honest weights."""
+    bundle = family.bundles[0]
+    key = ProvingKey.open(bundle.proving_key_path)
+    circuit = bundle.circuit
+    rng = np.random.default_rng(0)
+    for hostile in (
+        _random_elements(circuit.layout.n_model, rng),
+        np.full(circuit.layout.n_model, 1 << 62, dtype=np.int64),
+    ):
+        made = key.commit_model([hostile])
+        witness = circuit.witness(bundle.encode_input(family.x[0]).reshape(circuit.graph.input.shape), salt=3)
+        model = ([hostile], made.M, made.mu)
+        if circuit.layout.committed:
+            session = key.commit(witness.public, witness.w1, model=model)
+            proof = session.finish(witness.w2(session.challenge), *witness.rows(session.challenge))
+        else:
+            proof = key.prove(witness.public, witness.w2(), *witness.rows(), model=model)
+        for commitment in (made.M, bundle.model_commitment):
+            with pytest.raises(InvalidProof):
+                verify(bundle.verifying_key, witness.public, proof, commitment)
+
+
+def _random_elements(count: int, rng: np.random.Generator) -> np.ndarray:
+    values = rng.integers(0, 1 << 62, (count, 4), dtype=np.uint64)
+    values[:, 3] >>= np.uint64(2)
+    return values
 
 
 # -- retraining

@@ -12,6 +12,7 @@ import json
 import zipfile
 from collections.abc import Callable
 from hashlib import sha256
+from math import prod
 from tokenize import TokenError
 from typing import Any
 
@@ -25,6 +26,8 @@ from assay_prover.reference.tensor import Int64Array
 FORMAT = "assay/integer-graph/v1"
 EPOCH = (1980, 1, 1, 0, 0, 0)
 STRUCTURE = "graph.json"
+MOST_WEIGHTS = 1 << 27
+"""Of one layer, where the file names their number and does not hold them: a gigabyte."""
 
 Record = dict[str, Any]
 
@@ -261,7 +264,10 @@ def _dump_private_map(linear: ref.LinearMap) -> Record:
 
 
 def _load_private_map(record: Record) -> ref.LinearMap:
-    weight = _blank(tuple(int(n) for n in record["weight_shape"]))
+    shape = tuple(int(n) for n in record["weight_shape"])
+    if min(shape, default=0) < 1 or prod(shape) > MOST_WEIGHTS:
+        raise BundleError(f"circuit.npz: a layer of {list(shape)} private weights")
+    weight = _blank(shape)
     if record["map"] == "Dense" and weight.ndim == 2:
         return ref.Dense(weight)
     if record["map"] == "Conv":

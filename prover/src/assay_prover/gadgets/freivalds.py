@@ -126,11 +126,8 @@ class _Part:
         self.windows[shape.windows >= 0] = numbers
         self.place = place[self.met]
         """Exponents of the places that are met."""
-
-    @property
-    def inputs(self) -> int:
-        """Inputs that are met."""
-        return self.shape.inputs * int(self.met.size)
+        self.elements = shape.element(np.arange(shape.inputs)[:, None], self.met[None]).ravel()
+        """Inputs that are met, channel after channel."""
 
     @cached_property
     def segments(self) -> Int64Array:
@@ -147,17 +144,16 @@ class _Part:
         """Packed weights."""
         return len(self.segments) * self.shape.fan_in * self.shape.taps
 
-    @property
+    @cached_property
     def key(self) -> tuple[object, ...]:
-        """Maps of equal keys have the same z."""
-        return ("freivalds input", self.x, self.shape.inputs, self.place.tobytes(), self.met.tobytes())
+        """Maps of equal keys have the same z: the same elements of one tensor under the same powers."""
+        return ("freivalds input", self.x, self.elements.tobytes(), self.place.tobytes())
 
     def inputs_under_powers(self, b: Builder) -> DerivedWires:
         """z, shared by all maps that read these inputs under these powers."""
         known: DerivedWires | None = b.shared.get(self.key)
         if known is None:
-            channel = np.arange(self.shape.inputs)[:, None]
-            x = self.x[self.shape.element(channel, self.met[None])]
+            x = self.x[self.elements]
             places = np.tile(self.place, self.shape.inputs)
             powers = b.powers
 
@@ -223,7 +219,7 @@ class Freivalds:
 
     def rows(self, b: Builder) -> int:
         """Constraints that it would add to what is there."""
-        inputs = {part.key: part.inputs for part in self.parts if part.key not in b.shared}
+        inputs = {part.key: part.elements.size for part in self.parts if part.key not in b.shared}
         weights = sum(part.weights for part in self.parts)
         _, positions = self.op.channels
         return (
