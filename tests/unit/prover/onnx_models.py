@@ -49,6 +49,8 @@ def build(
     if any(attrs.get("domain") == "ai.onnx.ml" for _, _, _, attrs in nodes):
         newest = any(op == "TreeEnsemble" for op, _, _, _ in nodes)
         opsets.append(helper.make_opsetid("ai.onnx.ml", 5 if newest else 3))
+    if any(attrs.get("domain") == "com.microsoft" for _, _, _, attrs in nodes):
+        opsets.append(helper.make_opsetid("com.microsoft", 1))
     model = helper.make_model(graph, opset_imports=opsets, ir_version=8 if opset < 21 else 10)
     del model.graph.output[:]
     inferred = helper.make_tensor_value_info(output, output_type, ["?"] * _rank(model, nodes, output))

@@ -353,6 +353,29 @@ def _scalar(value: float, kind: type = np.float32) -> np.ndarray:
 # scales of which no ratio is a fraction of small numbers: a tie that is none in float32 may fall either way
 QUANTISED = RNG.integers(-20, 20, size=(3, 4)).astype(np.int8)
 
+SCALES = {
+    "s": _scalar(0.0213),
+    "z": _scalar(120, np.uint8),
+    "ws": _scalar(0.0471),
+    "wz": _scalar(0, np.int8),
+    "w": QUANTISED.T.copy(),
+    "c": np.array([100, -70, 20, 5], dtype=np.int32),
+    "ys": _scalar(0.0617),
+    "yz": _scalar(110, np.uint8),
+}
+
+
+def _quantised(
+    operator: str, first: list[str], second: list[str], *, shape: tuple[int, ...] = (2, 3), **attributes: Any
+) -> Case:
+    nodes: Nodes = [
+        ("QuantizeLinear", ["input", "s", "z"], "q", {}),
+        (operator, ["q", *first, *second, "ys", "yz"], "y", {"domain": "com.microsoft", **attributes}),
+        ("DequantizeLinear", ["y", "ys", "yz"], "output", {}),
+    ]
+    return Case(nodes, SCALES, shape)
+
+
 _MORE: dict[str, Case] = {
     "round": Case(_one("Round")),
     "floor": Case(_one("Floor")),
@@ -586,6 +609,29 @@ _MORE: dict[str, Case] = {
             "w": RNG.integers(0, 20, size=(2, 1, 2)).astype(np.uint8),
         },
         (1, 1, 4),
+    ),
+    "qgemm": _quantised("QGemm", ["s", "z", "w", "ws", "wz", "c"], [], transB=1),
+    "qlinear_add": _quantised("QLinearAdd", ["s", "z"], ["q", "s", "z"]),
+    "qlinear_mul": _quantised("QLinearMul", ["s", "z"], ["q", "s", "z"]),
+    "qlinear_sigmoid": _quantised("QLinearSigmoid", ["s", "z"], []),
+    "qlinear_leaky_relu": _quantised("QLinearLeakyRelu", ["s", "z"], [], alpha=0.3),
+    "qlinear_softmax": _quantised("QLinearSoftmax", ["s", "z"], [], axis=1, opset=13),
+    "qlinear_average_pool": _quantised(
+        "QLinearAveragePool", ["s", "z"], [], shape=(1, 1, 2, 4), kernel_shape=[2, 2]
+    ),
+    "qlinear_global_average_pool": _quantised("QLinearGlobalAveragePool", ["s", "z"], [], shape=(1, 1, 2, 3)),
+    "qlinear_concat": Case(
+        [
+            ("QuantizeLinear", ["input", "s", "z"], "q", {}),
+            (
+                "QLinearConcat",
+                ["ys", "yz", "q", "s", "z", "q", "ws", "z"],
+                "y",
+                {"axis": 1, "domain": "com.microsoft"},
+            ),
+            ("DequantizeLinear", ["y", "ys", "yz"], "output", {}),
+        ],
+        SCALES,
     ),
     "scaler": Case(_ml("Scaler", offset=[0.1, 0.2, 0.3], scale=[1.0, 0.5, 2.0]), {}, (1, 3)),
     "normalizer": Case(_ml("Normalizer", norm="L2"), {}, (1, 3)),

@@ -268,9 +268,13 @@ class Context:
             return f"{prefix}/{name[1:]}" if name.startswith(".") else name
 
         for name, value in (constants or {}).items():
+            if local(name) in self._alias:
+                raise ValueError(f"{node.operator}: two of its expansions write {name!r}")
             self.constants[local(name)] = np.asarray(value)
         for operator, inputs, output, attributes in steps:
             names = [local(name) for name in inputs]
+            if local(output) in self.constants or local(output) in self._alias:
+                raise ValueError(f"{node.operator}: two of its expansions write {output!r}")
             proto = helper.make_node(operator, names, [local(output)], name=node.name, **attributes)
             step = Node(proto, EXPANSION_OPSET)
             if not operator.startswith("assay.") and all(n in self.constants for n in names if n):
@@ -334,6 +338,10 @@ class Context:
     def is_used(self, name: str) -> bool:
         """Whether something reads it, or the network ends in it."""
         return name in self._outputs or name in self._consumers
+
+    def is_output(self, name: str) -> bool:
+        """Whether the network ends in it."""
+        return name in self._outputs
 
     def tensor(self, name: str) -> str:
         """The graph tensor behind a computed name."""

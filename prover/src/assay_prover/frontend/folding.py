@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 IR_VERSION = 10
 
+NEWER_OPSET = 21
+
 RANDOM = frozenset(
     {"RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike", "Bernoulli", "Multinomial"}
 )
@@ -46,13 +48,25 @@ def fold(
             for name in sorted({name for name in node.inputs if name} | captured(node.proto))
         ],
     )
-    model = helper.make_model(graph, opset_imports=list(opsets), ir_version=IR_VERSION)
     try:
-        with np.errstate(all="ignore"):  # what is not finite is refused below
-            results = ReferenceEvaluator(model).run(None, {})
+        results = _evaluate(graph, list(opsets))
     except (RuntimeError, ValueError, TypeError, NotImplementedError, IndexError, KeyError) as error:
         raise node.unsupported(f"cannot be folded: {error}") from error
     return {name: _finite(node, np.asarray(value)) for name, value in zip(outputs, results, strict=True)}
+
+
+def _evaluate(graph: onnx.GraphProto, opsets: list[onnx.OperatorSetIdProto]) -> list[Any]:
+    """By the graph's own operator sets, or a newer one where onnx no longer implements an old operator."""
+    newer = [helper.make_opsetid("", NEWER_OPSET), *(entry for entry in opsets if entry.domain)]
+    with np.errstate(all="ignore"):  # what is not finite is refused afterwards
+        try:
+            model = helper.make_model(graph, opset_imports=opsets, ir_version=IR_VERSION)
+            return list(ReferenceEvaluator(model).run(None, {}))
+        except RuntimeError as error:
+            if "No implementation for operator" not in str(error):
+                raise
+            model = helper.make_model(graph, opset_imports=newer, ir_version=IR_VERSION)
+            return list(ReferenceEvaluator(model).run(None, {}))
 
 
 def _finite(node: Node, array: Array) -> Array:

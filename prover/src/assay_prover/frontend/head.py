@@ -19,7 +19,9 @@ def softmax(context: Context, node: Node) -> None:
     softmax(x) = e / sum(e) with e = exp(x - max x), the maximum being one of the x.
     """
     _, masked = context.unmasked(node.inputs[0])
-    if masked is not None or any(follower != "ArgMax" for follower in context.followers(node)):
+    followers = context.followers(node)
+    ends = context.is_output(node.outputs[0]) if not followers else set(followers) == {"ArgMax"}
+    if masked is not None or not ends:
         _within(context, node)
         return
     context.note(

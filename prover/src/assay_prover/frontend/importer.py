@@ -16,7 +16,8 @@ from assay_prover.frontend.load import captured, load_model
 from assay_prover.frontend.maps import FloatGather
 from assay_prover.frontend.registry import lowering
 
-DOMAINS = frozenset({"", "ai.onnx", "ai.onnx.ml"})
+DOMAINS = frozenset({"", "ai.onnx", "ai.onnx.ml", "com.microsoft"})
+"""Of the last, the operators that onnxruntime's quantiser writes."""
 
 
 def import_model(data: bytes) -> FloatGraph:

@@ -44,21 +44,24 @@ def gather_computed(context: Context, node: Node, axis: int) -> None:
     back = list(range(len(picked), len(picked) + axis))
     order = [*back, *range(len(picked)), *range(len(picked) + axis, len(picked) + len(rest))]
     steps: list[Step] = [
-        # the second half of the code is for indices that count from the end
-        ("assay.OneHot", [index], ".code", {"lo": -length, "size": 2 * length}),
-        ("Reshape", [".code", ".flat"], ".bits", {}),
-        ("MatMul", [".bits", ".twice"], ".one", {}),
-        ("Transpose", [data], ".front", {"perm": front}),
-        ("Reshape", [".front", ".rows"], ".table", {}),
-        ("MatMul", [".one", ".table"], ".found", {}),
-        ("Reshape", [".found", ".shape"], ".moved", {}),
-        ("Transpose", [".moved"], node.outputs[0], {"perm": order}),
+        # the first half of the code is for indices that count from the end
+        ("assay.OneHot", [index], ".rows.code", {"lo": -length, "size": 2 * length}),
+        ("Reshape", [".rows.code", ".rows.flat"], ".rows.bits", {}),
+        ("Gather", [".rows.bits", ".rows.negative"], ".rows.a", {"axis": 1}),
+        ("Gather", [".rows.bits", ".rows.positive"], ".rows.b", {"axis": 1}),
+        ("Add", [".rows.a", ".rows.b"], ".rows.one", {}),
+        ("Transpose", [data], ".rows.front", {"perm": front}),
+        ("Reshape", [".rows.front", ".rows.rows"], ".rows.table", {}),
+        ("MatMul", [".rows.one", ".rows.table"], ".rows.found", {}),
+        ("Reshape", [".rows.found", ".rows.shape"], ".rows.moved", {}),
+        ("Transpose", [".rows.moved"], node.outputs[0], {"perm": order}),
     ]
     constants: dict[str, Array] = {
-        ".flat": np.array([prod(picked), 2 * length], dtype=np.int64),
-        ".twice": np.concatenate([np.eye(length)] * 2),
-        ".rows": np.array([length, prod(rest)], dtype=np.int64),
-        ".shape": np.array([*picked, *rest], dtype=np.int64),
+        ".rows.flat": np.array([prod(picked), 2 * length], dtype=np.int64),
+        ".rows.negative": np.arange(length, dtype=np.int64),
+        ".rows.positive": np.arange(length, 2 * length, dtype=np.int64),
+        ".rows.rows": np.array([length, prod(rest)], dtype=np.int64),
+        ".rows.shape": np.array([*picked, *rest], dtype=np.int64),
     }
     context.expand(node, steps, constants)
 

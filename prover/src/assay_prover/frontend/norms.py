@@ -11,6 +11,9 @@ from assay_prover.frontend.context import Array, Context, Node, Step
 from assay_prover.frontend.discrete import FloatNormalise
 from assay_prover.frontend.registry import lowers
 
+LARGEST_MATRIX = 256
+"""Members of a group up to which subtracting the mean is one matrix, of as many entries for each element."""
+
 
 @lowers("assay.Normalise")
 def normalise(context: Context, node: Node) -> None:
@@ -48,9 +51,14 @@ def _normalised(
     }
     steps: list[Step] = []
     x = node.inputs[0]
-    if centre:
-        steps += [("assay.Centre", [x, ".axes"], ".c", {})]
-        x = ".c"
+    if centre and members <= LARGEST_MATRIX:
+        steps.append(("assay.Centre", [x, ".axes"], ".c", {}))
+    elif centre:
+        steps += [
+            ("ReduceMean", [x], ".mean", {"axes": axes, "keepdims": 1}),
+            ("Sub", [x, ".mean"], ".c", {}),
+        ]
+    x = ".c" if centre else x
     steps.append(("assay.Normalise", [x, ".epsilon"], ".n", {"axes": axes}))
     y = node.outputs[0]
     steps.append(("Mul", [".n", ".gamma"], y if beta is None else ".m", {}))

@@ -162,3 +162,87 @@ def integer_linear(context: Context, node: Node) -> None:
         ),
     ]
     context.expand(node, steps, {".zero": zeros[0].reshape(()), ".w": weights - zeros[1].reshape(())})
+
+
+def _restored(context: Context, node: Node, position: int, name: str) -> tuple[list[Step], dict[str, Array]]:
+    """Steps that dequantise the three inputs at `position` (integers, scale, zero point) as `name`."""
+    scale = np.asarray(context.constant(node, position + 1, "a scale"), dtype=np.float64)
+    zero = np.asarray(_zero(context, node, position + 2), dtype=np.float64)
+    constants: dict[str, Array] = {f"{name}.s": scale.reshape(()), f"{name}.z": zero.reshape(())}
+    if scale.size != 1 or zero.size != 1:
+        raise node.unsupported("scales for each channel of activations")
+    source = node.inputs[position]
+    steps: list[Step] = [
+        ("Sub", [source, f"{name}.z"], f"{name}.d", {}),
+        ("Mul", [f"{name}.d", f"{name}.s"], name, {}),
+    ]
+    return steps, constants
+
+
+def _round_off(context: Context, node: Node, y: str, position: int) -> None:
+    """Quantise `y` by the scale at `position` and the zero point after it, as the node's output."""
+    scale = np.asarray(context.constant(node, position, "a scale"), dtype=np.float64).reshape(())
+    zero = _zero(context, node, position + 1)
+    point = np.asarray(zero, dtype=np.float64).reshape(())
+    _quantise(context, node, f"{node.outputs[0]}/{y[1:]}", scale, point, zero.dtype.name, node.outputs[0])
+
+
+@lowers("QLinearAdd", "QLinearMul")
+def quantised_pair(context: Context, node: Node) -> None:
+    """Dequantise both, compute, quantise."""
+    left, constants = _restored(context, node, 0, ".a")
+    right, others = _restored(context, node, 3, ".b")
+    last: Step = (node.operator.removeprefix("QLinear"), [".a", ".b"], ".y", {})
+    context.expand(node, [*left, *right, last], constants | others)
+    _round_off(context, node, ".y", 6)
+
+
+@lowers(
+    "QLinearSigmoid", "QLinearLeakyRelu", "QLinearAveragePool", "QLinearGlobalAveragePool", "QLinearSoftmax"
+)
+def quantised_one(context: Context, node: Node) -> None:
+    """Dequantise, compute, quantise."""
+    steps, constants = _restored(context, node, 0, ".x")
+    attributes = {k: v for k, v in node.attributes.items() if k not in ("channels_last", "opset")}
+    if node.int("channels_last", 0):
+        raise node.unsupported("channels_last")
+    operator = node.operator.removeprefix("QLinear")
+    context.expand(node, [*steps, (operator, [".x"], ".y", attributes)], constants)
+    _round_off(context, node, ".y", 3)
+
+
+@lowers("QLinearConcat")
+def quantised_concat(context: Context, node: Node) -> None:
+    """The output's scale and zero point come first, then three inputs a part."""
+    steps: list[Step] = []
+    constants: dict[str, Array] = {}
+    names = []
+    for position in range(2, len(node.inputs), 3):
+        part, more = _restored(context, node, position, f".x{position}")
+        steps, constants = [*steps, *part], constants | more
+        names.append(f".x{position}")
+    context.expand(node, [*steps, ("Concat", names, ".y", {"axis": node.int("axis", 1)})], constants)
+    _round_off(context, node, ".y", 0)
+
+
+@lowers("QGemm")
+def quantised_gemm(context: Context, node: Node) -> None:
+    """alpha A' B' + C with C in the products' scale; without an output scale the answer stays real."""
+    steps, constants = _restored(context, node, 0, ".a")
+    weights = context.weights(node, 3, "the weights")
+    scale = np.asarray(context.constant(node, 4, "a scale"), dtype=np.float64)
+    zero = np.asarray(context.constant(node, 5, "a zero point"), dtype=np.float64)
+    if node.int("transB", 0):
+        weights = weights.T
+    alpha = node.float("alpha", 1.0)
+    constants[".w"] = (weights - zero) * scale * alpha
+    factors = {"transA": node.int("transA", 0)}
+    inputs = [".a", ".w"]
+    if context.has(node, 6):
+        constants[".c"] = context.weights(node, 6, "the bias") * constants[".a.s"] * scale * alpha
+        inputs.append(".c")
+    if not context.has(node, 7):
+        context.expand(node, [*steps, ("Gemm", inputs, node.outputs[0], factors)], constants)
+        return
+    context.expand(node, [*steps, ("Gemm", inputs, ".y", factors)], constants)
+    _round_off(context, node, ".y", 7)
