@@ -20,7 +20,7 @@ CONTRACT_TESTS := test-contracts
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help setup native node-tools demo test test-rust test-python onnx-conformance test-contracts lint format contracts docs bench bench-quick bench-models fuzz clean
+.PHONY: help setup native node-tools demo test test-rust test-counts test-python onnx-conformance test-contracts lint format contracts docs bench bench-quick bench-models fuzz clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -62,11 +62,14 @@ $(SNARKJS)/node_modules/.assay-installed: $(SNARKJS)/package.json
 demo: setup ## the main job end to end on the embedded chain
 	$(BIN)/assay demo
 
-test: lint test-rust test-python $(CONTRACT_TESTS) ## set up and pass every test
+test: lint test-rust test-counts test-python $(CONTRACT_TESTS) ## set up and pass every test
 	$(if $(NODE),@echo "Every test passed.",@echo "Passed, WITHOUT the tests that need Node (>= 20), which was not found.")
 
 test-rust: ## the prover core's tests
 	cd prover && cargo test --workspace --quiet
+
+test-counts: setup ## instructions of the portable path, which must not grow (needs valgrind); ARGS=--update
+	PYTHONPATH=tests $(BIN)/python -m bench.counts $(ARGS)
 
 test-python: setup node-tools ## unit, integration, end-to-end and soundness tests
 	$(BIN)/pytest
@@ -108,11 +111,11 @@ docs: setup ## the documentation and the Python API as pages (build/docs)
 	$(BIN)/mkdocs build --quiet
 	$(BIN)/pdoc --output-directory build/docs/api assay_prover assay_node
 
-bench: setup ## the prover beside gnark, arkworks, halo2curves (build/bench/prover.json, .svg)
-	$(BIN)/python tests/bench/prover.py
+bench: setup ## the prover beside its peers (build/bench/prover.json, .svg); ARGS=--help
+	PYTHONPATH=tests $(BIN)/python -m bench.prover $(ARGS)
 
 bench-quick: setup ## the essential rows of the bench
-	$(BIN)/python tests/bench/prover.py --quick
+	PYTHONPATH=tests $(BIN)/python -m bench.prover --quick $(ARGS)
 
 bench-models: setup ## networks compiled and proved (build/bench/models.json, .svg); PEERS=1: EZKL too
 	PYTHONPATH=tests $(BIN)/python -m bench.models $(if $(PEERS),--peers) $(ARGS)

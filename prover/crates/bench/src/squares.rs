@@ -1,98 +1,71 @@
 //! The bench circuit, the same in every engine: `m_i = (m_{i-1} - k_{i-1})^2` with constants chosen so that constraint i squares
 //! `x_i`. One public input, n constraints, wires as wide as the squares of the `x_i`: full-width or 8 bits.
 
+use std::path::Path;
+
 use ark_bn254::Fr;
-use ark_ff::{BigInt, Field, PrimeField, UniformRand};
-use ark_std::rand::{Rng, rngs::StdRng};
+use ark_ff::{AdditiveGroup, Field, PrimeField, UniformRand};
+use ark_std::rand::{Rng, SeedableRng, rngs::StdRng};
 use assay_bn254::Scalars;
 use assay_groth16::{
+    Job, Result,
+    interop::Matrix,
     key::ProvingKey,
     layout::Layout,
     matrix::{MatrixBlock, Rows},
     progress::SILENT,
+    proof::Proof,
     prove::Assignment,
     random::Randomness,
     setup::SetupBuilder,
     verifying_key::VerifyingKey,
 };
-use std::path::Path;
+use rayon::prelude::*;
+
+use crate::inputs::Values;
 
 /// Rows given to setup at a time.
 const BLOCK: usize = 1 << 16;
 
-/// Full-width or small values, as the prover takes them.
-pub enum Values {
-    /// 8-bit squares.
-    Small(Vec<i64>),
-    /// Elements of the field.
-    Full(Vec<[u64; 4]>),
-}
-
-impl Values {
-    fn of(values: &[Fr], small: bool) -> Self {
-        if small {
-            Self::Small(
-                values
-                    .iter()
-                    .map(|v| i64::try_from(v.into_bigint().0[0]).expect("8 bits"))
-                    .collect(),
-            )
-        } else {
-            Self::Full(values.iter().map(|v| v.into_bigint().0).collect())
-        }
-    }
-
-    /// The values as one segment.
-    pub fn segment(&self) -> Scalars<'_> {
-        match self {
-            Self::Small(v) => Scalars::Small(v),
-            Self::Full(v) => Scalars::Full(v),
-        }
-    }
+fn block(matrix: &Matrix, n_wires: usize) -> Result<MatrixBlock<'_>> {
+    let coef = Scalars::Full(&matrix.coef);
+    MatrixBlock::new(&matrix.ptr, &matrix.col, coef, n_wires)
 }
 
 /// A circuit of n constraints with a witness.
 pub struct Squares {
-    /// The public input, `x_n`.
+    /// The public input, `x_{n-1}`.
     pub public: Fr,
     /// `x_0, m_0, .., m_{n-2}`.
     pub wires: Values,
-    /// Left factors of the rows: `x_0 .. x_{n-1}`, of which the last row multiplies by one.
-    pub a: Values,
-    /// Right factors.
-    pub b: Values,
-    constants: Vec<Fr>,
+    /// `0, k_0, .., k_{n-2}`, as wide as the wires.
+    constants: Values,
     n: usize,
 }
 
 impl Squares {
-    /// A circuit of `n` constraints.
-    pub fn new(kind: &str, n: usize, rng: &mut StdRng) -> Self {
-        let small = kind != "random";
-        let x: Vec<Fr> = (0..n)
-            .map(|_| {
-                if small {
-                    Fr::from(rng.gen_range(0..16u64))
-                } else {
-                    Fr::rand(rng)
-                }
-            })
-            .collect();
-        let squares: Vec<Fr> = x.iter().map(Field::square).collect();
-        let mut wires = vec![x[0]];
-        wires.extend(&squares[..n - 1]);
-        let mut b = x.clone();
-        b[n - 1] = Fr::ONE;
+    /// A circuit of `n` constraints, the same for each `kind` of witness: random or 8-bit.
+    pub fn new(kind: &str, n: usize) -> Self {
+        let mut rng = StdRng::seed_from_u64(2);
+        if kind == "random" {
+            let x: Vec<Fr> = (0..n).map(|_| Fr::rand(&mut rng)).collect();
+            let squares: Vec<Fr> = x.iter().map(Field::square).collect();
+            let steps = squares.iter().zip(&x[1..]).map(|(m, next)| *m - next);
+            let limbs = |values: Vec<Fr>| values.iter().map(|v| v.into_bigint().0).collect();
+            return Self {
+                public: x[n - 1],
+                wires: Values::Full(limbs([&x[..1], &squares[..n - 1]].concat())),
+                constants: Values::Full(limbs(std::iter::once(Fr::ZERO).chain(steps).collect())),
+                n,
+            };
+        }
+        let x: Vec<i64> = (0..n).map(|_| rng.gen_range(0..16)).collect();
+        let squares = x[..n - 1].iter().map(|v| v * v);
+        let steps = x.windows(2).map(|pair| pair[0] * pair[0] - pair[1]);
         Self {
-            public: x[n - 1],
-            wires: Values::of(&wires, small),
-            a: Values::of(&x, small),
-            b: Values::of(&b, small),
-            constants: squares[..n - 1]
-                .iter()
-                .zip(&x[1..])
-                .map(|(m, next)| *m - next)
-                .collect(),
+            public: Fr::from(x[n - 1]),
+            wires: Values::Small(std::iter::once(x[0]).chain(squares).collect()),
+            constants: Values::Small(std::iter::once(0).chain(steps).collect()),
             n,
         }
     }
@@ -102,78 +75,111 @@ impl Squares {
         Layout::new(1, false, 0, 0, u32::try_from(self.n).expect("fits")).expect("valid")
     }
 
-    /// Runs setup, streaming the rows.
-    pub fn setup(&self, path: &Path, randomness: &mut Randomness) -> VerifyingKey {
-        let layout = self.layout();
-        let n_wires = layout.n_wires();
-        let mut builder = SetupBuilder::new(layout, self.n, randomness).expect("setup");
-        for start in (0..self.n).step_by(BLOCK) {
-            let rows = start..(start + BLOCK).min(self.n);
-            // Row i: (m_{i-1} - k_{i-1})^2 = m_i; row 0 squares x_0; the last row is (m_{n-2} - k_{n-2}) * 1 = public.
-            let (mut ptr, mut col, mut coef) = (vec![0i64], vec![], vec![]);
-            let (mut b_ptr, mut b_col, mut b_coef) = (vec![0i64], vec![], vec![]);
-            let (mut c_ptr, mut c_col, mut c_coef) = (vec![0i64], vec![], vec![]);
-            let one = Fr::ONE.into_bigint().0;
-            for i in rows {
-                let wire = u32::try_from(2 + i).expect("fits"); // x_0 for i = 0, else m_{i-1}
-                let mut expression: Vec<(u32, [u64; 4])> = vec![(wire, one)];
-                if i > 0 {
-                    let BigInt(limbs) = (-self.constants[i - 1]).into_bigint();
-                    expression.push((0, limbs));
-                }
-                let last = i == self.n - 1;
-                for (wire, value) in &expression {
-                    col.push(*wire);
-                    coef.push(*value);
-                    if !last {
-                        b_col.push(*wire);
-                        b_coef.push(*value);
-                    }
-                }
-                if last {
-                    b_col.push(0);
-                    b_coef.push(one);
-                }
-                c_col.push(if last { 1 } else { wire + 1 });
-                c_coef.push(1i64);
-                ptr.push(i64::try_from(col.len()).expect("fits"));
-                b_ptr.push(i64::try_from(b_col.len()).expect("fits"));
-                c_ptr.push(i64::try_from(c_col.len()).expect("fits"));
-            }
-            let block = Rows {
-                a: MatrixBlock::new(&ptr, &col, Scalars::Full(&coef), n_wires).expect("valid"),
-                b: MatrixBlock::new(&b_ptr, &b_col, Scalars::Full(&b_coef), n_wires)
-                    .expect("valid"),
-                c: MatrixBlock::new(&c_ptr, &c_col, Scalars::Small(&c_coef), n_wires)
-                    .expect("valid"),
-            };
-            builder.push(&block).expect("rows fit");
-        }
-        builder.finish(path, SILENT).expect("setup")
+    /// Number of constraints.
+    pub fn n_constraints(&self) -> usize {
+        self.n
     }
 
-    /// Proves.
-    pub fn prove(
-        &self,
-        key: &ProvingKey,
-        randomness: &mut Randomness,
-    ) -> assay_groth16::proof::Proof {
-        let session = key
-            .commit(vec![self.public], &[], None, randomness)
-            .expect("commit");
-        let (wires, a, b) = (
-            [self.wires.segment()],
-            [self.a.segment()],
-            [self.b.segment()],
-        );
-        let assignment = Assignment {
-            model: &[],
-            w1: &[],
-            w2: &wires,
-            a: &a,
-            b: &b,
-        };
-        key.finish(session, &assignment, randomness, SILENT)
-            .expect("prove")
+    /// A, B and C of some rows. Row i: `(m_{i-1} - k_{i-1})^2 = m_i`; row 0 squares `x_0`; the last is
+    /// `(m_{n-2} - k_{n-2}) * 1 = public`.
+    pub fn matrices(&self, rows: std::ops::Range<usize>) -> [Matrix; 3] {
+        let one = [1, 0, 0, 0];
+        let mut matrices: [Matrix; 3] = Default::default();
+        matrices.iter_mut().for_each(|m| m.ptr.push(0));
+        for i in rows {
+            let wire = u32::try_from(2 + i).expect("fits"); // x_0 for i = 0, else m_{i-1}
+            let constant = -self.constants.segment().get(i);
+            let mut expression = vec![(wire, one)];
+            if i > 0 {
+                expression.push((0, constant.into_bigint().0));
+            }
+            let last = i == self.n - 1;
+            let right = if last {
+                vec![(0, one)]
+            } else {
+                expression.clone()
+            };
+            let product = vec![(if last { 1 } else { wire + 1 }, one)];
+            for (matrix, terms) in matrices.iter_mut().zip([expression, right, product]) {
+                for (wire, value) in terms {
+                    matrix.col.push(wire);
+                    matrix.coef.push(value);
+                }
+                matrix.ptr.push(matrix.col.len() as i64);
+            }
+        }
+        matrices
+    }
+
+    /// Runs setup, streaming the rows.
+    pub fn setup(&self, path: &Path, randomness: &mut Randomness) -> Result<VerifyingKey> {
+        let layout = self.layout();
+        let n_wires = layout.n_wires();
+        let mut builder = SetupBuilder::new(layout, self.n, randomness)?;
+        for start in (0..self.n).step_by(BLOCK) {
+            let [a, b, c] = self.matrices(start..(start + BLOCK).min(self.n));
+            builder.push(&Rows {
+                a: block(&a, n_wires)?,
+                b: block(&b, n_wires)?,
+                c: block(&c, n_wires)?,
+            })?;
+        }
+        builder.finish(path, SILENT)
+    }
+
+    /// Left and right factors of every row, from the wires: what inference tells the prover. Part of what is timed.
+    fn factors(&self) -> [Values; 2] {
+        match (&self.wires, &self.constants) {
+            (Values::Small(wires), Values::Small(constants)) => {
+                let a: Vec<i64> = wires.iter().zip(constants).map(|(m, k)| m - k).collect();
+                let mut b = a.clone();
+                b[self.n - 1] = 1;
+                [Values::Small(a), Values::Small(b)]
+            }
+            (Values::Full(wires), Values::Full(constants)) => {
+                // Differences modulo r are the same in every representation.
+                let element = |v: &[u64; 4]| Fr::new_unchecked(ark_ff::BigInt(*v));
+                let a: Vec<[u64; 4]> = wires
+                    .par_iter()
+                    .zip(constants)
+                    .map(|(m, k)| (element(m) - element(k)).0.0)
+                    .collect();
+                let mut b = a.clone();
+                b[self.n - 1] = [1, 0, 0, 0];
+                [Values::Full(a), Values::Full(b)]
+            }
+            _ => unreachable!("wires and constants are of one kind"),
+        }
+    }
+
+    /// `count` proofs, together, from the wires on.
+    pub fn prove(&self, key: &ProvingKey, count: usize) -> Result<Vec<Proof>> {
+        let factors: Vec<[Values; 2]> = (0..count).map(|_| self.factors()).collect();
+        let wires = [self.wires.segment()];
+        let segments: Vec<_> = factors
+            .iter()
+            .map(|[a, b]| ([a.segment()], [b.segment()]))
+            .collect();
+        let mut jobs = Vec::with_capacity(count);
+        for (a, b) in &segments {
+            let mut randomness = Randomness::system();
+            jobs.push(Job {
+                session: key.commit(vec![self.public], &[], None, &mut randomness)?,
+                assignment: Assignment {
+                    model: &[],
+                    w1: &[],
+                    w2: &wires,
+                    a,
+                    b,
+                },
+                randomness,
+            });
+        }
+        if count > 1 {
+            return key.finish_batch(jobs, SILENT);
+        }
+        jobs.into_iter()
+            .map(|mut job| key.finish(job.session, &job.assignment, &mut job.randomness, SILENT))
+            .collect()
     }
 }

@@ -1,28 +1,25 @@
-// Command gnark times gnark and gnark-crypto on the cases of the prover bench.
+// Command gnark is gnark and gnark-crypto on the cases of the prover bench.
 //
-// Usage: gnark CASE SCALARS LOG_SIZE RUNS, where CASE is msm_g1, msm_g2, ntt, groth16, setup or verify and SCALARS is
-// random, 8-bit or mixed. One warm-up run is not counted. Prints {"seconds": median, "peak_rss_mb": ..} as JSON.
+// Usage: gnark CASE SCALARS LOG_SIZE INPUTS; the protocol is that of prover/crates/bench/README.md.
 package main
 
 import (
+	"bufio"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
-	"math/big"
-	"math/rand"
+	"io"
 	"os"
+	"path/filepath"
 	"runtime"
-	"slices"
 	"strconv"
-	"syscall"
 	"time"
 
 	"github.com/consensys/gnark-crypto/ecc"
 	"github.com/consensys/gnark-crypto/ecc/bn254"
+	"github.com/consensys/gnark-crypto/ecc/bn254/fp"
 	"github.com/consensys/gnark-crypto/ecc/bn254/fr"
 	"github.com/consensys/gnark-crypto/ecc/bn254/fr/fft"
-	"github.com/consensys/gnark/backend/groth16"
-	"github.com/consensys/gnark/frontend"
-	"github.com/consensys/gnark/frontend/cs/r1cs"
 	"github.com/consensys/gnark/logger"
 )
 
@@ -33,122 +30,141 @@ func check(err error) {
 	}
 }
 
-// median runs f once uncounted and then `runs` times.
-func median(runs int, f func()) float64 {
-	f()
-	times := make([]float64, runs)
-	for i := range times {
-		runtime.GC()
-		start := time.Now()
-		f()
-		times[i] = time.Since(start).Seconds()
-	}
-	slices.Sort(times)
-	return times[runs/2]
+// report is what one run prints; witness seconds are not part of seconds.
+type report struct {
+	Seconds        float64 `json:"seconds"`
+	WitnessSeconds float64 `json:"witness_seconds,omitempty"`
 }
 
-// scalarVector makes n scalars: full-width, below 256, or three small ones for each full-width one.
-func scalarVector(kind string, n int) []fr.Element {
-	out := make([]fr.Element, n)
-	rng := rand.New(rand.NewSource(1))
+// timed gives the seconds that f takes.
+func timed(f func()) report {
+	start := time.Now()
+	f()
+	return report{Seconds: time.Since(start).Seconds()}
+}
+
+// serve prints the result of a run that the caller made, then calls run once for every line read.
+func serve(result string, run func() report) {
+	out := json.NewEncoder(os.Stdout)
+	check(out.Encode(map[string]string{"result": result}))
+	for lines := bufio.NewScanner(os.Stdin); lines.Scan(); {
+		runtime.GC() // what earlier runs left is not this run's work
+		check(out.Encode(run()))
+	}
+}
+
+// read gives count values of 32 bytes.
+func read(inputs, name string, count int) [][32]byte {
+	file, err := os.Open(filepath.Join(inputs, name))
+	check(err)
+	defer file.Close()
+	in := bufio.NewReaderSize(file, 1<<20)
+	out := make([][32]byte, count)
 	for i := range out {
-		if kind == "random" || (kind == "mixed" && i%4 == 0) {
-			out[i].MustSetRandom()
-		} else {
-			out[i].SetUint64(uint64(rng.Intn(256)))
-		}
+		_, err := io.ReadFull(in, out[i][:])
+		check(err)
 	}
 	return out
 }
 
-// squares is the bench circuit: m_0 = x_0^2, m_i = (m_{i-1} - k_{i-1})^2, so that constraint i squares x_i and every wire is as wide as its x_i.
-type squares struct {
-	X0  frontend.Variable
-	Out frontend.Variable `gnark:",public"`
-	K   []*big.Int        `gnark:"-"`
+func coordinates(inputs, name string, count int) []fp.Element {
+	out := make([]fp.Element, count)
+	for i, bytes := range read(inputs, name, count) {
+		value, err := fp.LittleEndian.Element(&bytes)
+		check(err)
+		out[i] = value
+	}
+	return out
 }
 
-func (c *squares) Define(api frontend.API) error {
-	x := c.X0
-	for _, k := range c.K {
-		x = api.Sub(api.Mul(x, x), k)
+func scalars(inputs, kind string, count int) []fr.Element {
+	out := make([]fr.Element, count)
+	for i, bytes := range read(inputs, "scalars."+kind, count) {
+		value, err := fr.LittleEndian.Element(&bytes)
+		check(err)
+		out[i] = value
 	}
-	api.AssertIsEqual(x, c.Out)
-	return nil
+	return out
 }
 
-// witnessOf draws x_0..x_n and the constants that lead from each square to the next.
-func witnessOf(kind string, n int) (x []*big.Int, k []*big.Int) {
-	rng := rand.New(rand.NewSource(2))
-	r := fr.Modulus()
-	x = make([]*big.Int, n+1)
-	for i := range x {
-		if kind == "random" {
-			x[i] = new(big.Int).Rand(rng, r)
-		} else {
-			x[i] = big.NewInt(int64(rng.Intn(16)))
-		}
+func hexCoordinates(values ...fp.Element) string {
+	out := ""
+	for _, value := range values {
+		var bytes [32]byte
+		fp.LittleEndian.PutElement(&bytes, value)
+		out += hex.EncodeToString(bytes[:])
 	}
-	k = make([]*big.Int, n)
-	for i := range k {
-		square := new(big.Int).Mul(x[i], x[i])
-		k[i] = square.Sub(square, x[i+1]).Mod(square, r)
-	}
-	return x, k
+	return out
 }
 
-func bench(name, kind string, n, runs int) float64 {
-	switch name {
-	case "msm_g1", "msm_g2":
-		scalars := scalarVector(kind, n)
-		multiples := scalarVector("random", n)
-		_, _, g1, g2 := bn254.Generators()
-		config := ecc.MultiExpConfig{NbTasks: runtime.GOMAXPROCS(0)}
-		if name == "msm_g1" {
-			bases := bn254.BatchScalarMultiplicationG1(&g1, multiples)
-			var out bn254.G1Jac
-			return median(runs, func() { _, err := out.MultiExp(bases, scalars, config); check(err) })
-		}
-		bases := bn254.BatchScalarMultiplicationG2(&g2, multiples)
-		var out bn254.G2Jac
-		return median(runs, func() { _, err := out.MultiExp(bases, scalars, config); check(err) })
-	case "ntt":
-		values := scalarVector("random", n)
-		domain := fft.NewDomain(uint64(n))
-		return median(runs, func() { domain.FFT(values, fft.DIF, fft.WithNbTasks(runtime.GOMAXPROCS(0))) })
+func msmG1(kind string, n int, inputs string) {
+	xy := coordinates(inputs, "bases.g1", 2*n)
+	bases := make([]bn254.G1Affine, n)
+	for i := range bases {
+		bases[i] = bn254.G1Affine{X: xy[2*i], Y: xy[2*i+1]}
 	}
-	x, k := witnessOf(kind, n-1) // AssertIsEqual is the last constraint
-	system, err := frontend.Compile(ecc.BN254.ScalarField(), r1cs.NewBuilder, &squares{K: k})
-	check(err)
-	if name == "setup" {
-		return median(runs, func() { _, _, err := groth16.Setup(system); check(err) })
+	s := scalars(inputs, kind, n)
+	config := ecc.MultiExpConfig{NbTasks: runtime.GOMAXPROCS(0)}
+	var sum bn254.G1Affine
+	run := func() { _, err := sum.MultiExp(bases, s, config); check(err) }
+	run()
+	serve(hexCoordinates(sum.X, sum.Y), func() report { return timed(run) })
+}
+
+func msmG2(kind string, n int, inputs string) {
+	xy := coordinates(inputs, "bases.g2", 4*n)
+	bases := make([]bn254.G2Affine, n)
+	for i := range bases {
+		bases[i].X = bn254.E2{A0: xy[4*i], A1: xy[4*i+1]}
+		bases[i].Y = bn254.E2{A0: xy[4*i+2], A1: xy[4*i+3]}
 	}
-	pk, vk, err := groth16.Setup(system)
+	s := scalars(inputs, kind, n)
+	config := ecc.MultiExpConfig{NbTasks: runtime.GOMAXPROCS(0)}
+	var sum bn254.G2Affine
+	run := func() { _, err := sum.MultiExp(bases, s, config); check(err) }
+	run()
+	serve(hexCoordinates(sum.X.A0, sum.X.A1, sum.Y.A0, sum.Y.A1), func() report { return timed(run) })
+}
+
+// ntt goes from evaluations on the subgroup to evaluations on its odd coset, as gnark's prover does: without a bit reversal.
+func ntt(n int, inputs string) {
+	shift, err := fft.Generator(uint64(2 * n))
 	check(err)
-	witness, err := frontend.NewWitness(&squares{X0: x[0], Out: x[n-1]}, ecc.BN254.ScalarField())
-	check(err)
-	if name == "groth16" {
-		return median(runs, func() { _, err := groth16.Prove(system, pk, witness); check(err) })
+	domain := fft.NewDomain(uint64(n), fft.WithShift(shift))
+	values := scalars(inputs, "random", n)
+	tasks := fft.WithNbTasks(runtime.GOMAXPROCS(0))
+	run := func() {
+		domain.FFTInverse(values, fft.DIF, tasks)
+		domain.FFT(values, fft.DIT, fft.OnCoset(), tasks)
 	}
-	public, err := witness.Public()
-	check(err)
-	proof, err := groth16.Prove(system, pk, witness)
-	check(err)
-	return median(runs, func() { check(groth16.Verify(proof, vk, public)) })
+	run()
+	var sum, seven fr.Element
+	seven.SetUint64(7)
+	for i := n - 1; i >= 0; i-- {
+		sum.Mul(&sum, &seven).Add(&sum, &values[i])
+	}
+	var bytes [32]byte
+	fr.LittleEndian.PutElement(&bytes, sum)
+	serve(hex.EncodeToString(bytes[:]), func() report { return timed(run) })
 }
 
 func main() {
 	logger.Disable()
 	if len(os.Args) != 5 {
-		fmt.Fprintln(os.Stderr, "usage: gnark CASE SCALARS LOG_SIZE RUNS")
+		fmt.Fprintln(os.Stderr, "usage: gnark CASE SCALARS LOG_SIZE INPUTS")
 		os.Exit(2)
 	}
+	name, kind, inputs := os.Args[1], os.Args[2], os.Args[4]
 	logSize, err := strconv.Atoi(os.Args[3])
 	check(err)
-	runs, err := strconv.Atoi(os.Args[4])
-	check(err)
-	seconds := bench(os.Args[1], os.Args[2], 1<<logSize, runs)
-	var usage syscall.Rusage
-	check(syscall.Getrusage(syscall.RUSAGE_SELF, &usage))
-	check(json.NewEncoder(os.Stdout).Encode(map[string]float64{"seconds": seconds, "peak_rss_mb": float64(usage.Maxrss) / 1024}))
+	switch n := 1 << logSize; name {
+	case "msm_g1":
+		msmG1(kind, n, inputs)
+	case "msm_g2":
+		msmG2(kind, n, inputs)
+	case "ntt":
+		ntt(n, inputs)
+	default:
+		prover(name, kind, n)
+	}
 }
