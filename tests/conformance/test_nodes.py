@@ -7,6 +7,8 @@ import pytest
 from conformance.document import DOCUMENT, rendered
 from conformance.nodes import Result, results
 
+pytestmark = pytest.mark.slow
+
 PASSED_AT_LEAST = 1190
 """Passed when this was written: 1196. A fall means that an operator was lost."""
 

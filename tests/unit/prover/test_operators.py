@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from assay_prover.bundle.archive import dump_graph, load_graph
 from assay_prover.circuit import Circuit, StatementSpec, compile_graph
 from assay_prover.circuit.checker import check
 from assay_prover.errors import QuantisationError
@@ -99,6 +100,19 @@ def test_every_input_in_range_proves(name: str) -> None:
         np.testing.assert_array_equal(witness.outputs.ravel(), known[model.graph.output][k].ravel())
         challenge = CHALLENGE if circuit.layout.committed else None
         assert check(circuit, witness, challenge) is None
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_integers_survive_the_file(name: str) -> None:
+    """circuit.npz holds every operation: read again it is the same bytes, and answers the same."""
+    _, model, samples = compiled(name)
+    data = dump_graph(model.graph)
+    again = load_graph(data)
+    assert dump_graph(again) == data
+    for graph in (model.graph, again):
+        np.testing.assert_array_equal(
+            graph.run(samples)[graph.output], model.graph.run(samples)[model.graph.output]
+        )
 
 
 @settings(max_examples=120, deadline=None)

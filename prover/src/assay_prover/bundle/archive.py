@@ -44,7 +44,8 @@ class _Writer:
         self.arrays: list[Int64Array] = []
 
     def array(self, values: Int64Array) -> int:
-        self.arrays.append(np.asarray(values, dtype=np.int64))
+        # row-major, so that the bytes say nothing of how the array came about
+        self.arrays.append(np.asarray(values, dtype=np.int64, order="C"))
         return len(self.arrays) - 1
 
 
@@ -121,7 +122,7 @@ class _Reader:
             values = np.lib.format.read_array(io.BytesIO(member.read()), allow_pickle=False)
         if values.dtype.kind != "i":
             raise BundleError(f"circuit.npz: array {number} holds no integers")
-        return np.ascontiguousarray(values, dtype=np.int64)
+        return np.array(values, dtype=np.int64, order="C")
 
 
 def digest(graph: ref.IntegerGraph) -> bytes:
