@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from assay_prover.frontend.context import Array, Context, Node, Step
-from assay_prover.frontend.labels import classes_of, emit_label, vector
+from assay_prover.frontend.labels import classes_of, emit_label, feature_count, vector
 from assay_prover.frontend.registry import lowers
 
 
