@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 from assay_prover.circuit import FIELD_ORDER as R
 from soundness.underconstrained import Row, System
@@ -188,8 +189,9 @@ def _wires(constraint: Constraint) -> frozenset[int]:
     return frozenset(wire for side in sides for wire in side if wire)
 
 
-def solutions(system: System) -> list[dict[int, int]]:
-    """Every satisfying assignment of the prover's wires, those of the lookup argument left out.
+def solutions(system: System, limit: int | None = None) -> list[dict[int, int]]:
+    """Every satisfying assignment of the prover's wires, those of the lookup argument left out; or the first
+    `limit` branches' of them.
 
     Raises:
         UndeterminedError: there are about r of them.
@@ -215,8 +217,10 @@ def solutions(system: System) -> list[dict[int, int]]:
     pending = [_Pending(constraint, _wires(constraint), stage) for constraint, stage in constraints]
     if wires - frozenset[int]().union(*(entry.wires for entry in pending)):
         raise UndeterminedError
-    found = {
-        tuple(sorted((wire, e.get(0, 0)) for wire, e in equations.solved.items()))
-        for equations in _search(pending, _Equations({}), {})
-    }
+    found = set()
+    for equations in islice(_search(pending, _Equations({}), {}), limit):
+        if wires - equations.solved.keys():
+            # multiplied by zero wherever they occur
+            raise UndeterminedError
+        found.add(tuple(sorted((wire, e.get(0, 0)) for wire, e in equations.solved.items())))
     return [dict(solution) for solution in sorted(found)]

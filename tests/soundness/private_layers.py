@@ -29,15 +29,9 @@ from assay_prover.reference.tensor import Int64Array
 from soundness.harness import Values
 from soundness.underconstrained import System
 
-EQUATIONS = (
-    PrivateProductRows,
-    PackedSumRows,
-    WeightedInputRows,
-    WeightedSumRows,
-    HornerRows,
-    WeightedResultRows,
-    FreivaldsRows,
-)
+PACKED = (PrivateProductRows, PackedSumRows)
+FREIVALDS = (WeightedInputRows, WeightedSumRows, HornerRows, WeightedResultRows, FreivaldsRows)
+EQUATIONS = (*PACKED, *FREIVALDS)
 
 
 @dataclass(frozen=True)
@@ -98,6 +92,7 @@ SHAPES = {
     "matrix": lambda: _plain(dense(3, 4)),
     "tiny": lambda: _plain(dense(2, 2)),
     "wide matrix": lambda: _plain(dense(30, 3)),
+    "least": lambda: _plain(conv(1, (1, 3), (2,))),
     "two matrices": lambda: _plain(dense(3, 4), dense(3, 2)),
     "matrix and residual": lambda: _plain(dense(3, 4), Scale.uniform(5, 3), public=(False, True)),
     "bias alone": _bias_alone,

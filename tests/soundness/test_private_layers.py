@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from assay_prover.circuit import FIELD_ORDER as R
+from assay_prover.circuit import freivalds_rows
 from assay_prover.circuit.builder import Builder
 from assay_prover.circuit.field import from_limbs, to_limbs
 from assay_prover.circuit.frame import Frame
@@ -16,6 +18,7 @@ from assay_prover.circuit.freivalds_rows import HornerRows, WeightedInputRows, W
 from assay_prover.circuit.layout import Region
 from assay_prover.circuit.linear import LinearTensor, Wires
 from assay_prover.circuit.plan import Plan
+from assay_prover.circuit.powers import PowerRows
 from assay_prover.circuit.side_by_side import SideBySide
 from assay_prover.circuit.support import Support
 from assay_prover.gadgets.freivalds import exponents
@@ -23,9 +26,9 @@ from assay_prover.gadgets.private_linear import Form, private_affine
 from assay_prover.gadgets.requantise import enforced, requantise
 from assay_prover.passes.private import with_checked_span
 from assay_prover.reference import PrivateAffine, Tensor
-from soundness.exhaustive import solutions
+from soundness.exhaustive import UndeterminedError, solutions
 from soundness.harness import Gadget
-from soundness.private_layers import BOTH, FORMS, Layer, make
+from soundness.private_layers import BOTH, EQUATIONS, FORMS, FREIVALDS, PACKED, Layer, make
 from soundness.underconstrained import System
 
 EACH = pytest.mark.parametrize(("name", "form"), FORMS, ids=str)
@@ -348,6 +351,16 @@ def test_maps_that_read_one_tensor_in_two_orders_share_nothing() -> None:
     assert system.first_failure() is None
 
 
+@pytest.mark.parametrize("name", BOTH)
+def test_sums_in_parts_are_the_sums(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A wide layer's windows are gathered a few channels at a time."""
+    op = make(name)
+    whole = Layer(op, "freivalds")
+    monkeypatch.setattr(freivalds_rows, "CHUNK_TERMS", 1)
+    parts = Layer(op, "freivalds")
+    assert parts.system.z == whole.system.z
+
+
 @EACH
 def test_sizes_are_known_without_a_row(name: str, form: Form) -> None:
     """Which wire occurs on which side: what key sizes and the cost of proving are made of."""
@@ -365,6 +378,24 @@ def test_sizes_are_known_without_a_row(name: str, form: Form) -> None:
 
 
 # -- all solutions
+
+
+@pytest.mark.parametrize("form", ["packed", "freivalds"])
+def test_no_rows_of_a_layer_are_superfluous(form: Form) -> None:
+    """Leave out any group of the layer's rows, and its results have another solution."""
+    op = make("least")
+    groups = Layer(op, form, (3,)).builder.groups
+    kinds = (*EQUATIONS, PowerRows)
+    assert {type(group) for group in groups} >= {*(FREIVALDS if form == "freivalds" else PACKED)}
+    for dropped, group in enumerate(groups):
+        if isinstance(group, kinds):
+            layer = Layer(op, form, (3,))
+            del layer.builder.groups[dropped]
+            given = layer.system.given - set(range(layer.layout.n_input_rows + layer.layout.n_model))
+            system = System(layer.builder, layer.frame, given=given)
+            with suppress(UndeterminedError):
+                assert len(solutions(system, limit=50)) > 1, type(group).__name__
+    assert len(solutions(Layer(op, form, (3,)).system)) == 1
 
 
 @pytest.mark.parametrize(("form", "widths"), [("packed", ()), ("packed", (3,)), ("freivalds", (3,))], ids=str)

@@ -44,11 +44,14 @@ def test_parts_are_the_same_rows(name: str, monkeypatch: pytest.MonkeyPatch) -> 
             np.testing.assert_array_equal(left, right)
 
 
+@pytest.mark.parametrize("last", [False, True])
 @pytest.mark.parametrize(("groups", "stride", "dilation"), [(1, 1, 1), (2, 2, 1), (4, 1, 2)])
-def test_some_rows_of_a_convolution_are_those_of_all(groups: int, stride: int, dilation: int) -> None:
+def test_some_rows_of_a_convolution_are_those_of_all(
+    groups: int, stride: int, dilation: int, last: bool
+) -> None:
     random = rng(groups)
     weight = random.integers(-2, 3, (8, 4 // groups, 3, 2))
-    conv = Conv(weight, (stride, 1), (1, 0, 2, 1), (dilation, 1), groups, (4, 6, 5))
+    conv = Conv(weight, (stride, 1), (1, 0, 2, 1), (dilation, 1), groups, (4, 6, 5), last)
     index = random.permutation(conv.n_out)[: conv.n_out // 2]
     picked, whole = conv.csr_rows(index), conv.csr()[index]
     assert (picked != whole).nnz == 0

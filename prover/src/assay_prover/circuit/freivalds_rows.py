@@ -27,6 +27,10 @@ if TYPE_CHECKING:
     from assay_prover.reference.tensor import Int64Array
 
 
+CHUNK_TERMS = 1 << 19
+"""Field elements that are gathered at once to be summed (16 MB)."""
+
+
 def _need(challenge: int | None) -> int:
     if challenge is None:
         raise ValueError("Freivalds' check needs a challenge")
@@ -124,8 +128,12 @@ class TapSums:
         """Every S, `uint64[channels * K, 4]`; use `Frame.derived`."""
         z = frame.derived(self.z, challenge).reshape(self.channels, self.places, 4)
         padded = np.concatenate([z, np.zeros((self.channels, 1, 4), dtype=np.uint64)], axis=1)
-        parts = [sum_groups(padded[:, self.windows[:, tap]]) for tap in range(self.taps)]
-        return np.stack(parts, axis=1).reshape(-1, 4)
+        step = max(1, CHUNK_TERMS // self.windows.size)
+        parts = [
+            sum_groups(padded[start : start + step, self.windows.T])
+            for start in range(0, self.channels, step)
+        ]
+        return np.ascontiguousarray(np.concatenate(parts).reshape(-1, 4))
 
 
 class WeightedSumRows(RowGroup):

@@ -183,11 +183,15 @@ class Conv(LinearMap):
         """Their windows alone."""
         index, _ = self.windows
         spatial = prod(self.in_shape[1:])
-        channel, position = np.divmod(rows, len(index))
         out_channels, per_group = self.weight.shape[:2]
+        if self.channels_last:
+            position, channel = np.divmod(rows, out_channels)
+        else:
+            channel, position = np.divmod(rows, len(index))
         first = channel // (out_channels // self.groups) * per_group
         window = index[position][:, None, :]
-        inputs = (first[:, None] + np.arange(per_group))[:, :, None] * spatial + window
+        met = (first[:, None] + np.arange(per_group))[:, :, None]
+        inputs = window * self.in_shape[0] + met if self.channels_last else met * spatial + window
         weights = self.weight.reshape(out_channels, per_group, -1)[channel]
         there = (window >= 0) & (weights != 0)
         indptr = np.concatenate([[0], np.cumsum(there.sum(axis=(1, 2)))])
