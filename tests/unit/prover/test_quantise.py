@@ -255,3 +255,28 @@ def test_output_that_is_no_vector_of_classes_agrees_by_its_error() -> None:
     assert choice.met
     assert choice.report.risk is None
     assert choice.report.agreement == 1.0
+
+
+def test_search_gives_up_early_and_cheaply_when_the_goal_is_out_of_reach(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Not even the finest candidate meets it: a few refusals are enough, the dearest is not the answer."""
+    monkeypatch.setitem(GOALS, "balanced", replace(GOALS["balanced"], p99_error=1e-9))
+    rng = np.random.default_rng(3)
+    graph = fuse(import_model(mlp(rng, [4, 8, 3])))
+    x = rng.uniform(-1, 1, size=(64, 1, 4))
+    calibration = calibrate(graph, x, (-1.0, 1.0))
+    weighed: list[float] = []
+
+    def bits(model: QuantisedModel) -> float:
+        weighed.append(float(sum(np.log2(t.hi - t.lo + 1.0).sum() for t in model.graph.tensors.values())))
+        return weighed[-1]
+
+    choice = search(graph, calibration, x, None, bits, target="balanced", synthetic=False)
+    goal = GOALS["balanced"]
+    everything = len(goal.limb_bits) * len(goal.activation_bits) * len(goal.input_bits)
+    assert not choice.met
+    assert choice.candidates < everything
+    assert choice.cost < max(weighed)
+    assert choice.selection.error_p99 is not None
+    assert choice.selection.error_p99 <= 0.01 * choice.selection.output_span

@@ -234,7 +234,7 @@ def _warnings(choice: Choice, target: Target, prepared: Prepared) -> tuple[str, 
         found.append(f"only {prepared.count} samples: the accuracy is a rough guess")
     if not choice.met:
         found.append(
-            f"no candidate reached the target {target!r}; this is the one that agrees most "
+            f"no candidate reached the target {target!r}; this is the cheapest that comes close to the best "
             f"({choice.report.agreement:.2%} with float)"
         )
     elif not GOALS[target].accepts(choice.report):

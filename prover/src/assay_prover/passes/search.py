@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cache
 from math import prod
 from typing import Any, Literal
 
@@ -35,6 +36,12 @@ SEARCH_WORK = 1 << 33
 """Multiplications that judging a candidate may take, 10 s of a core; a large network sees fewer samples."""
 
 FEWEST_SAMPLES = 64
+
+PATIENCE = 4
+"""Refusals after which the finest candidate is asked whether the goal can be met at all."""
+
+RELAXATION = 1.5
+"""Of the finest candidate's errors, where they exceed the goal."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +72,17 @@ class Goal:
         safe = report.risk is None or report.synthetic or report.risk <= self.risk
         agrees = report.agreement >= self.agreement and report.accuracy_loss <= self.accuracy_loss
         return agrees and safe and close
+
+    def relaxed(self, reachable: AccuracyReport) -> Goal:
+        """What may be asked of candidates if not even the finest, of which `reachable` is, meets the goal."""
+        p99 = (reachable.error_p99 or 0.0) / (reachable.output_span or 1.0)
+        return replace(
+            self,
+            agreement=min(self.agreement, reachable.agreement - (1 - self.agreement)),
+            accuracy_loss=max(self.accuracy_loss, reachable.accuracy_loss + self.accuracy_loss),
+            risk=max(self.risk, RELAXATION * (reachable.risk or 0.0)),
+            p99_error=max(self.p99_error, RELAXATION * p99),
+        )
 
 
 GOALS: dict[Target, Goal] = {
@@ -124,7 +142,9 @@ def search(
     held_out: HeldOut | None = None,
     progress: Callable[[str, float], None] | None = None,
 ) -> Choice:
-    """The cheapest candidate that meets the target's goal, else the one that agrees most.
+    """The cheapest candidate that meets the target's goal.
+
+    If not even the finest one does, the cheapest that comes close to it (`Goal.relaxed`).
 
     `cost` plans a circuit, `private` keeps the weights out of it. `progress(stage, fraction)` is called now
     and then.
@@ -152,17 +172,43 @@ def search(
             )
         return Choice(model, report, selection, price, frontier.weighed, met)
 
-    for input_bits in goal.input_bits:
-        frontier.start(input_bits)
-        while (candidate := frontier.cheapest()) is not None:
-            price, precision = candidate
-            model = integers(precision)
-            report = assess(model, subset, expected, subset_labels, synthetic, goal)
-            if goal.accepts(report):
-                return settle(model, price, met=True)
-            if best is None or _better(report, best[0]):
-                best = report, price, precision
-            frontier.refuse(precision)
+    def attempt(goal: Goal, patience: int | None) -> tuple[QuantisedModel, float] | None:
+        """The first acceptable candidate, best first; None if there is none, or patience runs out in vain."""
+        nonlocal best
+        refused = 0
+        for input_bits in goal.input_bits:
+            frontier.start(input_bits)
+            while (candidate := frontier.cheapest()) is not None:
+                price, precision = candidate
+                model = integers(precision)
+                report = assess(model, subset, expected, subset_labels, synthetic, goal)
+                if goal.accepts(report):
+                    return model, price
+                if best is None or _better(report, best[0]):
+                    best = report, price, precision
+                refused += 1
+                if refused == patience and (limit := finest()) is not None and not goal.accepts(limit):
+                    return None
+                frontier.refuse(precision)
+        return None
+
+    @cache
+    def finest() -> AccuracyReport | None:
+        """What the finest candidate reaches; None if it has no integer form."""
+        precision = _precision(goal, goal.limb_bits[-1], goal.input_bits[-1], goal.activation_bits[-1])
+        try:
+            return assess(integers(precision), subset, expected, subset_labels, synthetic)
+        except QuantisationError:
+            return None
+
+    found = attempt(goal, PATIENCE)
+    if found is not None:
+        return settle(*found, met=True)
+    if (reachable := finest()) is not None:
+        frontier.restart()
+        found = attempt(goal.relaxed(reachable), None)
+    if found is not None:
+        return settle(*found, met=False)
     if best is None:
         raise frontier.failure or QuantisationError("no precision gives an integer form")
     return settle(integers(best[2]), best[1], met=False)
@@ -207,6 +253,10 @@ class _Frontier:
         self.weighed = 0
         self.failure: QuantisationError | None = None
         self._heap: list[tuple[float, int, Precision]] = []
+
+    def restart(self) -> None:
+        """Forget the candidates that are left."""
+        self._heap.clear()
 
     def start(self, input_bits: int) -> None:
         """Weigh every limb width's coarsest candidate."""
