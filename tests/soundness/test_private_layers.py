@@ -10,13 +10,19 @@ import numpy as np
 import pytest
 
 from assay_prover.circuit import FIELD_ORDER as R
-from assay_prover.circuit import freivalds_rows
+from assay_prover.circuit import freivalds_rows, rows
 from assay_prover.circuit.builder import Builder
+from assay_prover.circuit.checker import sparse_rows
 from assay_prover.circuit.field import from_limbs, to_limbs
 from assay_prover.circuit.frame import Frame
-from assay_prover.circuit.freivalds_rows import HornerRows, WeightedInputRows, WeightedResultRows
+from assay_prover.circuit.freivalds_rows import (
+    HornerRows,
+    WeightedInputRows,
+    WeightedResultRows,
+    WeightedSumRows,
+)
 from assay_prover.circuit.layout import Region
-from assay_prover.circuit.linear import LinearTensor, Wires
+from assay_prover.circuit.linear import LinearTensor, RowCache, Wires
 from assay_prover.circuit.plan import Plan
 from assay_prover.circuit.powers import PowerRows
 from assay_prover.circuit.side_by_side import SideBySide
@@ -353,12 +359,20 @@ def test_maps_that_read_one_tensor_in_two_orders_share_nothing() -> None:
 
 @pytest.mark.parametrize("name", BOTH)
 def test_sums_in_parts_are_the_sums(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A wide layer's windows are gathered a few channels at a time."""
+    """A wide layer's windows are gathered a few channels at a time, its rows expanded a few at a time."""
     op = make(name)
     whole = Layer(op, "freivalds")
     monkeypatch.setattr(freivalds_rows, "CHUNK_TERMS", 1)
+    monkeypatch.setattr(rows, "MOST_ENTRIES", 1)
     parts = Layer(op, "freivalds")
     assert parts.system.z == whole.system.z
+    cache = RowCache(parts.layout)
+    (group,) = [g for g in parts.builder.groups if isinstance(g, WeightedSumRows)][:1]
+    wanted = [sparse_rows(side) for side in group.matrices(cache)]
+    pieces = list(group.parts())
+    assert len(pieces) == group.n_rows
+    found = [[sparse_rows(side) for side in piece.matrices(cache)] for piece in pieces]
+    assert [[row for piece in found for row in piece[side]] for side in range(3)] == wanted
 
 
 @EACH

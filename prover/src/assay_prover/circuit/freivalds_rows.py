@@ -6,7 +6,7 @@ model wires, whose share is the same in every proof, and the few powers that lie
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -16,7 +16,7 @@ import scipy.sparse as sp
 
 from assay_prover import _native
 from assay_prover.circuit.private_rows import PackedDigits, wire_columns
-from assay_prover.circuit.rows import Block, Operands, RowGroup, csr_matrix, unit_rows
+from assay_prover.circuit.rows import Block, Operands, RowGroup, csr_matrix, slices, unit_rows
 
 if TYPE_CHECKING:
     from assay_prover.circuit.frame import FieldArray, Frame
@@ -119,10 +119,14 @@ class TapSums:
         ones = np.ones(columns.size, dtype=np.int64)
         return sp.csr_array((ones, columns, ptr), shape=(index.size, cache.layout.n_wires))
 
+    @property
+    def width(self) -> float:
+        """Places of an average combination."""
+        return self._met[0].size / self.taps
+
     def operands(self, combinations: int) -> Operands:
         """z, as often as so many combinations name it on average."""
-        each = self._met[0].size / self.taps
-        return (self.z,) * max(1, round(combinations * each / self.z.size))
+        return (self.z,) * max(1, round(combinations * self.width / self.z.size))
 
     def derive(self, frame: Frame, challenge: int) -> FieldArray:
         """Every S, `uint64[channels * K, 4]`; use `Frame.derived`."""
@@ -147,17 +151,29 @@ class WeightedSumRows(RowGroup):
         index: Int64Array,
         weights: ModelWires,
         products: DerivedWires,
+        part: Int64Array | None = None,
     ) -> None:
-        super().__init__(layer, gadget, index.size)
+        self.part = np.arange(index.size) if part is None else part
+        super().__init__(layer, gadget, self.part.size)
         self.sums = sums
         self.index = index
         self.weights = weights
         self.products = products
 
+    def parts(self) -> Iterator[RowGroup]:
+        """Slices, if the rows are many and wide: each names a place for every position."""
+        for some in slices(self.n_rows, self.sums.width):
+            yield WeightedSumRows(
+                self.layer, self.gadget, self.sums, self.index, self.weights, self.products, some
+            )
+
     def matrices(self, cache: RowCache) -> Block:
         """The sum, the weight, the product."""
-        a = self.sums.rows(cache, self.index)
-        return csr_matrix(a), csr_matrix(cache.rows(self.weights)), csr_matrix(cache.rows(self.products))
+        a = self.sums.rows(cache, self.index[self.part])
+        b, c = (
+            unit_rows(wire_columns(cache, w, self.part), cache.layout) for w in (self.weights, self.products)
+        )
+        return csr_matrix(a), csr_matrix(b), csr_matrix(c)
 
     def operands(self) -> tuple[Operands, Operands, Operands]:
         """The sums, the weights, the products."""

@@ -63,7 +63,7 @@ class RowGroup(ABC):
         """`<A, z>` and `<B, z>` of every row."""
 
 
-def _slices(size: int, width: float) -> Iterator[Int64Array]:
+def slices(size: int, width: float) -> Iterator[Int64Array]:
     """Indices of consecutive rows of about MOST_ENTRIES non-zeros together."""
     step = max(1, int(MOST_ENTRIES / max(width, 1.0)))
     for start in range(0, size, step):
@@ -120,7 +120,7 @@ class ProductRows(RowGroup):
         if width * self.n_rows <= MOST_ENTRIES:
             yield self
             return
-        for index in _slices(self.n_rows, width):
+        for index in slices(self.n_rows, width):
             yield ProductRows(self.layer, self.gadget, self.a[index], self.b[index], self.c[index])
 
     def evaluate(self, frame: Frame, challenge: int | None) -> tuple[Int64Array, Int64Array]:
@@ -203,7 +203,7 @@ class LookupRows(RowGroup):
         if self.values.width * self.n_rows <= MOST_ENTRIES:
             yield self
             return
-        for index in _slices(self.n_rows, self.values.width):
+        for index in slices(self.n_rows, self.values.width):
             yield LookupRows(
                 self.layer, self.gadget, self.table, self.values[index], self.inverses.part(index)
             )
