@@ -5,6 +5,8 @@ import {Market} from "../../src/Market.sol";
 import {IGroth16Verifier} from "../../src/interfaces/IGroth16Verifier.sol";
 import {IMarket} from "../../src/interfaces/IMarket.sol";
 import {IModelRegistry} from "../../src/interfaces/IModelRegistry.sol";
+import {IVault} from "../../src/interfaces/IVault.sol";
+import {IWorkerRegistry} from "../../src/interfaces/IWorkerRegistry.sol";
 import {Job, JobRequest, JobState} from "../../src/types/Job.sol";
 import {ModelSpec} from "../../src/types/Model.sol";
 import {MarketTest} from "../utils/MarketTest.sol";
@@ -100,6 +102,20 @@ contract MarketAttacksTest is MarketTest {
         assertSolvent(MAX_PRICE);
     }
 
+    /// @dev Settled, re-orged away, and settled again, by a proof re-sent as it was: paid once.
+    function test_a_reorg_across_settlement_pays_once() public {
+        bytes32 jobId = accepted();
+        bytes memory p = proof(jobId, alice);
+        uint256 snapshot = vm.snapshotState();
+        market.submitProof(jobId, inputWords(), outputWords(), p);
+        vm.revertToState(snapshot);
+        market.submitProof(jobId, inputWords(), outputWords(), p);
+        expectWrongState(jobId, JobState.Settled);
+        market.submitProof(jobId, inputWords(), outputWords(), p);
+        vm.assertEq(vault.balanceOf(alice), PRICE * 9 / 10);
+        assertSolvent(0);
+    }
+
     /// @dev Nobody but the owner of an id can register it, and its record never changes but for payout and retirement.
     function test_the_model_under_a_job_cannot_be_swapped() public {
         bytes32 jobId = accepted();
@@ -166,6 +182,47 @@ contract MarketAttacksTest is MarketTest {
         vm.assertEq(market.jobOf(jobId).price, PRICE);
     }
 
+    /// @dev Bidding nothing before anyone else shuts the others out, and not accepting costs no stake: as many identities
+    /// as there are rounds can keep a job from being done. It costs the requester time alone: it may cancel at any
+    /// moment between rounds, and has the whole ceiling back in the end.
+    function test_sybils_that_never_accept_cost_a_requester_time_and_no_money() public {
+        address[3] memory sybils = [alice, bob, stranger];
+        enlist(stranger);
+        bytes32 jobId = open();
+        for (uint256 i; i < 3; ++i) {
+            bid(jobId, sybils[i], 0);
+            afterDeadline(jobId);
+            market.award(jobId);
+            afterDeadline(jobId);
+            uint256 snapshot = vm.snapshotState();
+            market.lapse(jobId);
+            if (i < 2) {
+                vm.prank(requester);
+                market.cancel(jobId);
+                vm.assertEq(vault.balanceOf(requester), MAX_PRICE);
+                vm.revertToState(snapshot);
+                market.lapse(jobId);
+            }
+            vm.assertEq(workers.workerOf(sybils[i]).missed, 1);
+        }
+        assertState(jobId, JobState.Refunded);
+        vm.assertEq(vault.balanceOf(requester), MAX_PRICE);
+        vm.assertEq(vault.heldBy(address(market)), 0);
+    }
+
+    /// @dev Being paid hands control to a stranger, who calls everything there is: its balance is gone from the vault by
+    /// then, and what it does is what it could have done before or after.
+    function test_a_withdrawal_reentered_through_every_contract_takes_nothing_more() public {
+        Reentrant thief = new Reentrant(market, vault, workers);
+        bytes32 jobId = accepted();
+        vault.deposit{value: 3 ether}(address(thief));
+        thief.rob(jobId, request(), inputWords());
+        vm.assertTrue(thief.entered());
+        vm.assertEq(vault.balanceOf(address(thief)) + address(thief).balance, 3 ether);
+        assertState(jobId, JobState.Accepted);
+        assertSolvent(MAX_PRICE);
+    }
+
     /// @dev A last-second bid wins only by being the lowest: whoever bid before it keeps a standing bid.
     function test_a_sniped_job_goes_to_the_lowest_bid() public {
         bytes32 jobId = open();
@@ -201,5 +258,43 @@ contract MarketAttacksTest is MarketTest {
         vm.expectRevert(IGroth16Verifier.ProofInvalid.selector);
         market.submitProof(jobId, inputWords(), outputWords(), p);
         assertState(jobId, JobState.Accepted);
+    }
+}
+
+/// @title A recipient that uses the moment in which it is paid
+contract Reentrant {
+    IMarket private immutable market;
+    IVault private immutable vault;
+    IWorkerRegistry private immutable workers;
+    bytes[] private calls;
+    bool public entered;
+
+    constructor(IMarket market_, IVault vault_, IWorkerRegistry workers_) {
+        (market, vault, workers) = (market_, vault_, workers_);
+    }
+
+    function rob(bytes32 jobId, JobRequest calldata request, uint256[] calldata inputs) external {
+        calls.push(abi.encodeCall(IVault.withdraw, (1 ether, address(this))));
+        calls.push(abi.encodeCall(IVault.hold, (address(this), 3 ether)));
+        calls.push(abi.encodeCall(IVault.release, (address(this), 1)));
+        calls.push(abi.encodeCall(IMarket.submitJob, (request, inputs))); // the ceiling of 1 ether, already withdrawn
+        calls.push(abi.encodeCall(IMarket.cancel, (jobId)));
+        calls.push(abi.encodeCall(IMarket.expire, (jobId)));
+        calls.push(abi.encodeCall(IMarket.accept, (jobId)));
+        calls.push(abi.encodeCall(IMarket.submitProof, (jobId, inputs, inputs, "")));
+        calls.push(abi.encodeCall(IWorkerRegistry.addStakeFromBalance, (3 ether)));
+        calls.push(abi.encodeCall(IWorkerRegistry.removeStake, (1 ether)));
+        vault.withdraw(3 ether, address(this));
+    }
+
+    receive() external payable {
+        entered = true;
+        address[3] memory targets = [address(vault), address(market), address(workers)];
+        for (uint256 i; i < calls.length; ++i) {
+            for (uint256 j; j < 3; ++j) {
+                (bool ok,) = targets[j].call(calls[i]);
+                require(!ok, "one more went through");
+            }
+        }
     }
 }
