@@ -253,9 +253,7 @@ impl PyProvingKey {
         let public = statement(public)?;
         let model = match model {
             None => ModelForm::Absent,
-            Some(ModelArgument::Prepared(model)) => {
-                ModelForm::Prepared(Arc::clone(&model.get().0))
-            }
+            Some(ModelArgument::Prepared(model)) => ModelForm::Prepared(Arc::clone(&model.get().0)),
             Some(ModelArgument::Opened(model)) => ModelForm::Opened(model_argument(model)?),
         };
         let vector = Vector::new(w1, "w1")?;
