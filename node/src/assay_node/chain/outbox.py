@@ -65,12 +65,14 @@ class OutboxConfig:
         rebroadcast_after: between two broadcasts of the same bytes; free, and heals a forgetful pool.
         poll: between two looks in `wait`.
         wait_timeout: of `wait`, unless told.
+        outage: how long a node may be away while `wait` waits.
     """
 
     resubmit_after: float = 45.0
     rebroadcast_after: float = 5.0
     poll: float = 0.5
     wait_timeout: float = 600.0
+    outage: float = 10.0
 
 
 class Outbox:
@@ -248,38 +250,56 @@ class Outbox:
             TransactionFailed: it was mined and reverted.
             TransactionLost: its nonce was used by another transaction, or it was cancelled.
             TransactionPending: not mined in time; it may still be.
+            NodeUnavailable: the node has been away for `outage`; the transaction is kept.
             KeyError: there is no such intent.
         """
         limit = self._clock() + (self._config.wait_timeout if timeout is None else timeout)
+        answered = self._clock()
         while True:
             intent = self._store.latest(key)
             if intent is None:
                 raise KeyError(key)
-            what = intent.call.description or key
-            if intent.tx_hash is not None and intent.status is not IntentStatus.PENDING:
-                receipt = await self.node.receipt(intent.tx_hash)
+            try:
+                receipt = await self._outcome(intent)
                 if receipt is not None:
-                    if intent.cancelling and self._is_empty(intent, receipt.tx_hash):
-                        raise TransactionLost(f"the transaction to {what} was cancelled")
-                    if not receipt.succeeded:
-                        raise TransactionFailed(
-                            f"the transaction to {what} was mined and reverted: {await self._reason(intent)}"
-                        )
                     return receipt
-            if intent.status is IntentStatus.LOST:
-                raise TransactionLost(
-                    f"the transaction to {what} was displaced by another with its nonce",
-                    "Let no other program use this key, then try again",
-                )
-            if self._clock() > limit:
-                note = f" (the node says: {intent.note})" if intent.note else ""
-                raise TransactionPending(
-                    f"the transaction to {what} is not mined yet{note}", "It may still be; look again later"
-                )
-            await self.step()
+                if self._clock() > limit:
+                    note = f" (the node says: {intent.note})" if intent.note else ""
+                    raise TransactionPending(
+                        f"the transaction to {_what(intent)} is not mined yet{note}",
+                        "It may still be; look again later",
+                    )
+                await self.step()
+                answered = self._clock()
+            except NodeUnavailable as error:
+                if self._clock() - answered >= self._config.outage:
+                    raise NodeUnavailable(
+                        f"the transaction to {_what(intent)} is signed, and whether it was mined is not"
+                        f" known: {error.what}",
+                        "It is kept, and sent again by the next command that sends with this key",
+                    ) from error
             after = self._store.latest(key)
             if after is not None and after.status is IntentStatus.PENDING:
                 await asyncio.sleep(self._config.poll)
+
+    async def _outcome(self, intent: Intent) -> Receipt | None:
+        """The receipt of a mined intent that succeeded; None if it is not mined."""
+        if intent.status is IntentStatus.LOST:
+            raise TransactionLost(
+                f"the transaction to {_what(intent)} was displaced by another with its nonce",
+                "Let no other program use this key, then try again",
+            )
+        if intent.tx_hash is None or intent.status is IntentStatus.PENDING:
+            return None
+        receipt = await self.node.receipt(intent.tx_hash)
+        if receipt is None:
+            return None
+        if intent.cancelling and self._is_empty(intent, receipt.tx_hash):
+            raise TransactionLost(f"the transaction to {_what(intent)} was cancelled")
+        if not receipt.succeeded:
+            reason = await self._reason(intent)
+            raise TransactionFailed(f"the transaction to {_what(intent)} was mined and reverted: {reason}")
+        return receipt
 
     async def cancel(self, key: str) -> None:
         """Gives an intent up: an empty transaction takes its nonce, unless the original is mined first."""
@@ -517,6 +537,10 @@ def _open_store(path: Path | str, identity: tuple[int, bytes, str]) -> OutboxSto
         what = "another account" if known[2] != identity[2] else "another chain, or one started anew"
         raise ChainError(f"the outbox {path} belongs to {what}", "Use a folder for each account and chain")
     return store
+
+
+def _what(intent: Intent) -> str:
+    return intent.call.description or intent.key
 
 
 def came_to_nothing(intent: Intent) -> bool:

@@ -105,6 +105,7 @@ async def open_outbox(node: Node, signer: Signer, home: Path) -> AsyncIterator[O
         node, signer.account, home / "outbox" / name, lock_dir=signer.lock_dir, config=config
     )
     async with outbox:
+        await outbox.step()  # whatever an earlier command left behind is sent again first
         yield outbox
 
 

@@ -511,3 +511,43 @@ async def test_final_transaction_whose_nonce_is_taken_after_a_deep_reorg(node, c
     assert (again.generation, again.nonce) == (1, 1)
     await settle(outbox, node, clock)
     assert [tx.data for tx in node.executed()] == [b"b", b"a"]
+
+
+async def test_a_node_that_goes_away_while_waiting_is_told_and_the_transaction_kept(
+    node, clock, open_outbox, tmp_path
+):
+    outbox = await open_outbox(node, tmp_path / "o.db", clock)
+
+    def gone(method: str) -> None:
+        node.down = node.down or method == "receipt"
+        clock.now += 1
+
+    node.before = gone
+    with pytest.raises(
+        NodeUnavailable, match=r"is signed, and whether it was mined is not known.*sent again"
+    ):
+        await outbox.send("a", call("a"))
+    outbox.close()
+    node.before, node.down = (lambda _: None), False
+    node.pool.clear()  # a node that was restarted
+    again = await open_outbox(node, tmp_path / "o.db", clock)
+    clock.now += 30
+    await settle(again, node, clock)
+    assert [tx.data for tx in node.executed()] == [b"a"]
+
+
+async def test_a_short_outage_while_waiting_is_waited_out(node, clock, open_outbox, tmp_path):
+    outbox = await open_outbox(node, tmp_path / "o.db", clock)
+    rounds = 0
+
+    def flaky(method: str) -> None:
+        nonlocal rounds
+        if method == "block_number":
+            rounds += 1
+            clock.now += 1
+            node.down = rounds < 5
+            if rounds == 6:
+                node.mine()
+
+    node.before = flaky
+    assert (await outbox.send("a", call("a"))).succeeded
