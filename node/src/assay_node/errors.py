@@ -6,6 +6,7 @@ escapes is a bug and keeps its traceback.
     AssayError
     ├── chain.ChainError            a node, a contract or a transaction
     │   ├── NodeUnavailable         no answer, or not a JSON-RPC answer
+    │   │   └── RateLimited         it asks to be left alone for a while
     │   ├── RpcError                the node answered with an error
     │   ├── ContractReverted        a contract refused, with its decoded custom error
     │   ├── WrongChain              not the chain, or not the contracts, of the deployment file
@@ -14,6 +15,7 @@ escapes is a bug and keeps its traceback.
     │   ├── TransactionFailed       mined, and reverted
     │   ├── TransactionLost         its nonce was used by another transaction
     │   └── TransactionPending      not mined in the time given; it may still be
+    ├── chain.DatabaseFailed        a file of jobs or transactions cannot be read or written
     ├── chain.DeploymentError       the deployment file or the packaged contracts
     ├── chain.KeyFileError          key files and their passwords
     ├── chain.SenderBusy            another process sends with this key

@@ -137,7 +137,7 @@ def test_a_public_endpoint_is_not_local() -> None:
 
 @pytest.mark.parametrize(
     "endpoint", ["", "worker.example.org", "ftp://x", "file:///etc/passwd", "http://", "http://u:p@x", "http://x:port",
-                 "http://x/?to=y", "http://x/#y"],
+                 "http://x/?to=y", "http://x/#y", "http://x\n", "http://\u0445", "http://x/\udcff"],
 )  # fmt: skip
 def test_what_is_no_plain_url_is_refused(endpoint: str) -> None:
     with pytest.raises(DeliveryRefused, match="endpoint"):

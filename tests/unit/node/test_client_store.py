@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from assay_node.chain.errors import ChainError
+from assay_node.chain.errors import DatabaseFailed
 from assay_node.client.errors import StoreError
 from assay_node.client.store import JobSecrets, JobStore, StoreKey
 
@@ -110,7 +110,7 @@ def test_an_unknown_job_is_refused_by_name(store: JobStore) -> None:
 def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "jobs.sqlite"
     path.write_text("these are notes, not a database" * 10)
-    with pytest.raises(ChainError, match="cannot open the database"):
+    with pytest.raises(DatabaseFailed, match="cannot open the database"):
         JobStore(path)
 
 
@@ -119,5 +119,5 @@ def test_a_later_version_is_refused(store: JobStore) -> None:
     with sqlite3.connect(store.path) as db:
         db.execute("PRAGMA user_version = 99")
     db.close()
-    with pytest.raises(ChainError, match="newer version"):
+    with pytest.raises(DatabaseFailed, match="newer version"):
         JobStore(store.path)

@@ -9,6 +9,7 @@ async with Rpc(url) as node, await Outbox.open(node, account, path) as outbox:
 
 from .artifacts import Artifact, artifact, interface
 from .chain import Chain
+from .clock import ChainClock
 from .contracts import Market, ModelRegistry, Vault, Verifier, WorkerRegistry
 from .database import Database
 from .deploy import Deployed, create_address, deploy_all
@@ -16,11 +17,13 @@ from .deployment import Address, Deployment
 from .errors import (
     ChainError,
     ContractReverted,
+    DatabaseFailed,
     DeploymentError,
     FeesTooHigh,
     InsufficientFunds,
     KeyFileError,
     NodeUnavailable,
+    RateLimited,
     RpcError,
     SenderBusy,
     TransactionFailed,
@@ -89,10 +92,12 @@ __all__ = [
     "Call",
     "CallbackFailed",
     "Chain",
+    "ChainClock",
     "ChainError",
     "ChainEvent",
     "ContractReverted",
     "Database",
+    "DatabaseFailed",
     "Deployed",
     "Deployment",
     "DeploymentError",
@@ -131,6 +136,7 @@ __all__ = [
     "Origin",
     "Outbox",
     "OutboxConfig",
+    "RateLimited",
     "Receipt",
     "Rpc",
     "RpcError",

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from eth_abi.exceptions import DecodingError
+
 from .artifacts import interface
 from .errors import ChainError, ContractReverted, RpcError
 from .interface import Interface
@@ -36,7 +38,13 @@ async def view(
         raise (revert or error) from error
     if not data:
         raise ChainError(f"there is no {contract.name} at {to}", "Check the deployment file and the chain")
-    return contract.decode_return(function, data)
+    try:
+        return contract.decode_return(function, data)
+    except (DecodingError, ValueError) as error:
+        raise ChainError(
+            f"what the node gives for {contract.name}.{function} is no answer of that contract ({error})",
+            "Check the deployment file, or use another node",
+        ) from error
 
 
 class Contract:

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from .errors import ChainError
+from .errors import DatabaseFailed
 
 
 class Database:
@@ -26,7 +26,8 @@ class Database:
         migrations: schema changes in order; those not yet applied are, each in a transaction of its own.
 
     Raises:
-        ChainError: the file cannot be opened, is no database, or was written by a newer version.
+        DatabaseFailed: the file cannot be opened, is no database, or was written by a newer version; from any
+            method, that it cannot be read or written any more.
     """
 
     def __init__(self, path: Path | str, migrations: Sequence[str]) -> None:
@@ -43,14 +44,14 @@ class Database:
             self._connection.execute("PRAGMA foreign_keys = ON")
             self._migrate(migrations)
         except (sqlite3.Error, OSError) as error:
-            raise ChainError(
+            raise DatabaseFailed(
                 f"cannot open the database {path} ({error})", "Check the path, its permissions and the disk"
             ) from error
 
     def _migrate(self, migrations: Sequence[str]) -> None:
         version = self._connection.execute("PRAGMA user_version").fetchone()[0]
         if version > len(migrations):
-            raise ChainError(
+            raise DatabaseFailed(
                 f"the database {self.path} was written by a newer version (schema {version})",
                 "Use that version, or another folder",
             )
@@ -64,26 +65,46 @@ class Database:
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """All or nothing, on disk when the block ends. Does not nest."""
-        self._connection.execute("BEGIN IMMEDIATE")
+        self._run("BEGIN IMMEDIATE")
         try:
             yield
+            self._run("COMMIT")
         except BaseException:
-            self._connection.execute("ROLLBACK")
+            # SQLite has rolled back by itself after some failures: a full disk, say.
+            if self._connection.in_transaction:
+                self._run("ROLLBACK")
             raise
-        self._connection.execute("COMMIT")
 
     def execute(self, statement: str, *parameters: Any) -> int:
         """Runs one statement; returns the last inserted row id. Commits if no transaction is open."""
-        return self._connection.execute(statement, parameters).lastrowid or 0
+        return self._run(statement, parameters).lastrowid or 0
 
     def rows(self, query: str, *parameters: Any) -> list[sqlite3.Row]:
         """All rows of a query."""
-        return self._connection.execute(query, parameters).fetchall()
+        with self._explained():
+            return self._connection.execute(query, parameters).fetchall()
 
     def row(self, query: str, *parameters: Any) -> sqlite3.Row | None:
         """The first row of a query, or None."""
-        row: sqlite3.Row | None = self._connection.execute(query, parameters).fetchone()
+        with self._explained():
+            row: sqlite3.Row | None = self._connection.execute(query, parameters).fetchone()
         return row
+
+    def _run(self, statement: str, parameters: Sequence[Any] = ()) -> sqlite3.Cursor:
+        with self._explained():
+            return self._connection.execute(statement, parameters)
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except (sqlite3.IntegrityError, sqlite3.ProgrammingError):
+            raise  # a defect of this program, not of the disk
+        except sqlite3.DatabaseError as error:
+            raise DatabaseFailed(
+                f"the database {self.path} cannot be used ({error})",
+                "What it holds is as it was; free the disk, or restore the file, then try again",
+            ) from error
 
     def close(self) -> None:
         """Closes the file."""

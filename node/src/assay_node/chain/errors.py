@@ -15,6 +15,10 @@ class NodeUnavailable(ChainError):
     """The node did not answer, or not with JSON-RPC. Whether it acted on the request is unknown."""
 
 
+class RateLimited(NodeUnavailable):
+    """The node takes no more requests for a while: asking for less at a time would only ask more often."""
+
+
 class RpcError(ChainError):
     """The node answered with an error.
 
@@ -71,6 +75,13 @@ class TransactionLost(ChainError):
 
 class TransactionPending(ChainError):
     """Not mined in the time given. It may still be: ask again, never send it anew."""
+
+
+class DatabaseFailed(AssayError):
+    """A file of this package's cannot be read or written: a full disk, a lost mount, damage.
+
+    Not a `ChainError`, which a service waits out: what is not on disk must not be done, so it ends.
+    """
 
 
 class DeploymentError(AssayError):

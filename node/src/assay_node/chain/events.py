@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from eth_abi.exceptions import DecodingError
+
+from .errors import ChainError
 from .interface import Interface
 from .rpc import Log
 from .types import JobRequest, ModelSpec
@@ -194,9 +197,18 @@ def decode_event(interfaces: Mapping[str, Interface], log: Log) -> ChainEvent | 
     Args:
         interfaces: interface by contract address.
         log: the log; None is returned for those of other contracts and for events nobody here reads.
+
+    Raises:
+        ChainError: a known event that does not decode, which no honest node serves.
     """
     contract = interfaces.get(log.address)
-    decoded = contract.decode_event(log) if contract is not None else None
+    try:
+        decoded = contract.decode_event(log) if contract is not None else None
+    except (DecodingError, ValueError) as error:
+        raise ChainError(
+            f"the node gave a log of {log.address} that is none of the contract there ({error})",
+            "Use another node",
+        ) from error
     kind = _TYPES.get(decoded.name) if decoded is not None else None
     if decoded is None or kind is None:
         return None

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import structlog
 
 from .database import Database
-from .errors import ChainError, NodeUnavailable, RpcError
+from .errors import ChainError, NodeUnavailable, RateLimited, RpcError
 from .events import ChainEvent, decode_event
 from .interface import Interface
 from .rpc import Header, Log, Node
@@ -201,6 +201,8 @@ class Follower:
                 return None
             try:
                 logs = await self._node.logs(first, last, list(self._contracts))
+            except RateLimited:
+                raise
             except (RpcError, NodeUnavailable) as error:
                 if last == first:
                     raise

@@ -11,7 +11,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from eth_abi.abi import decode, encode
 from eth_abi.exceptions import DecodingError
 from eth_utils.abi import (
     collapse_if_tuple,
@@ -20,6 +19,7 @@ from eth_utils.abi import (
 )
 from eth_utils.address import to_checksum_address
 
+from .codec import decode, encode
 from .rpc import Log
 
 

@@ -101,8 +101,9 @@ _MIGRATIONS = (
         UNIQUE (key, generation)
     );
     CREATE INDEX intents_by_status ON intents (status, nonce);
-    CREATE UNIQUE INDEX one_active_intent_for_each_nonce ON intents (nonce) WHERE status IN ('pending',
-    'mined'); CREATE TABLE attempts (
+    CREATE UNIQUE INDEX one_active_intent_for_each_nonce ON intents (nonce)
+        WHERE status IN ('pending', 'mined');
+    CREATE TABLE attempts (
         id INTEGER PRIMARY KEY,
         intent INTEGER NOT NULL REFERENCES intents (id),
         tx_hash BLOB NOT NULL UNIQUE,

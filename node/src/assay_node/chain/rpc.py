@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, cast
 
@@ -18,10 +18,14 @@ from eth_utils.address import to_checksum_address
 from web3 import AsyncHTTPProvider, AsyncWeb3
 from web3.types import RPCEndpoint
 
-from .errors import NodeUnavailable, RpcError
+from .errors import NodeUnavailable, RateLimited, RpcError
 
 READ_ATTEMPTS = 3
-"""Connection failures a read survives, a quarter of a second apart at first, then twice that."""
+FIRST_PAUSE = 0.25
+"""Seconds between the attempts of a read at first, then twice that."""
+HTTP_TOO_MANY = 429
+LONGEST_RETRY_AFTER = 10.0
+"""Seconds, at most, that a node's Retry-After is waited for within one request."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,59 +123,87 @@ class Rpc:
 
         Raises:
             RpcError: the node answered with an error.
-            NodeUnavailable: no answer, or not JSON-RPC.
+            NodeUnavailable: no answer, or not JSON-RPC; RateLimited if the node asks to be left alone.
         """
         attempts = READ_ATTEMPTS if retry else 1
         for attempt in range(attempts):
             try:
                 response = await self._provider.make_request(RPCEndpoint(method), list(params))
                 break
-            except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+            except (aiohttp.ClientError, TimeoutError, OSError, ValueError, TypeError) as error:
+                limited = isinstance(error, aiohttp.ClientResponseError) and error.status == HTTP_TOO_MANY
                 if attempt + 1 == attempts:
-                    reason = str(error) or type(error).__name__
-                    raise NodeUnavailable(
-                        f"no usable answer from the node at {self.url} to {method} ({reason})",
-                        "Check that it runs and that the URL is right",
-                    ) from error
-                await asyncio.sleep(0.25 * 2**attempt)
-        failure = response.get("error")
+                    raise self._unavailable(method, error, limited=limited) from error
+                await asyncio.sleep(max(FIRST_PAUSE, _retry_after(error) if limited else 0.0) * 2**attempt)
+        with self._understood(method):
+            failure, result = response.get("error"), response.get("result")
         if failure is not None:
             if isinstance(failure, Mapping):
                 detail = cast(Mapping[str, Any], failure)
+                code = detail.get("code")
                 raise RpcError(
                     method,
-                    int(detail.get("code", -32000)),
+                    code if isinstance(code, int) else -32000,
                     str(detail.get("message", "unknown error")),
                     detail.get("data"),
                 )
             raise RpcError(method, -32000, str(failure))
-        return response.get("result")
+        return result
+
+    def _unavailable(self, method: str, error: Exception, *, limited: bool) -> NodeUnavailable:
+        if limited:
+            return RateLimited(
+                f"the node at {self.url} takes no more requests for now (HTTP 429)",
+                "Wait, ask less often (poll_seconds), or use another node",
+            )
+        reason = str(error) or type(error).__name__
+        return NodeUnavailable(
+            f"no usable answer from the node at {self.url} to {method} ({reason})",
+            "Check that it runs and that the URL is right",
+        )
+
+    @contextlib.contextmanager
+    def _understood(self, method: str) -> Iterator[None]:
+        """What a node answers is a stranger's word: nonsense is no answer, and no defect of this program."""
+        try:
+            yield
+        except (TypeError, ValueError, KeyError, AttributeError) as error:
+            reason = f"the answer makes no sense: {type(error).__name__}: {error}"
+            raise self._unavailable(method, ValueError(reason), limited=False) from error
+
+    async def _number(self, method: str, *params: Any) -> int:
+        answer = await self.request(method, *params)
+        with self._understood(method):
+            return int(answer, 16)
+
+    async def _data(self, method: str, *params: Any, retry: bool = True) -> bytes:
+        answer = await self.request(method, *params, retry=retry)
+        with self._understood(method):
+            return _bytes(answer)
 
     async def chain_id(self) -> int:
         """EIP-155 chain id."""
-        return int(await self.request("eth_chainId"), 16)
+        return await self._number("eth_chainId")
 
     async def block_number(self) -> int:
         """Number of the newest block."""
-        return int(await self.request("eth_blockNumber"), 16)
+        return await self._number("eth_blockNumber")
 
     async def header(self, block: int | str | bytes) -> Header | None:
         """A block's header by number, hash or tag ("latest", "finalized"); None if there is none."""
-        if isinstance(block, bytes):
-            raw = await self.request("eth_getBlockByHash", _hex(block), False)
-        else:
-            raw = await self.request(
-                "eth_getBlockByNumber", hex(block) if isinstance(block, int) else block, False
-            )
+        method = "eth_getBlockByHash" if isinstance(block, bytes) else "eth_getBlockByNumber"
+        name = _hex(block) if isinstance(block, bytes) else hex(block) if isinstance(block, int) else block
+        raw = await self.request(method, name, False)
         if raw is None:
             return None
-        return Header(
-            number=int(raw["number"], 16),
-            hash=_bytes(raw["hash"]),
-            parent_hash=_bytes(raw["parentHash"]),
-            timestamp=int(raw["timestamp"], 16),
-            base_fee=int(raw.get("baseFeePerGas") or "0x0", 16),
-        )
+        with self._understood(method):
+            return Header(
+                number=int(raw["number"], 16),
+                hash=_bytes(raw["hash"]),
+                parent_hash=_bytes(raw["parentHash"]),
+                timestamp=int(raw["timestamp"], 16),
+                base_fee=int(raw.get("baseFeePerGas") or "0x0", 16),
+            )
 
     async def logs(
         self, first: int, last: int, addresses: Sequence[str], topics: Sequence[bytes | None] = ()
@@ -184,60 +216,67 @@ class Rpc:
         if topics:
             query["topics"] = [None if topic is None else _hex(topic) for topic in topics]
         raw = await self.request("eth_getLogs", query)
-        found = [_log(entry) for entry in raw]
+        with self._understood("eth_getLogs"):
+            found = [_log(entry) for entry in raw]
         return sorted(found, key=lambda log: (log.block_number, log.log_index))
 
     async def receipt(self, tx_hash: bytes) -> Receipt | None:
         """The receipt of a mined transaction; None if it is unknown or pending."""
-        raw = await self.request("eth_getTransactionReceipt", _hex(tx_hash))
-        if raw is None or raw.get("blockNumber") is None:
-            return None
-        return Receipt(
-            tx_hash=_bytes(raw["transactionHash"]),
-            block_number=int(raw["blockNumber"], 16),
-            block_hash=_bytes(raw["blockHash"]),
-            succeeded=int(raw["status"], 16) == 1,
-            gas_used=int(raw["gasUsed"], 16),
-            effective_gas_price=int(raw.get("effectiveGasPrice") or "0x0", 16),
-            contract_address=raw.get("contractAddress"),
-            logs=tuple(_log(entry) for entry in raw["logs"]),
-        )
+        method = "eth_getTransactionReceipt"
+        raw = await self.request(method, _hex(tx_hash))
+        with self._understood(method):
+            if raw is None or raw.get("blockNumber") is None:
+                return None
+            return Receipt(
+                tx_hash=_bytes(raw["transactionHash"]),
+                block_number=int(raw["blockNumber"], 16),
+                block_hash=_bytes(raw["blockHash"]),
+                succeeded=int(raw["status"], 16) == 1,
+                gas_used=int(raw["gasUsed"], 16),
+                effective_gas_price=int(raw.get("effectiveGasPrice") or "0x0", 16),
+                contract_address=raw.get("contractAddress"),
+                logs=tuple(_log(entry) for entry in raw["logs"]),
+            )
 
     async def nonce(self, address: str, block: str = "latest") -> int:
         """Transactions sent by `address`, as of `block`."""
-        return int(await self.request("eth_getTransactionCount", address, block), 16)
+        return await self._number("eth_getTransactionCount", address, block)
 
     async def balance(self, address: str) -> int:
         """Balance in wei."""
-        return int(await self.request("eth_getBalance", address, "latest"), 16)
+        return await self._number("eth_getBalance", address, "latest")
 
     async def code(self, address: str) -> bytes:
         """Code of a contract; empty if there is none."""
-        return _bytes(await self.request("eth_getCode", address, "latest"))
+        return await self._data("eth_getCode", address, "latest")
 
     async def call(self, to: str, data: bytes, *, sender: str | None = None, block: str = "latest") -> bytes:
         """The return data of a message call that changes nothing."""
         message = {"to": to, "data": _hex(data)}
         if sender is not None:
             message["from"] = sender
-        return _bytes(await self.request("eth_call", message, block))
+        return await self._data("eth_call", message, block)
 
     async def estimate_gas(self, sender: str, to: str | None, data: bytes, value: int) -> int:
         """Gas a transaction would take. Raises `RpcError` with the revert data if it would revert."""
         message = {"from": sender, "data": _hex(data), "value": hex(value)}
         if to is not None:
             message["to"] = to
-        return int(await self.request("eth_estimateGas", message), 16)
+        return await self._number("eth_estimateGas", message)
 
     async def fee_history(self, blocks: int, percentile: float) -> tuple[list[int], list[int]]:
         """Base fees of the last `blocks` blocks and the next, and their tips; wei per gas."""
         raw = await self.request("eth_feeHistory", hex(blocks), "latest", [percentile])
-        rewards = [int(reward[0], 16) for reward in raw.get("reward") or []]
-        return [int(fee, 16) for fee in raw["baseFeePerGas"]], rewards
+        with self._understood("eth_feeHistory"):
+            rewards = [int(reward[0], 16) for reward in raw.get("reward") or []]
+            fees = [int(fee, 16) for fee in raw["baseFeePerGas"]]
+            if not fees:
+                raise ValueError("no base fee")
+        return fees, rewards
 
     async def send_raw(self, raw: bytes) -> bytes:
         """Hands a signed transaction to the node, once, and returns its hash."""
-        return _bytes(await self.request("eth_sendRawTransaction", _hex(raw), retry=False))
+        return await self._data("eth_sendRawTransaction", _hex(raw), retry=False)
 
 
 def revert_data(error: RpcError) -> bytes | None:
@@ -259,11 +298,22 @@ def revert_data(error: RpcError) -> bytes | None:
     return None
 
 
+def _retry_after(error: Exception) -> float:
+    """Seconds that a refusal asks to wait, 1 if it does not say."""
+    headers = getattr(error, "headers", None) or {}
+    try:
+        return min(LONGEST_RETRY_AFTER, max(0.0, float(headers.get("Retry-After", "1"))))
+    except ValueError:  # a date
+        return 1.0
+
+
 def _hex(value: bytes) -> str:
     return "0x" + value.hex()
 
 
 def _bytes(value: str) -> bytes:
+    if not value.startswith("0x"):
+        raise ValueError(f"{value[:80]!r} is no hexadecimal data")
     return bytes.fromhex(value[2:])
 
 

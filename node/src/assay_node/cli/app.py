@@ -95,7 +95,9 @@ def explain(error: Exception) -> ExitCode:
         text = f"{error.filename}: {error.strerror}" if error.filename else error.strerror
     else:
         text = str(error) or type(error).__name__
-    err.print(f"[bold red]error:[/] {escape(' '.join(text.split()))}", soft_wrap=True)
+    # One line, and nothing in it that a terminal would act on: the text may hold a stranger's words.
+    line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    err.print(f"[bold red]error:[/] {escape(line)}", soft_wrap=True)
     return code
 
 

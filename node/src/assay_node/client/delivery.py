@@ -22,7 +22,13 @@ from assay_node.client.store import JobSecrets
 
 MAX_ANSWER = 4096  # bytes of a worker's answer that are read, for the error message
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.25, 10.0  # seconds between attempts, doubling
-_ANSWERED = {404: "does not know the job", 409: "has not seen its award", 425: "is not ready", 429: "is busy"}
+_ANSWERED = {
+    404: "does not know the job",
+    409: "has not seen its award",
+    425: "is not ready",
+    429: "is busy",
+    503: "is busy",
+}
 _FINAL = {
     400: "cannot read it",
     413: "finds it too large",
@@ -54,6 +60,7 @@ def inbox_url(endpoint: str, job_id: bytes) -> str:
     place.
     """
     try:
+        endpoint.encode("ascii")
         parts = urlsplit(endpoint)
         _ = parts.port  # raises ValueError if it is no number
     except ValueError as error:
@@ -63,6 +70,7 @@ def inbox_url(endpoint: str, job_id: bytes) -> str:
     if (
         parts.scheme not in ("http", "https")
         or not parts.hostname
+        or not endpoint.isprintable()
         or parts.username
         or parts.query
         or parts.fragment

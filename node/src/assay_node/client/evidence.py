@@ -19,11 +19,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from eth_abi.abi import encode
 from eth_utils.crypto import keccak
 
 from assay_prover import binding, verify
 
+from ..chain.codec import encode
 from ..chain.events import JobSettled, JobSubmitted
 from ..chain.types import JobRequest, Model
 from .errors import EvidenceMismatch

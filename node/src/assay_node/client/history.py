@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..chain import Chain, ChainEvent, JobEvent, JobSettled, JobSubmitted, NodeUnavailable, Rpc, RpcError
+from ..chain import (
+    Chain,
+    ChainEvent,
+    JobEvent,
+    JobSettled,
+    JobSubmitted,
+    NodeUnavailable,
+    RateLimited,
+    Rpc,
+    RpcError,
+)
 from .errors import EvidenceMismatch, JobNotFound, JobNotReady
 from .evidence import JobEvidence
 
@@ -74,6 +84,8 @@ async def _look_up(chain: Chain, topics: Sequence[bytes | None]) -> list[ChainEv
         last = min(head, first + span - 1)
         try:
             logs = await node.logs(first, last, [chain.market.address], topics)
+        except RateLimited:
+            raise
         except (RpcError, NodeUnavailable):
             if last == first:
                 raise

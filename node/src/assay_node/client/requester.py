@@ -22,6 +22,7 @@ from assay_prover import Bundle, new_salt
 from ..chain import (
     ZERO_ADDRESS,
     Chain,
+    ChainClock,
     ContractReverted,
     FeesTooHigh,
     InsufficientFunds,
@@ -123,6 +124,7 @@ class Requester:
         self.store = store
         self._store_key = store_key
         self._allow_local = allow_local
+        self._clock = ChainClock()
 
     @property
     def address(self) -> str:
@@ -285,8 +287,8 @@ class Requester:
     async def _step(self, job_id: bytes, job: Job) -> str:
         """Do what is due; return what there is to say of it."""
         market = self.chain.market
-        # The next block's time: chains without traffic have an old newest block.
-        now = max((await self.chain.latest()).timestamp, int(time.time()))
+        self._clock.see(await self.chain.latest())
+        now = self._clock.now()
         if job.state is JobState.AWARDED and now <= job.deadline:
             try:
                 delivered = await self.deliver_input(job_id, patience=5.0)

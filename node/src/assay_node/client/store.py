@@ -15,7 +15,6 @@ addresses, times) is in clear, so that jobs can be listed without unlocking anyt
 from __future__ import annotations
 
 import json
-import sqlite3
 import time
 from base64 import b64decode, b64encode
 from dataclasses import dataclass
@@ -112,7 +111,7 @@ class JobStore:
     """The requester's jobs in one SQLite file, readable and writable by its owner only."""
 
     def __init__(self, path: Path) -> None:
-        """Open or create ``path``. ChainError if it is no job store, or one of a later version."""
+        """Open or create ``path``. DatabaseFailed if it is no job store, or one of a later version."""
         self.path = path
         self._db = Database(path, _MIGRATIONS)
 
@@ -144,7 +143,7 @@ class JobStore:
     ) -> None:
         """Write a draft durably; to be called before its transaction exists."""
         sealed = key.seal(secrets.to_json(), draft_id)
-        self._execute(
+        self._db.execute(
             "INSERT INTO jobs (draft_id, chain_id, market, requester, model_id, bundle, created, sealed) "
             "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             draft_id,
@@ -159,17 +158,17 @@ class JobStore:
 
     def set_job_id(self, draft_id: bytes, job_id: bytes) -> None:
         """Say which job a draft became. A re-org may give it another id, so the last word counts."""
-        self._execute("UPDATE jobs SET job_id = ? WHERE draft_id = ?", job_id, draft_id)
+        self._db.execute("UPDATE jobs SET job_id = ? WHERE draft_id = ?", job_id, draft_id)
 
     def set_delivered(self, job_id: bytes, worker: str, round_: int) -> None:
         """Note that ``worker``, awarded in ``round_``, has the input and found that it matches."""
-        self._execute(
+        self._db.execute(
             "UPDATE jobs SET delivered_to = ?, delivered_round = ? WHERE job_id = ?", worker, round_, job_id
         )
 
     def discard(self, draft_id: bytes) -> None:
         """Forget a draft that certainly never became a job."""
-        self._execute("DELETE FROM jobs WHERE draft_id = ? AND job_id IS NULL", draft_id)
+        self._db.execute("DELETE FROM jobs WHERE draft_id = ? AND job_id IS NULL", draft_id)
 
     def by_job(self, job_id: bytes) -> JobRecord:
         """The record of a job; StoreError if it was not posted from here."""
@@ -200,15 +199,6 @@ class JobStore:
         if row is None:
             raise StoreError(f"draft 0x{record.draft_id.hex()} is no longer in {self.path}")
         return JobSecrets.from_json(key.open(row[0], record.draft_id))
-
-    def _execute(self, statement: str, *values: object) -> None:
-        try:
-            self._db.execute(statement, *values)
-        except sqlite3.Error as error:
-            raise StoreError(
-                f"{self.path} cannot be written ({error})",
-                "Nothing was sent; make room or mend the file first",
-            ) from error
 
     def _select(self, clause: str, *values: object) -> list[JobRecord]:
         rows = self._db.rows(f"SELECT {_COLUMNS} FROM jobs {clause}", *values)  # noqa: S608 - literals above

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ..chain import Chain
+from ..chain import Chain, JobState, ModelSpec
 from .config import WorkerConfig
+from .messages import JobView
 from .models import ModelLibrary, ServedModel
-from .pricing import Offer, Price, Speed, initial_speed, quote
+from .pricing import Offer, Price, Speed, gas_reserve, initial_speed, job_gas, quote
 from .state import ProofState
 from .store import StoredJob, WorkerStore
 
@@ -43,10 +44,7 @@ class Appraiser:
     def backlog(self, jobs: Iterable[StoredJob]) -> float:
         """Seconds of proving promised: to jobs led, won or accepted, and not proven."""
         seconds = 0.0
-        for job in jobs:
-            view = job.track.view
-            if view is None or view.worker != self._address or view.state.final:
-                continue
+        for job, _ in self._in_hand(jobs):
             model = self._library.known(job.model_id)
             if model is not None and job.track.proof is not ProofState.READY:
                 seconds += self.speed(model).seconds
@@ -63,22 +61,64 @@ class Appraiser:
         """
         view = job.track.view
         record = await self._chain.workers.worker_of(self._address)
-        fees = self._config.fees
-        base_fees, tips = await self._chain.node.fee_history(fees.history_blocks, fees.percentile)
-        gas_price = base_fees[-1] + (sorted(tips)[len(tips) // 2] if tips else 0)
+        gas_price = await self._gas_price()
+        balance = await self._chain.node.balance(self._address)
+        mine = self._in_hand(others)
+        promised = sum(
+            other.request.collateral for other, view in mine if view.state is not JobState.ACCEPTED
+        )
+        reserved = sum(gas_reserve(self._gas(other), gas_price) for other, _ in mine)
         spec = model.model.spec
         offer = Offer(
-            words=1 + spec.n_in + spec.n_out,
+            words=_words(spec),
             royalty_bps=spec.royalty_bps,
             max_price=job.request.max_price,
             collateral=job.request.collateral,
             min_stake=job.request.min_stake,
             prove_window=job.request.prove_window,
             callback_gas=job.request.callback_gas,
-            free_stake=record.free_stake,
+            free_stake=record.free_stake - promised,
+            balance=balance - reserved,
             backlog=self.backlog(others),
             gas_price=gas_price,
             time_left=0 if view is None else view.deadline + 1 - now,
             slices=len(model.bundle.slices),
         )
         return quote(self._config.pricing, self.speed(model), offer)
+
+    async def shortfall(self, job: StoredJob, others: Iterable[StoredJob]) -> str:
+        """Why the account could not pay for this job's proof and those of the jobs in hand; "" if it could.
+
+        Collateral is locked by accepting, and lost if the proof then cannot be sent.
+        """
+        gas_price = await self._gas_price()
+        accepted = [other for other, view in self._in_hand(others) if view.state is JobState.ACCEPTED]
+        needed = sum(gas_reserve(self._gas(each), gas_price) for each in (job, *accepted))
+        balance = await self._chain.node.balance(self._address)
+        if balance >= needed:
+            return ""
+        return f"accepting needs {needed} wei at hand for gas, the account has {balance}: send it some"
+
+    def _in_hand(self, jobs: Iterable[StoredJob]) -> list[tuple[StoredJob, JobView]]:
+        """Jobs that are this worker's to finish, or will be if nobody bids less."""
+        views = [(job, job.track.view) for job in jobs]
+        return [
+            (job, view)
+            for job, view in views
+            if view is not None and view.worker == self._address and not view.state.final
+        ]
+
+    def _gas(self, job: StoredJob) -> int:
+        model = self._library.known(job.model_id)
+        words = _words(model.model.spec) if model is not None else 1 + len(job.input_words)
+        return job_gas(words, job.request.callback_gas)
+
+    async def _gas_price(self) -> int:
+        fees = self._config.fees
+        base_fees, tips = await self._chain.node.fee_history(fees.history_blocks, fees.percentile)
+        return base_fees[-1] + (sorted(tips)[len(tips) // 2] if tips else 0)
+
+
+def _words(spec: ModelSpec) -> int:
+    """Public words of a statement, the binding among them."""
+    return 1 + spec.n_in + spec.n_out

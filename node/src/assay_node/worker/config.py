@@ -143,7 +143,12 @@ class WorkerConfig(BaseModel):
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             with path.open("x", encoding="utf-8") as file:
-                file.write(self.model_dump_json(indent=2) + "\n")
+                try:
+                    file.write(self.model_dump_json(indent=2) + "\n")
+                    file.flush()
+                except OSError:
+                    path.unlink()
+                    raise
         except FileExistsError as error:
             raise WorkerError(f"{path} exists already", "Edit it, or name another file") from error
         except OSError as error:

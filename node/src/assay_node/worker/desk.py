@@ -16,10 +16,9 @@ from nacl.public import PrivateKey
 
 from assay_prover import binding
 
-from ..chain import Call, Chain, ChainError, Intent, IntentStatus, JobState, Outbox
+from ..chain import Call, Chain, ChainClock, ChainError, Intent, IntentStatus, JobState, Outbox
 from ..chain.outbox import came_to_nothing
 from .appraiser import Appraiser
-from .clock import ChainClock
 from .config import WorkerConfig
 from .errors import InboxError
 from .executor import Executor, ProofCancelled, ProofResult, ProofTask, StaleSlices
@@ -91,6 +90,7 @@ class Desk:
         self._due: dict[bytes, int] = {}
         self._sends: dict[bytes, Send] = {}
         self._checks: set[asyncio.Task[None]] = set()
+        self._failure: BaseException | None = None
 
     # ----------------------------------------------------------------------------------------------- what is
     # heard
@@ -218,22 +218,37 @@ class Desk:
     async def work(self) -> None:
         """Carries out what is listed."""
         while self._todo:
-            job_id, instruction = self._todo.popleft()
-            if job_id not in self.jobs:
-                continue
-            match instruction:
-                case Quote(round_):
-                    await self._quote(job_id, round_)
-                case Send():
-                    await self._send(job_id, instruction)
-                case Prove(deadline):
-                    self.executor.add(job_id, deadline)
-                case StopProving():
-                    await self.executor.stop(job_id)
-                case CheckInput():
-                    task = asyncio.create_task(self._check_stored(job_id))
-                    self._checks.add(task)
-                    task.add_done_callback(self._checks.discard)
+            # It stays listed until it is carried out: a node that is away must not lose it its answer.
+            job_id, instruction = self._todo[0]
+            if job_id in self.jobs:
+                await self._carry_out(job_id, instruction)
+            self._todo.popleft()
+
+    async def _carry_out(self, job_id: bytes, instruction: Instruction) -> None:
+        match instruction:
+            case Quote(round_):
+                await self._quote(job_id, round_)
+            case Send():
+                await self._send(job_id, instruction)
+            case Prove(deadline):
+                self.executor.add(job_id, deadline)
+            case StopProving():
+                await self.executor.stop(job_id)
+            case CheckInput():
+                task = asyncio.create_task(self._check_stored(job_id))
+                self._checks.add(task)
+                task.add_done_callback(self._checked)
+
+    def _checked(self, task: asyncio.Task[None]) -> None:
+        self._checks.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            self._failure = task.exception()
+
+    def check(self) -> None:
+        """Raises what went wrong beside the rounds, where nobody waits: the worker cannot go on then."""
+        if self._failure is not None:
+            raise self._failure
+        self.executor.check()
 
     async def close(self) -> None:
         """Waits for input checks under way."""
@@ -242,18 +257,7 @@ class Desk:
     # ---------- instructions
 
     async def _quote(self, job_id: bytes, round_: int) -> None:
-        job = self.jobs[job_id]
-        model = await self.library.find(self.chain.models, job.model_id)
-        if model is None:
-            price = Price(None, 0, 0, "declined: the model is not served any more", {})
-        else:
-            fault = "" if model.private_input else await self.inputs.packing_fault(model, job)
-            others = [other for other in self.jobs.values() if other.job_id != job_id]
-            price = (
-                Price(None, 0, 0, f"declined: {fault}", {})
-                if fault
-                else await self.appraiser.price(job, model, others, self.clock.now())
-            )
+        price = await self._price(job_id)
         what = "declined" if price.ask is None else "quoted"
         self.store.decide(job_id, what, price.reason, price.details)
         _log.info(f"job.{what}", job="0x" + job_id.hex(), round=round_, reason=price.reason)
@@ -261,14 +265,27 @@ class Desk:
             self.metrics.declined.inc()
         self.feed(job_id, Quoted(round_, price.ask, price.floor))
 
+    async def _price(self, job_id: bytes) -> Price:
+        job = self.jobs[job_id]
+        model = await self.library.find(self.chain.models, job.model_id)
+        if model is None:
+            return Price(None, 0, 0, "declined: the model is not served any more", {})
+        fault = "" if model.private_input else await self.inputs.packing_fault(model, job)
+        if fault:
+            return Price(None, 0, 0, f"declined: {fault}", {})
+        return await self.appraiser.price(job, model, self._others(job_id), self.clock.now())
+
+    def _others(self, job_id: bytes) -> list[StoredJob]:
+        return [other for other in self.jobs.values() if other.job_id != job_id]
+
     async def _send(self, job_id: bytes, send: Send) -> None:
-        reason = self._objection(job_id, send)
-        if not reason:
-            try:
+        try:
+            reason = await self._objection(job_id, send)
+            if not reason:
                 call = self._call(job_id, send)
                 await self.outbox.submit(_intent_key(job_id, send), call, again=True)
-            except ChainError as error:
-                reason = str(error)
+        except ChainError as error:
+            reason = str(error)
         if reason:
             _log.info("job.not_sent", job="0x" + job_id.hex(), action=str(send.action), reason=reason)
             self.feed(job_id, Refused(send.action, reason, self.clock.now()))
@@ -278,15 +295,26 @@ class Desk:
             self.metrics.bids.inc()
             self.store.decide(job_id, "bid", f"{send.price} wei in round {send.round}", {})
 
-    def _objection(self, job_id: bytes, send: Send) -> str:
-        """Why a job's action must wait for the sake of the other jobs; "" if it need not."""
+    async def _objection(self, job_id: bytes, send: Send) -> str:
+        """Why an action must not be taken now: other jobs, or what has changed since the price was set; ""
+        if it may.
+        """
+        if send.action is Action.ACCEPT:
+            return await self.appraiser.shortfall(self.jobs[job_id], self._others(job_id))
         if send.action is not Action.BID:
             return ""
-        load, failed = burden((job.track for other, job in self.jobs.items() if other != job_id), self.me)
+        load, failed = burden((other.track for other in self._others(job_id)), self.me)
         if failed:
             return f"no bids while a failed job holds collateral ({failed})"
         if load >= self.config.max_jobs:
             return f"{load} jobs in hand, which is as many as allowed"
+        # A bidding window may last for days: gas, stake and purse are no longer what they were at the quote.
+        assert send.price is not None  # noqa: S101 - every bid has one
+        now = await self._price(job_id)
+        if now.ask is None:
+            return now.reason
+        if send.price < now.floor:
+            return f"the lowest price that pays is {now.floor} wei by now"
         return ""
 
     def _call(self, job_id: bytes, send: Send) -> Call:

@@ -245,6 +245,11 @@ class Executor:
         if self._pool is not None:
             await asyncio.to_thread(self._pool.shutdown, wait=True, cancel_futures=True)
 
+    def check(self) -> None:
+        """Raises what ended the executor: `done` failed, so a result is not on disk; the worker ends too."""
+        if self._task is not None and self._task.done() and not self._task.cancelled():
+            self._task.result()
+
     @property
     def running(self) -> bytes | None:
         """The job being proven."""

@@ -19,6 +19,7 @@ from typing import Any
 import structlog
 from aiohttp import web
 
+from ..errors import AssayError
 from .errors import InboxError, WorkerError
 
 _log = structlog.get_logger(__name__)
@@ -89,6 +90,9 @@ class Inbox:
         except InboxError as error:
             _log.info("inbox.refused", status=error.status, reason=error.what, peer=request.remote)
             return _answer(error.status, error.what)
+        except AssayError as error:  # a node that is away, a disk that is full: a stranger is not told which
+            _log.warning("inbox.failed", reason=str(error), peer=request.remote)
+            return _answer(503, "not now, try again", {"Retry-After": "5"})
         finally:
             self._busy -= 1
         return _answer(status, "verified" if status == 200 else "stored")

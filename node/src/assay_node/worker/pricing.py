@@ -24,6 +24,9 @@ SLICE_GAS = 270_000
 """Verification and calldata of each further slice of a model."""
 WORD_GAS = 7_500
 """A public input: one ecMul and ecAdd (EIP-1108: 6,150), its calldata and its share of the event."""
+GAS_HEADROOM = 2
+"""How many times the gas of a job, at today's price, the account must hold: gas gets dearer while a job
+lasts, and a node wants a transaction's highest fee covered, which is about twice what is paid in the end."""
 MEASURED_WEIGHT = 0.3
 """Share of a new measurement in the running average of the proving speed."""
 
@@ -58,7 +61,8 @@ class Offer:
         collateral, min_stake: what the market demands.
         prove_window: from acceptance to proof.
         callback_gas: gas of the consumer's callback, which the sender of the proof pays.
-        free_stake: this worker's.
+        free_stake: this worker's, less the collateral of jobs it leads or has won and not accepted.
+        balance: what the account has for gas, less what the jobs in hand will need of it.
         backlog: seconds of proving already promised to other jobs.
         gas_price: base fee and tip now, wei per gas.
         time_left: until the bidding window closes.
@@ -73,6 +77,7 @@ class Offer:
     prove_window: int
     callback_gas: int
     free_stake: int
+    balance: int
     backlog: float
     gas_price: int
     time_left: int
@@ -110,6 +115,11 @@ def job_gas(words: int, callback_gas: int, slices: int = 1) -> int:
     return BID_GAS + AWARD_GAS + ACCEPT_GAS + settle + callback
 
 
+def gas_reserve(gas: int, gas_price: int) -> int:
+    """Wei to hold for this much gas."""
+    return GAS_HEADROOM * gas * gas_price
+
+
 def quote(config: PricingConfig, speed: Speed, offer: Offer) -> Price:
     """Prices a job, or declines it with the reason."""
     gas = job_gas(offer.words, offer.callback_gas, offer.slices)
@@ -135,7 +145,11 @@ def quote(config: PricingConfig, speed: Speed, offer: Offer) -> Price:
         return decline("the bidding window is over")
     needed = max(offer.collateral, offer.min_stake)
     if offer.free_stake < needed:
-        return decline(f"needs {needed} wei of free stake, there are {offer.free_stake}")
+        return decline(f"needs {needed} wei of free stake, {offer.free_stake} are free and not promised")
+    if offer.balance < gas_reserve(gas, offer.gas_price):
+        return decline(
+            f"needs {gas_reserve(gas, offer.gas_price)} wei for gas, the account has {offer.balance} to spare"
+        )
     if offer.gas_price > config.gas_price_cap:
         return decline(f"gas at {offer.gas_price} wei is above the cap of {config.gas_price_cap}")
     expected = (offer.backlog + speed.seconds) * config.deadline_margin

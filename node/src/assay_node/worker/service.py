@@ -23,6 +23,7 @@ from nacl.public import PrivateKey
 
 from ..chain import (
     Chain,
+    ChainClock,
     ChainError,
     ChainEvent,
     Deployment,
@@ -36,7 +37,6 @@ from ..chain import (
     load_encryption_key,
     read_password,
 )
-from .clock import ChainClock
 from .config import WorkerConfig
 from .desk import Desk
 from .earnings import Earnings
@@ -221,8 +221,10 @@ class Worker:
             stack.callback(loop.remove_signal_handler, number)
 
     async def _round(self, desk: Desk, follower: Follower, earnings: Earnings) -> None:
+        desk.check()
         header = await desk.chain.latest()
-        desk.clock.see(header)
+        if desk.clock.see(header):
+            desk.touch_all()
         await desk.outbox.step()
         await self._follow(desk, follower)
         for _ in range(PASSES):

@@ -194,7 +194,7 @@ class Marketplace:
     async def award(self, posted: Posted, hand: Hand) -> None:
         """Awards as soon as the worker leads; no test waits for a window to pass."""
         while (await self.chain.market.best_bid(posted.job_id))[0] != hand.address:
-            await asyncio.sleep(0.02)
+            await self.a_moment()
         key = f"award/{posted.job_id.hex()}"
         await self.requester.send(key, self.chain.market.award_to(posted.job_id, hand.address))
 
@@ -208,7 +208,14 @@ class Marketplace:
             job = await self.chain.market.job_of(posted.job_id)
             if job.state in states:
                 return job
-            await asyncio.sleep(0.05)
+            await self.a_moment()
+
+    async def a_moment(self) -> None:
+        """Waits a little; raises what a worker has ended with, for which nobody would wait otherwise."""
+        await asyncio.sleep(0.02)
+        for hand in self.hands:
+            if hand.task is not None and hand.task.done():
+                hand.task.result()
 
     def sealed(self, posted: Posted, hand: Hand, **changes: Any) -> bytes:
         fields = {

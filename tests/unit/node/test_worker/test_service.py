@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
-import asyncio
+import time
+from dataclasses import replace
 
 import aiohttp
 import pytest
 
-from assay_node.chain import JobSettled, JobState, SenderBusy, WrongChain
+from assay_node.chain import (
+    DatabaseFailed,
+    JobSettled,
+    JobState,
+    ModelSpec,
+    NodeUnavailable,
+    SenderBusy,
+    WrongChain,
+)
 from assay_node.chain.deployment import Deployment
+from assay_node.client import gather_evidence
 from assay_node.worker import WorkerError, WorkerStore
 from assay_prover import Bundle
 
@@ -43,7 +53,7 @@ async def test_private_job_from_bid_to_payout(marketplace, private_bundle, sampl
         assert (record.completed, record.locked, record.stake) == (1, 0, ETHER)
         expected = event.price - event.royalty
         while await place.node.balance(payout) != expected:
-            await asyncio.sleep(0.05)
+            await place.a_moment()
 
 
 async def test_public_job_needs_no_inbox(marketplace, public_bundle, samples):
@@ -67,7 +77,7 @@ async def test_two_workers_compete_and_one_is_paid(marketplace, public_bundle, s
         while not all(
             [(await place.chain.market.bid_of(posted.job_id, hand.address)).standing for hand in hands]
         ):
-            await asyncio.sleep(0.02)
+            await place.a_moment()
         await place.pass_time(601)  # the leader awards itself
         job = await place.until(posted, JobState.SETTLED)
         paid = [await place.chain.vault.balance_of(hand.address) for hand in hands]
@@ -123,7 +133,7 @@ async def test_input_before_the_award_is_refused(marketplace, private_bundle, sa
         await hand.start()
         posted = await place.post(private_bundle, model, samples[0])
         while (await place.chain.market.best_bid(posted.job_id))[0] != hand.address:
-            await asyncio.sleep(0.05)
+            await place.a_moment()
         assert (await place.deliver(posted, hand))[0] == 409
 
 
@@ -142,7 +152,7 @@ async def test_sealed_input_stays_sealed_on_disk_and_is_deleted_at_the_end(
         await place.rpc("evm_mine")
         path = hand.config.state_dir / "worker.sqlite"
         while hand.worker._desk.jobs:
-            await asyncio.sleep(0.05)
+            await place.a_moment()
         await hand.stop()
         for file in path.parent.iterdir():
             assert hex(posted.salt)[2:].encode() not in file.read_bytes()
@@ -178,7 +188,7 @@ async def test_killed_again_and_again_it_is_still_paid_once(marketplace, private
                 # Ever later, or the test would kill it at the same point for ever.
                 if job.state is JobState.SETTLED or changes > deaths:
                     break
-                await asyncio.sleep(0.02)
+                await place.a_moment()
             await hand.kill()
             deaths += 1
         assert deaths >= 3
@@ -232,11 +242,11 @@ async def test_declines_with_a_reason_that_is_kept(marketplace, public_bundle, s
         hurried = await place.post(public_bundle, model, samples[0], prove_window=1)
         store = worker._desk.store
         while not all(store.decisions(posted.job_id) for posted in (poor, risky)):
-            await asyncio.sleep(0.05)
+            await place.a_moment()
         assert "the ceiling is 1000" in store.decisions(poor.job_id)[0][2]
         assert f"needs {2 * ETHER} wei of free stake" in store.decisions(risky.job_id)[0][2]
         while not store.decisions(hurried.job_id):
-            await asyncio.sleep(0.05)
+            await place.a_moment()
         assert store.decisions(hurried.job_id)[0][1] in ("quoted", "declined")
         assert (await place.chain.market.best_bid(poor.job_id))[1] == 0
 
@@ -245,7 +255,6 @@ async def test_registered_key_with_a_foreign_description_is_not_served(marketpla
     """Someone registers the model's verifying key under foreign hashes: its words could mean anything."""
     async with marketplace() as place:
         bundle = Bundle.open(public_bundle)
-        from assay_node.chain import ModelSpec
 
         spec = ModelSpec(b"\x09" * 32, bundle.quantisation_hash, bundle.metadata_hash, 1, 1, False, False)
         receipt = await place.requester.send("fake", place.chain.models.register(spec, bundle.verifying_key))
@@ -310,7 +319,7 @@ async def test_node_that_goes_away_costs_rounds_only(marketplace, public_bundle,
         provider.endpoint_uri = "http://127.0.0.1:9"
         posted = await place.post(public_bundle, model, samples[0])
         while worker._trouble in ("", "starting"):
-            await asyncio.sleep(0.05)
+            await place.a_moment()
         assert "no usable answer" in worker._trouble
         provider.endpoint_uri = url
         await place.award(posted, hand)
@@ -331,10 +340,141 @@ async def test_health_and_metrics(marketplace, public_bundle, samples):
                     text = await response.text()
                 if "assay_worker_settled_total 1.0" in text:
                     break
-                await asyncio.sleep(0.05)
+                await place.a_moment()
             assert "assay_worker_settled_total 1.0" in text
             assert "assay_worker_proof_seconds_count 1.0" in text
             async with session.get(f"{worker.metrics_url}/health") as response:
                 assert response.status == 200
             async with session.get(f"{worker.endpoint}/v1/health") as response:
                 assert (await response.json())["models"] == ["0x" + model.hex()]
+
+
+async def test_a_proof_that_cannot_be_stored_ends_the_worker_and_is_made_again(
+    marketplace, public_bundle, samples
+):
+    """A full disk must not leave a worker that looks alive and never proves."""
+    async with marketplace() as place:
+        model = await place.publish(public_bundle)
+        hand = await place.hire(1, public_bundle)
+        worker = await hand.start()
+
+        def full(*_: object) -> None:
+            raise DatabaseFailed("the database cannot be used (database or disk is full)")
+
+        worker._desk.store.put_proof = full
+        posted = await place.post(public_bundle, model, samples[0])
+        await place.award(posted, hand)
+        with pytest.raises(DatabaseFailed, match="full"):
+            await hand.task
+        assert (await place.chain.market.job_of(posted.job_id)).state is JobState.ACCEPTED
+        await hand.start()
+        await place.until(posted, JobState.SETTLED)
+
+
+@pytest.mark.parametrize("off", [-7200, 7200])
+async def test_a_machine_whose_clock_is_hours_off_still_proves_and_is_paid(
+    marketplace, public_bundle, samples, off
+):
+    """An hour ahead, every deadline would look over, and an accepted job given up with its collateral."""
+    async with marketplace() as place:
+        model = await place.publish(public_bundle)
+        hand = await place.hire(1, public_bundle)
+        worker = await hand.start()
+        worker._desk.clock._wall = lambda: time.time() + off
+        posted = await place.post(public_bundle, model, samples[0], collateral=ETHER // 10)
+        await place.award(posted, hand)
+        await place.until(posted, JobState.SETTLED)
+        assert (await place.chain.workers.worker_of(hand.address)).failed == 0
+
+
+async def test_strings_that_are_no_text_stop_no_worker(marketplace, public_bundle, samples):
+    """Solidity's strings are any bytes: one job, model or worker with such a string must not end them all."""
+    junk = b"\xff\xfe\x80".decode("utf-8", "surrogateescape")
+    async with marketplace() as place:
+        register = replace(place.chain.workers.register(junk, b"\x07" * 32), description="")
+        await place.requester.send("junk worker", register)
+        bundle = Bundle.open(public_bundle)
+        spec = ModelSpec(
+            b"\x09" * 32, bytes(32), bytes(32), bundle.manifest.input.words, 1, False, False, uri=junk
+        )
+        receipt = await place.requester.send("fake", place.chain.models.register(spec, bundle.verifying_key))
+        (fake,) = place.chain.decode(receipt.logs)
+        assert fake.spec.uri == junk
+        model = await place.publish(public_bundle)
+        hand = await place.hire(1, public_bundle)
+        await place.post(public_bundle, fake.model_id, samples[0])
+        odd = await place.post(public_bundle, model, samples[0], input_uri=junk)
+        await hand.start()
+        await place.award(odd, hand)
+        await place.until(odd, JobState.SETTLED)
+        await hand.kill()  # and what it has on disk of such a job can be read again
+        await hand.start()
+        next_ = await place.post(public_bundle, model, samples[1])
+        await place.award(next_, hand)
+        await place.until(next_, JobState.SETTLED)
+        evidence = await gather_evidence(place.chain, odd.job_id)
+        evidence.check()
+
+
+async def test_a_node_that_is_away_while_a_price_is_made_costs_no_job(marketplace, public_bundle, samples):
+    async with marketplace() as place:
+        model = await place.publish(public_bundle)
+        hand = await place.hire(1, public_bundle)
+        worker = await hand.start()
+        asked = 0
+        price = worker._desk.appraiser.price
+
+        async def flaky(*arguments):
+            nonlocal asked
+            asked += 1
+            if asked in (1, 3):  # when it is quoted, and when the quote is looked at again before the bid
+                raise NodeUnavailable("away")
+            return await price(*arguments)
+
+        worker._desk.appraiser.price = flaky
+        posted = await place.post(public_bundle, model, samples[0])
+        await place.award(posted, hand)
+        await place.until(posted, JobState.SETTLED)
+        assert asked >= 4
+
+
+async def test_collateral_is_promised_once(marketplace, public_bundle, samples):
+    """Two jobs, each within the stake and both beyond it: the worker bids on one, and declines the other."""
+    async with marketplace() as place:
+        model = await place.publish(public_bundle)
+        hand = await place.hire(1, public_bundle)
+        worker = await hand.start()
+        collateral = {"collateral": 6 * ETHER // 10}
+        first = await place.post(public_bundle, model, samples[0], **collateral)
+        while (await place.chain.market.best_bid(first.job_id))[0] != hand.address:
+            await place.a_moment()
+        second = await place.post(public_bundle, model, samples[1], **collateral)
+        while not worker._desk.store.decisions(second.job_id):
+            await place.a_moment()
+        assert "free and not promised" in worker._desk.store.decisions(second.job_id)[-1][2]
+        await place.award(first, hand)
+        await place.until(first, JobState.SETTLED)
+        third = await place.post(public_bundle, model, samples[2], **collateral)
+        await place.award(third, hand)
+        await place.until(third, JobState.SETTLED)
+
+
+async def test_a_purse_that_runs_dry_locks_no_collateral(marketplace, public_bundle, samples):
+    async with marketplace() as place:
+        model = await place.publish(public_bundle)
+        hand = await place.hire(1, public_bundle)
+        worker = await hand.start()
+        posted = await place.post(public_bundle, model, samples[0], collateral=ETHER // 10)
+        while (await place.chain.market.best_bid(posted.job_id))[0] != hand.address:
+            await place.a_moment()
+        await place.rpc("hardhat_setBalance", hand.address, hex(10**14))  # pays an acceptance, and no proof
+        await place.award(posted, hand)
+        while "send it some" not in worker._desk.jobs[posted.job_id].track.trouble:
+            await place.a_moment()
+        assert (await place.chain.market.job_of(posted.job_id)).state is JobState.AWARDED
+        broke = await place.post(public_bundle, model, samples[1])
+        while not worker._desk.store.decisions(broke.job_id):
+            await place.a_moment()
+        assert "wei for gas" in worker._desk.store.decisions(broke.job_id)[-1][2]
+        await place.rpc("hardhat_setBalance", hand.address, hex(ETHER))
+        await place.until(posted, JobState.SETTLED)

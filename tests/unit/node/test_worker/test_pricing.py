@@ -1,0 +1,99 @@
+"""A price covers what a job costs, and there is none for a job that this worker could not see through."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from assay_node.worker import PricingConfig
+from assay_node.worker.pricing import Offer, Speed, gas_reserve, initial_speed, job_gas, quote
+
+GWEI = 10**9
+ETHER = 10**18
+CONFIG = PricingConfig()
+SPEED = Speed(2.0, True)
+OFFER = Offer(
+    words=4,
+    royalty_bps=1000,
+    max_price=ETHER,
+    collateral=ETHER // 10,
+    min_stake=ETHER // 10,
+    prove_window=600,
+    callback_gas=0,
+    free_stake=ETHER,
+    balance=ETHER,
+    backlog=0.0,
+    gas_price=10 * GWEI,
+    time_left=60,
+)
+
+
+def cost(offer: Offer) -> int:
+    gas = job_gas(offer.words, offer.callback_gas)
+    return int(SPEED.seconds * CONFIG.wei_per_second) + gas * offer.gas_price
+
+
+@given(
+    royalty=st.integers(0, 5000),
+    gas_price=st.integers(0, 200 * GWEI),
+    callback_gas=st.integers(0, 1_000_000),
+    words=st.integers(3, 375),
+    max_price=st.integers(0, ETHER),
+)
+def test_what_is_left_of_the_lowest_price_covers_cost_and_floor_margin(
+    royalty: int, gas_price: int, callback_gas: int, words: int, max_price: int
+) -> None:
+    offer = replace(
+        OFFER,
+        royalty_bps=royalty,
+        gas_price=gas_price,
+        callback_gas=callback_gas,
+        words=words,
+        max_price=max_price,
+    )
+    price = quote(CONFIG, SPEED, offer)
+    kept = price.floor - price.floor * royalty // 10_000
+    assert kept >= cost(offer) + int(cost(offer) * CONFIG.floor_percent / 100)
+    if price.ask is not None:
+        assert price.floor <= price.ask <= max_price
+    else:
+        assert price.floor > max_price
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"time_left": 0}, "window is over"),
+        ({"free_stake": ETHER // 10 - 1}, "free stake"),
+        ({"collateral": 2 * ETHER}, "free stake"),
+        ({"min_stake": 2 * ETHER}, "free stake"),
+        ({"balance": gas_reserve(job_gas(4, 0), 10 * GWEI) - 1}, "wei for gas"),
+        ({"gas_price": 201 * GWEI}, "above the cap"),
+        ({"prove_window": 2}, "a proof may take 3.0 s"),
+        ({"backlog": 500.0}, "a proof may take 753.0 s"),
+        ({"max_price": 1}, "the ceiling is 1"),
+    ],
+)
+def test_a_job_that_cannot_be_seen_through_is_declined_with_the_reason(
+    change: dict[str, int], reason: str
+) -> None:
+    assert quote(CONFIG, SPEED, OFFER).ask is not None
+    price = quote(CONFIG, SPEED, replace(OFFER, **change))  # type: ignore[arg-type]
+    assert price.ask is None
+    assert reason in price.reason
+
+
+def test_a_callbacks_gas_is_in_the_price() -> None:
+    plain, called = quote(CONFIG, SPEED, OFFER), quote(CONFIG, SPEED, replace(OFFER, callback_gas=1_000_000))
+    assert called.cost - plain.cost >= 1_000_000 * 64 // 63 * OFFER.gas_price
+
+
+def test_a_measured_speed_replaces_the_assumed_one_and_follows_later_ones() -> None:
+    assumed = initial_speed(CONFIG, 100_000)
+    assert not assumed.measured
+    measured = assumed.after(9.0)
+    assert (measured.seconds, measured.measured) == (9.0, True)
+    assert 8.0 < measured.after(8.0).seconds < 9.0
