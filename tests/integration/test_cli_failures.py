@@ -6,8 +6,12 @@ The command runs in this process (its own `main`, its own exit status), so that 
 from __future__ import annotations
 
 import json
+import resource
 import shutil
+import signal
 import socket
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -297,6 +301,10 @@ def test_bad_input_posts_no_job(
     for name, sample in samples.items():
         np.save(tmp_path / f"{name}.npy", sample)
         assay(*submit, tmp_path / f"{name}.npy", code=ExitCode.FAILED)
+    (tmp_path / "number.json").write_text("3")
+    assay(*submit, tmp_path / "number.json", code=ExitCode.FAILED)
+    _, error = assay(*submit, tmp_path / "number.json", "--row", 0, code=ExitCode.FAILED)
+    assert "no row 0" in error
     np.save(tmp_path / "good.npy", bc_mlp.x[0])
     _, error = assay(*submit, tmp_path / "good.npy", "--row", 5000, code=ExitCode.FAILED)
     assert "no row 5000" in error
@@ -357,6 +365,54 @@ def test_a_key_is_created_and_shown(assay: Assay) -> None:
     assert created["address"] == "0x70997970C51812dc3A010C7d01b50e0d17dc79C8"
     assert json.loads(assay("keys", "show", "dev1", "--json")[0])["address"] == created["address"]
     assert "dev1" in json.loads(assay("keys", "list", "--json")[0])
+
+
+def test_a_damaged_key_does_not_hide_the_others(assay: Assay, home: Path) -> None:
+    (home / "keys" / "junk.json").write_text("junk")
+    out, said = assay("keys", "list", "--json")
+    assert sorted(json.loads(out)) == ["default", "poor"]
+    assert "junk.json is no key file" in said
+
+
+def test_an_id_is_never_broken_over_lines(assay: Assay, bc_mlp: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    out, _ = assay("model", "show", bc_mlp.bundle.path)
+    assert "0x" + bc_mlp.bundle.vk_hash.hex() in out
+    assert "\x1b" not in out  # nor coloured, where nobody looks
+
+
+# disks
+
+
+def test_a_full_disk_while_setting_up_leaves_no_half_key(
+    assay: Assay, bc_mlp: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(bc_mlp.bundle.path, copy)
+    for name in ("proving.key", "verifying.key"):
+        (copy / name).unlink()
+    before = sorted(path.name for path in copy.iterdir())
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # a limit on files stands for a full disk
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, hard))
+    try:
+        _, error = assay("model", "setup", copy, code=ExitCode.FAILED)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        signal.signal(signal.SIGXFSZ, handler)
+    assert str(copy) in error
+    assert sorted(path.name for path in copy.iterdir()) == before
+    assay("model", "setup", copy)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_a_result_that_cannot_be_written_is_a_failure(home: Path, bc_mlp: Any) -> None:
+    command = [sys.executable, "-m", "assay_node.cli", "model", "show", bc_mlp.bundle.path, "--json"]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == ExitCode.FAILED
+    assert "No space left" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 # worker

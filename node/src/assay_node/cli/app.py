@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import traceback
@@ -61,6 +62,15 @@ def build(only: str | None = None) -> typer.Typer:
     return app
 
 
+_ADVICE = {
+    errno.ENOSPC: "Free some space, then try again",
+    errno.EDQUOT: "Free some space, then try again",
+    errno.EROFS: "Name a folder that can be written",
+    errno.EACCES: "Name another path, or change its permissions",
+    errno.ENOENT: "Check the path",
+}
+
+
 def exit_code_of(error: Exception) -> ExitCode | None:
     """What a failure says to scripts; None for one that nobody foresaw."""
     # Imported here, as only a command that failed needs them.
@@ -76,7 +86,7 @@ def exit_code_of(error: Exception) -> ExitCode | None:
         (JobNotReady, ExitCode.NOT_READY),
         (JobEnded, ExitCode.NO_RESULT),
         ((NodeUnavailable, WrongChain, InsufficientFunds), ExitCode.CHAIN),
-        ((AssayError, AssayProverError, DevnetError, OSError), ExitCode.FAILED),
+        ((AssayError, AssayProverError, DevnetError, OSError, MemoryError), ExitCode.FAILED),
     )
     return next((code for kinds, code in codes if isinstance(error, kinds)), None)
 
@@ -93,6 +103,9 @@ def explain(error: Exception) -> ExitCode:
         code = ExitCode.INTERNAL
     elif isinstance(error, OSError) and error.strerror:
         text = f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+        text += f". {_ADVICE[error.errno]}" if error.errno in _ADVICE else ""
+    elif isinstance(error, MemoryError):
+        text = f"out of memory ({error})" if str(error) else "out of memory"
     else:
         text = str(error) or type(error).__name__
     # One line, and nothing in it that a terminal would act on: the text may hold a stranger's words.

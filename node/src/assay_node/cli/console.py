@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
+from rich.text import Text
 
-err = Console(stderr=True, highlight=False)
-out = Console(highlight=False)
+# Lines are not wrapped here but by the terminal: an id broken over two lines could not be copied.
+err = Console(stderr=True, highlight=False, soft_wrap=True)
+out = Console(highlight=False, soft_wrap=True)
 
 
 def emit(data: Mapping[str, Any], *, as_json: bool, human: Callable[[], None]) -> None:
@@ -36,14 +37,14 @@ def note(message: str) -> None:
     err.print(message)
 
 
-def fields(rows: Mapping[str, object]) -> Table:
-    """Names and values in two columns."""
-    table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
-    table.add_column(style="dim", no_wrap=True)
-    table.add_column(overflow="fold")
-    for name, value in rows.items():
-        table.add_row(name, "-" if value is None else str(value))
-    return table
+def fields(rows: Mapping[str, object]) -> Text:
+    """Names and values in two columns, a line each."""
+    width = max(map(len, rows), default=0)
+    lines = [
+        Text.assemble((name.ljust(width + 2), "dim"), "-" if value is None else str(value))
+        for name, value in rows.items()
+    ]
+    return Text("\n").join(lines)
 
 
 def ether(wei: int) -> str:

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.table import Table
 
 from assay_prover import Bundle
 
@@ -110,8 +109,12 @@ def submit(
                 }
                 emit(document, as_json=json, human=lambda: out.print("0x" + posted.job_id.hex()))
                 return
-            async for job in requester.follow(posted.job_id, say=note):
-                note(_describe(job))
+            try:
+                async for job in requester.follow(posted.job_id, say=note):
+                    note(_describe(job))
+            except asyncio.CancelledError:  # Ctrl-C
+                note(f"The job goes on. Take it up again: assay job status 0x{posted.job_id.hex()} --follow")
+                raise
             _show_result(posted.job_id, await requester.result(posted.job_id, opened), json=json)
 
     asyncio.run(act())
@@ -264,17 +267,11 @@ def list_jobs(*, home: options.Home = options.DEFAULT_HOME, json: options.Json =
     if not records:
         out.print("no jobs yet; post one with: assay job submit")
         return
-    table = Table(box=None)
-    for title in ("posted", "chain", "job", "input delivered to"):
-        table.add_column(title, overflow="fold")
     for record in records:
-        table.add_row(
-            datetime.fromtimestamp(record.created).astimezone().strftime("%Y-%m-%d %H:%M"),
-            str(record.chain_id),
-            "not on chain (yet)" if record.job_id is None else "0x" + record.job_id.hex(),
-            record.delivered_to or "-",
-        )
-    out.print(table)
+        posted = datetime.fromtimestamp(record.created).astimezone().strftime("%Y-%m-%d %H:%M")
+        job_id = "not on chain (yet)" if record.job_id is None else "0x" + record.job_id.hex()
+        delivered = f", input delivered to {record.delivered_to}" if record.delivered_to else ""
+        out.print(f"[dim]{posted}[/]  {job_id}  [dim]chain {record.chain_id}{delivered}[/]")
 
 
 def _describe(job: Job) -> str:

@@ -7,10 +7,11 @@ from typing import Annotated
 
 import typer
 
+from ..chain.errors import KeyFileError
 from ..chain.keys import create_account, keystore_address, read_password
 from ..errors import AssayError
 from . import options
-from .console import emit, fields, out
+from .console import emit, fields, note, out
 
 app = typer.Typer(
     no_args_is_help=True, help="Accounts: encrypted keystore files (Web3 secret storage, scrypt)."
@@ -96,11 +97,12 @@ def show(
 def list_keys(*, home: options.Home = options.DEFAULT_HOME, json: options.Json = False) -> None:
     """List the accounts kept in the home."""
     folder = home / "keys"
-    found = (
-        {path.stem: keystore_address(path) for path in sorted(folder.glob("*.json"))}
-        if folder.is_dir()
-        else {}
-    )
+    found: dict[str, str] = {}
+    for path in sorted(folder.glob("*.json")):
+        try:
+            found[path.stem] = keystore_address(path)
+        except KeyFileError as error:  # one bad file must not hide the others
+            note(f"[yellow]skipped:[/] {error}")
 
     def human() -> None:
         out.print(fields(found) if found else f"no keys in {folder}; create one with: assay keys new")

@@ -46,7 +46,8 @@ def one(path: Path, row: int | None) -> np.ndarray:
     assert x is not None  # noqa: S101 - load gives x or raises
     if row is None:
         return x
-    if not 0 <= row < len(x):
-        raise AssayError(f"{path} has {len(x)} rows, so there is no row {row}", "Count from 0")
+    rows = len(x) if x.ndim else 0
+    if not 0 <= row < rows:
+        raise AssayError(f"{path} has {rows} rows, so there is no row {row}", "Count from 0")
     sample: np.ndarray = x[row]
     return sample

@@ -124,7 +124,8 @@ def show(story: Story, console: Console) -> None:
         )
     page = Group(verdict, Text(), answers, Text(), facts, Text(), money)
     console.print(
-        Panel(page, title=f"Assay: asked, proven, paid in {story.seconds:.1f} s", border_style="green")
+        Panel(page, title=f"Assay: asked, proven, paid in {story.seconds:.1f} s", border_style="green"),
+        soft_wrap=False,
     )
 
 
