@@ -31,7 +31,8 @@ def small_cnn(seed: int = 0, *, channels: int = 4) -> bytes:
     rng = np.random.default_rng(seed)
 
     def drawn(*shape: int) -> np.ndarray:
-        return rng.normal(size=shape) / np.sqrt(np.prod(shape[1:]))
+        values: np.ndarray = rng.normal(size=shape) / np.sqrt(np.prod(shape[1:]))
+        return values
 
     constants = {
         "k0": drawn(channels, 1, 3, 3),

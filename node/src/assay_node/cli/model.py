@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 
 from assay_prover import Bundle, compile_model
 
@@ -17,6 +18,7 @@ from . import options, samples
 from .choices import Disclosure, Target, Visibility, Weights
 from .console import emit, err, fields, note, out
 from .cost import cost
+from .portrait import portrait
 from .progress import Progress
 from .session import connect, unlock
 
@@ -104,8 +106,13 @@ def compile_(
             overwrite=overwrite,
             progress=progress,
         )
-    document = report.model_dump(mode="json")
-    emit(document, as_json=json, human=lambda: out.print(fields(_flat(document))))
+    emit(
+        report.model_dump(mode="json"),
+        as_json=json,
+        human=lambda: out.print(fields(portrait(Bundle.open(out_dir)))),
+    )
+    for remark in () if json else (*report.warnings, *report.notes):
+        note(f"[yellow]note:[/] {escape(remark)}")
     if not json:
         note(f"Next: assay model setup {out_dir}")
 
@@ -226,7 +233,7 @@ def show(bundle: options.BundleDir, *, json: options.Json = False) -> None:
         "circuit_hash": "0x" + opened.circuit_hash.hex(),
         "vk_hash": "0x" + opened.vk_hash.hex() if opened.has_verifying_key else None,
     }
-    emit(document, as_json=json, human=lambda: out.print(fields(_flat(document))))
+    emit(document, as_json=json, human=lambda: out.print(fields(portrait(opened))))
 
 
 @app.command("publish")
