@@ -131,11 +131,9 @@ class Worker:
                     self._trouble = str(error)
                     self.metrics.node_errors.inc()
                     _log.warning("worker.round_failed", reason=str(error), retry_in=backoff)
-                    with contextlib.suppress(TimeoutError):
-                        await asyncio.wait_for(self._stopping.wait(), backoff)
+                    await _at_most(backoff, self._stopping)
                     continue
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(desk.wake.wait(), self.config.poll_seconds)
+                await _at_most(self.config.poll_seconds, desk.wake)
             _log.info("worker.stopped")
 
     async def _start(self, stack: AsyncExitStack) -> None:
@@ -295,6 +293,13 @@ class Worker:
             "models": ["0x" + model.model_id.hex() for model in served],
             "max_input_bytes": self.config.max_input_bytes,
         }
+
+
+async def _at_most(seconds: float, event: asyncio.Event) -> None:
+    """Waits for an event, or so long. Not `wait_for`, which in Python 3.11 may swallow a cancellation."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await event.wait()
 
 
 def run_worker(config: WorkerConfig | Path, *, password: str | None = None) -> None:
