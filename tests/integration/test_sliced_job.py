@@ -49,7 +49,12 @@ async def test_a_worker_killed_between_slices_goes_on_where_it_was(
     kept = store.slices_of(posted.job_id)
     assert [len(kept), proven] == [1, [0]]
     assert store.proof_of(posted.job_id) is None
-    monkeypatch.setattr(executor, "prove", lambda *args: proven.append(args[1]) or honest(*args))
+
+    def counted(task: Any, index: int, entering: Any, stop: Any) -> Any:
+        proven.append(index)
+        return honest(task, index, entering, stop)
+
+    monkeypatch.setattr(executor, "prove", counted)
     async with market.working(config):
         states = await following
     assert states[-1] is JobState.SETTLED
