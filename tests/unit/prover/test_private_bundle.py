@@ -90,6 +90,10 @@ def copy(family: Family, tmp_path: Path) -> Path:
 def test_convolutions_are_checked_by_freivalds_and_matrices_are_not(family: Family) -> None:
     gadgets = {cost.gadget for cost in family.bundles[0].manifest.costs.layers}
     assert ("powers" in gadgets) == (family.x.ndim == 4)
+    # the packed form keeps weights out of G2; what they add anywhere is not paid for by each proof
+    costs = family.bundles[0].manifest.costs
+    assert (costs.model_g2_points > 0) == (family.x.ndim == 4)
+    assert costs.model_wires <= costs.model_points < costs.full_points
 
 
 def test_each_training_proves_under_the_one_key_and_its_own_commitment(family: Family) -> None:

@@ -91,9 +91,9 @@ def setup_bytes(costs: CostReport) -> int:
 def _prove_terms(costs: CostReport, multiplications: int) -> list[float]:
     points = (
         DOMAIN_POINT * costs.domain
-        + FULL_POINT * costs.full_points
+        + FULL_POINT * (costs.full_points - costs.model_points)
         + SMALL_POINT * costs.small_points
-        + G2_POINT * costs.g2_points
+        + G2_POINT * (costs.g2_points - costs.model_g2_points)
     )
     return [1.0, points, float(multiplications)]
 

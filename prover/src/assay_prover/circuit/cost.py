@@ -62,6 +62,10 @@ class CostReport:
     verifying_key_bytes: int = 0
     model_wires: int = 0
     """Full-width wires that hold private weights."""
+    model_points: int = 0
+    """Of the full-width points, those of private weights: added up once a model, not for each proof."""
+    model_g2_points: int = 0
+    """The same of G2."""
     full_points: int = 0
     """Points of G1 that a proof multiplies by full-width numbers, those of the quotient left out."""
     small_points: int = 0
@@ -106,6 +110,8 @@ def total(reports: Sequence[CostReport]) -> CostReport:
         full_points=sum(report.full_points for report in reports),
         small_points=sum(report.small_points for report in reports),
         g2_points=sum(report.g2_points for report in reports),
+        model_points=sum(report.model_points for report in reports),
+        model_g2_points=sum(report.model_g2_points for report in reports),
         entries=sum(report.entries for report in reports),
         widest_layer=max(report.widest_layer for report in reports),
     )
@@ -121,6 +127,8 @@ def measure(circuit: Circuit) -> CostReport:
     domain = domain_size(circuit.n_constraints + layout.n_input_rows)
     support = Support(layout, circuit.groups)
     points = _Points.of(layout, support)
+    first = layout.base(Region.MODEL)
+    model_a, model_b, model_c, _ = support.counts(first, first + layout.n_model)
     return CostReport(
         mode="committed" if layout.committed else "plain",
         constraints=circuit.n_constraints,
@@ -137,6 +145,8 @@ def measure(circuit: Circuit) -> CostReport:
         proving_key_bytes=points.key_bytes(domain),
         verifying_key_bytes=points.verifying_key_bytes,
         model_wires=layout.n_model,
+        model_points=model_a + model_b + model_c,
+        model_g2_points=model_b,
         full_points=points.full,
         small_points=points.small,
         g2_points=points.b,
