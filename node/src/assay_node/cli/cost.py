@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from pathlib import Path
 from typing import Annotated
 
@@ -19,9 +18,7 @@ from . import options, samples
 from .choices import Disclosure, Target, Visibility, Weights
 from .console import emit, fields, note, out
 from .progress import Progress
-
-MOST_LAYERS = 12
-BAR = 24
+from .report import in_bytes, in_seconds, keys_of, layer_table, tables_of
 
 
 def profile_path() -> Path:
@@ -111,9 +108,6 @@ def cost(
 def show(quote: Quote, verify: int, job: int) -> None:
     """Print a quote for people."""
     costs, prediction = quote.costs, quote.prediction
-    tables = ", ".join(
-        f"{table.name} ({table.entries:,} entries, {table.lookups:,} lookups)" for table in costs.tables
-    )
     rows: dict[str, object] = {
         "network": f"{quote.parameters:,} weights ({quote.weights}), "
         f"{quote.multiplications:,} multiplications",
@@ -122,16 +116,16 @@ def show(quote: Quote, verify: int, job: int) -> None:
         "precision": _precision(quote),
         "constraints": f"{costs.constraints:,} in a domain of {costs.domain:,}"
         + ("" if quote.exact else " (estimated: compiling searches for the precision)"),
-        "tables": tables or "none: too few range checks to pay for one",
+        "tables": tables_of(costs),
         "proof": f"{320 if costs.mode == 'committed' else 256} bytes, {costs.mode}",
-        "proving": f"{_seconds(prediction.prove_seconds)}, {_bytes(prediction.prove_bytes)} of memory",
-        "setup": f"{_seconds(prediction.setup_seconds)}, {_bytes(prediction.setup_bytes)} of memory",
-        "keys": f"proving {_bytes(costs.proving_key_bytes)}, verifying {_bytes(costs.verifying_key_bytes)}",
+        "proving": f"{in_seconds(prediction.prove_seconds)}, {in_bytes(prediction.prove_bytes)} of memory",
+        "setup": f"{in_seconds(prediction.setup_seconds)}, {in_bytes(prediction.setup_bytes)} of memory",
+        "keys": keys_of(costs),
         "gas": f"{verify:,} to verify, about {job:,} for a whole job",
     }
     out.print(fields(rows))
     out.print()
-    out.print(_layers(quote))
+    out.print(layer_table(costs))
     if quote.savings:
         out.print()
         out.print(_savings(quote))
@@ -145,26 +139,6 @@ def _precision(quote: Quote) -> str:
     return f"{text}; {quote.accuracy.agreement:.2%} of {quote.accuracy.samples} samples answer as in floats"
 
 
-def _layers(quote: Quote) -> Table:
-    layers: Counter[str] = Counter()
-    gadgets: dict[str, Counter[str]] = {}
-    for part in quote.costs.layers:
-        layers[part.layer] += part.constraints
-        gadgets.setdefault(part.layer, Counter())[part.gadget] += part.constraints
-    table = Table(box=None, padding=(0, 2, 0, 0), title="constraints by layer", title_justify="left")
-    for heading, justify in (("layer", "left"), ("", "left"), ("constraints", "right"), ("gadgets", "left")):
-        table.add_column(heading, justify=justify, no_wrap=True)  # type: ignore[arg-type]
-    largest = max(layers.values(), default=1)
-    for name, count in layers.most_common(MOST_LAYERS):
-        kinds = ", ".join(f"{gadget} {n:,}" for gadget, n in gadgets[name].most_common(3))
-        bar = "█" * max(1, round(BAR * count / largest))
-        table.add_row(escape(name), f"[cyan]{bar}[/]", f"{count:,} {count / layers.total():4.0%}", kinds)
-    rest = layers.total() - sum(count for _, count in layers.most_common(MOST_LAYERS))
-    if rest:
-        table.add_row(f"{len(layers) - MOST_LAYERS} more", "", f"{rest:,} {rest / layers.total():4.0%}", "")
-    return table
-
-
 def _savings(quote: Quote) -> Table:
     table = Table(box=None, padding=(0, 2, 0, 0), title="cheaper with", title_justify="left")
     table.add_column("")
@@ -174,26 +148,7 @@ def _savings(quote: Quote) -> Table:
         table.add_row(
             escape(saving.change),
             f"[green]-{saving.saved:.0%}[/]",
-            _seconds(saving.prove_seconds),
+            in_seconds(saving.prove_seconds),
             f"{saving.constraints:,}",
         )
     return table
-
-
-def _seconds(value: float) -> str:
-    return (
-        f"{value * 1000:.0f} ms"
-        if value < 1
-        else f"{value:.1f} s"
-        if value < 100
-        else f"{value / 60:.0f} min"
-    )
-
-
-def _bytes(value: int) -> str:
-    size = float(value)
-    for unit in ("B", "kB", "MB"):
-        if size < 1000:
-            return f"{size:.0f} {unit}" if size >= 10 or unit == "B" else f"{size:.1f} {unit}"
-        size /= 1000
-    return f"{size:.1f} GB"

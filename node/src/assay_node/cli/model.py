@@ -18,8 +18,8 @@ from . import options, samples
 from .choices import Disclosure, Target, Visibility, Weights
 from .console import emit, err, fields, note, out
 from .cost import cost
-from .portrait import portrait
 from .progress import Progress
+from .report import show_bundle
 from .session import connect, unlock
 
 app = typer.Typer(no_args_is_help=True, help="Models: compile, set up, publish, look at.")
@@ -109,7 +109,7 @@ def compile_(
     emit(
         report.model_dump(mode="json"),
         as_json=json,
-        human=lambda: out.print(fields(portrait(Bundle.open(out_dir)))),
+        human=lambda: show_bundle(Bundle.open(out_dir)),
     )
     for remark in () if json else (*report.warnings, *report.notes):
         note(f"[yellow]note:[/] {escape(remark)}")
@@ -233,7 +233,7 @@ def show(bundle: options.BundleDir, *, json: options.Json = False) -> None:
         "circuit_hash": "0x" + opened.circuit_hash.hex(),
         "vk_hash": "0x" + opened.vk_hash.hex() if opened.has_verifying_key else None,
     }
-    emit(document, as_json=json, human=lambda: out.print(fields(portrait(opened))))
+    emit(document, as_json=json, human=lambda: show_bundle(opened))
 
 
 @app.command("publish")
