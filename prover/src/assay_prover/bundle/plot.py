@@ -1,7 +1,7 @@
 """report.svg: a bundle's accuracy as a picture, written without a plotting library.
 
 Left: the output's error by percentile, as a part of the outputs' span, held-out samples beside those that
-chose the precision. Right: what each layer adds to the error. Below: constraints by layer.
+chose the precision. Right: what each layer adds to the error. Below: constraints by layer, and figures.
 """
 
 from __future__ import annotations
@@ -15,6 +15,11 @@ from assay_prover.passes.report import AccuracyReport
 
 WIDTH, MARGIN, PANEL, BAR = 960, 24, 440, 16
 MOST_BARS = 16
+FACTS_HEIGHT = 160
+VISIBLE = 5e-6
+"""Added errors below this round to nothing."""
+
+PLACES = {50.0: "median", 100.0: "largest"}
 CHOSE, HELD, COST = "#9aa5b1", "#2563eb", "#0f766e"
 
 
@@ -28,7 +33,7 @@ def draw(
     """The SVG document."""
     span = report.output_span or 1.0
     errors = [
-        (f"p{q:g}", [(value / span, HELD)]) for q, value in report.error_percentiles if value is not None
+        (PLACES.get(q, f"{q:g} % below"), [(value / span, HELD)]) for q, value in report.error_percentiles
     ]
     if report.held_out:
         before = dict(selection.error_percentiles)
@@ -37,7 +42,7 @@ def draw(
             for (name, bars), (q, _) in zip(errors, report.error_percentiles, strict=True)
         ]
     blame = sorted(layers, key=lambda layer: -layer.added)[:MOST_BARS]
-    added = [(layer.layer, [(max(layer.added, 0.0), HELD)]) for layer in blame]
+    added = [(layer.layer, [(layer.added, HELD)]) for layer in blame if layer.added >= VISIBLE]
     by_layer: dict[str, int] = {}
     for cost in costs.layers:
         by_layer[cost.layer] = by_layer.get(cost.layer, 0) + cost.constraints
@@ -46,10 +51,15 @@ def draw(
     top, parts = 64, []
     heights = (_panel_height(errors), _panel_height(added))
     parts.append(_panel(MARGIN, top, "error of the output, part of its span", errors))
-    parts.append(_panel(MARGIN + PANEL + MARGIN, top, "error added by layer, relative", added))
+    parts.append(
+        _panel(
+            MARGIN + PANEL + MARGIN, top, "error added by layer, of the root mean square of its values", added
+        )
+    )
     below = top + max(heights) + 24
     parts.append(_panel(MARGIN, below, f"constraints by layer, of {costs.constraints:,}", share))
-    height = below + _panel_height(share) + MARGIN
+    parts.append(_facts(MARGIN + PANEL + MARGIN, below, report, costs))
+    height = below + max(_panel_height(share), FACTS_HEIGHT) + MARGIN
     legend = "held-out samples" + (" (grey: those that chose the precision)" if report.held_out else "")
     if not report.held_out:
         legend = "the samples that chose the precision: too few to hold any out"
@@ -63,6 +73,27 @@ def draw(
 
 
 Bars = Sequence[tuple[str, Sequence[tuple[float, str]]]]
+
+
+def _facts(x: int, y: int, report: AccuracyReport, costs: CostReport) -> str:
+    """Figures in words."""
+    lines = [("answers as in floats", f"{report.agreement:.2%} of {report.samples} samples")]
+    if report.risk is not None:
+        lines.append(("answers expected to change", f"{report.risk:.3%}"))
+    if report.accuracy_float is not None and report.accuracy_quantised is not None:
+        shown = f"{report.accuracy_quantised:.2%}, in floats {report.accuracy_float:.2%}"
+        lines.append(("accuracy", shown))
+    lines += [
+        ("evaluation domain", f"{costs.domain:,} rows, {costs.mode}"),
+        ("lookups", f"{costs.lookups:,} in tables of {sum(t.entries for t in costs.tables):,} entries"),
+        ("proving key", f"{costs.proving_key_bytes / 1e6:,.1f} MB"),
+        ("public inputs", f"{costs.public_inputs}"),
+    ]
+    parts = [_text(x, y, "in figures", size=12)]
+    for number, (name, value) in enumerate(lines):
+        line = y + 24 + 18 * number
+        parts += [_text(x, line, name), _text(x + 170, line, value)]
+    return "\n".join(parts)
 
 
 def _panel_height(rows: Bars) -> int:
@@ -84,7 +115,13 @@ def _panel(x: int, y: int, title: str, rows: Bars) -> str:
                 f'<rect x="{x + label}" y="{place + 2}" width="{width:.1f}" height="{BAR - 4}" '
                 f'fill="{colour}"/>'
             )
-            parts.append(_text(x + label + round(width) + 4, place + 12, f"{value:.3%}"))
+            parts.append(
+                _text(
+                    x + label + round(width) + 4,
+                    place + 12,
+                    f"{value:.3%}" if value < 0.1 else f"{value:.1%}",
+                )
+            )
             place += BAR
         place += 4
     return "\n".join(parts)
