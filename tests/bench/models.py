@@ -24,6 +24,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from assay_prover.bundle.machine import measure_machine, save_profile
 from bench import networks
 from bench.bounded import Limits, Outcome, run
 from bench.peers.ezkl.bench import Ezkl
@@ -126,7 +127,16 @@ def measure(row: Row, model: Path, samples: Path, work: Path, args: argparse.Nam
     steps = (
         ("compile", model, samples, bundle, "--weights", row.weights),
         ("setup", bundle),
-        ("prove", bundle, samples, work / "proof.json", "--runs", args.runs),
+        (
+            "prove",
+            bundle,
+            samples,
+            work / "proof.json",
+            "--runs",
+            args.runs,
+            "--profile",
+            work / "machine.json",
+        ),
     )
     for step in steps:
         if phase(*step).status != "measured":
@@ -147,7 +157,7 @@ def render(records: Sequence[Record], title: str) -> Table:
     """The table that is printed; a row that was not measured says why across its columns."""
     table = Table(title=title)
     headings = (
-        "model weights constraints compile setup prove key(MB) peak(MiB) gas proof float quantised agree"
+        "model weights constraints compile setup prove (quote) key(MB) peak(MiB) gas float quantised agree"
     )
     for heading in headings.split():
         table.add_column(heading, justify="left" if heading in {"model", "weights"} else "right")
@@ -164,10 +174,10 @@ def render(records: Sequence[Record], title: str) -> Table:
             number(r["compile_seconds"], ".1f"),
             number(r["setup_seconds"], ".2f"),
             number(r["prove_seconds"], ".3f") if r["status"] == "measured" else f"[red]{r['status']}[/red]",
+            number(r.get("predicted_prove_seconds"), ".3f"),
             number(None if key is None else key / 1e6, ".1f"),
             number(r["peak_rss_mb"], ",.0f"),
             number(r["verify_gas"], ","),
-            number(r["proof_bytes"], "d"),
             number(r["accuracy_float"], ".2%"),
             number(r["accuracy_quantised"], ".2%"),
             number(r.get("agreement"), ".2%"),
@@ -301,6 +311,7 @@ def main() -> int:
     limits = Limits(args.seconds, args.memory_gb * 1024)
     peer = Ezkl(out / "ezkl", limits) if args.peers else None
     host = machine()
+    save_profile(measure_machine(), work / "machine.json")
     records: list[Record] = []
     for row in ROWS:
         if args.only and row.model not in args.only:

@@ -21,9 +21,11 @@ from typing import Any, Literal
 import numpy as np
 
 import assay_prover
-from assay_prover import Bundle, compile_model, new_salt
+from assay_prover import Bundle, MachineProfile, compile_model, new_salt
+from assay_prover.bundle.machine import load_profile, prove_bytes, setup_bytes
 from assay_prover.errors import ModelError, QuantisationError
 from assay_prover.groth16 import build_profile
+from assay_prover.reference import Affine, PrivateAffine
 
 Figures = dict[str, Any]
 
@@ -81,7 +83,21 @@ def setup_phase(folder: Path) -> Figures:
     return figures
 
 
-def prove_phase(folder: Path, samples: Path, out: Path, runs: int) -> Figures:
+def predictions(bundle: Bundle, profile: MachineProfile) -> Figures:
+    """What a quote would have said of this circuit on this machine."""
+    costs = bundle.manifest.costs
+    affine = [op for op in bundle.graph.ops if isinstance(op, Affine | PrivateAffine)]
+    work = sum(linear.entries for op in affine for linear in op.maps)
+    return {
+        "predicted_prove_seconds": profile.prove_seconds(costs, work),
+        "predicted_setup_seconds": profile.setup_seconds(costs),
+        "predicted_pk_bytes": costs.proving_key_bytes,
+        "predicted_prove_rss_mb": prove_bytes(costs) / 2**20,
+        "predicted_setup_rss_mb": setup_bytes(costs) / 2**20,
+    }
+
+
+def prove_phase(folder: Path, samples: Path, out: Path, runs: int, profile: Path | None) -> Figures:
     """Medians over `runs` proofs of different samples, each with its own salt, after one that warms up."""
     started = perf_counter()
     bundle = Bundle.open(folder)
@@ -113,7 +129,9 @@ def prove_phase(folder: Path, samples: Path, out: Path, runs: int) -> Figures:
         "commitment": (bundle.model_commitment or b"").hex(),
     }
     out.write_text(json.dumps(document))
-    return {
+    known = load_profile(profile) if profile is not None else None
+    foretold = {} if known is None else predictions(bundle, known)
+    return foretold | {
         "open_seconds": opened,
         "first_prove_seconds": seconds[0],
         "prove_seconds": statistics.median(seconds[1:]),
@@ -143,6 +161,7 @@ def main() -> int:
     for name in ("bundle", "samples", "out"):
         step.add_argument(name, type=Path)
     step.add_argument("--runs", type=int, default=7)
+    step.add_argument("--profile", type=Path, help="this machine's, to compare its predictions")
     args = parser.parse_args()
     if build_profile() != "release":
         print(f"error: the native module is a {build_profile()} build; measure a release", file=sys.stderr)
@@ -152,7 +171,7 @@ def main() -> int:
     elif args.phase == "setup":
         figures = setup_phase(args.bundle)
     else:
-        figures = prove_phase(args.bundle, args.samples, args.out, args.runs)
+        figures = prove_phase(args.bundle, args.samples, args.out, args.runs, args.profile)
     print(json.dumps(figures | {"peak_rss_mb": peak_rss_mb(), "version": assay_prover.__version__}))
     return 0
 

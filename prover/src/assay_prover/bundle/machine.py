@@ -23,6 +23,7 @@ from assay_prover._native import __version__
 from assay_prover.bundle.files import replace_file
 from assay_prover.bundle.keys import make_keys, prove_circuit
 from assay_prover.circuit import CostReport, StatementSpec, compile_graph
+from assay_prover.circuit.linear import MOST_ENTRIES
 from assay_prover.groth16 import ProvingKey
 from assay_prover.reference import Affine, Dense, IntegerGraph, Op, Requantise, Tensor
 
@@ -41,14 +42,14 @@ RUNS = 5
 
 PROVER_BASE = 130 << 20
 """Bytes that a process takes which can prove but does not: interpreter, libraries, tables."""
-PROVE_BYTES_PER_ROW = 600
+PROVE_BYTES_PER_ROW = 800
 """Of the domain: two vectors transformed in place with a copy, the witness, gathered scalars."""
 SETUP_BYTES_PER_ROW = 100
 """Of the domain: both Lagrange bases and their inversion."""
 SETUP_BYTES_PER_WIRE = 96
 """Three sums a wire."""
 BYTES_PER_ENTRY = 48
-"""Of the largest layer while its rows are in memory: two sparse matrices and their sum."""
+"""Of the layer, or the part of one, whose rows are in memory: two sparse matrices and their sum."""
 
 
 class MachineProfile(BaseModel):
@@ -85,7 +86,7 @@ def prove_bytes(costs: CostReport) -> int:
 def setup_bytes(costs: CostReport) -> int:
     """Peak memory of setup."""
     rows = SETUP_BYTES_PER_ROW * costs.domain + SETUP_BYTES_PER_WIRE * costs.wires
-    return PROVER_BASE + rows + BYTES_PER_ENTRY * costs.widest_layer
+    return PROVER_BASE + rows + BYTES_PER_ENTRY * min(costs.widest_layer, 4 * MOST_ENTRIES)
 
 
 def _prove_terms(costs: CostReport, multiplications: int) -> list[float]:
