@@ -27,11 +27,13 @@ from assay_prover.circuit.plan import Plan
 from assay_prover.circuit.powers import PowerRows
 from assay_prover.circuit.side_by_side import SideBySide
 from assay_prover.circuit.support import Support
+from assay_prover.frontend.maps import FloatConv
 from assay_prover.gadgets.freivalds import exponents
 from assay_prover.gadgets.private_linear import Form, private_affine
 from assay_prover.gadgets.requantise import enforced, requantise
-from assay_prover.passes.private import with_checked_span
-from assay_prover.reference import PrivateAffine, Tensor
+from assay_prover.passes.private import met_magnitude, with_checked_span
+from assay_prover.reference import Conv, PrivateAffine, Tensor
+from assay_prover.reference.private import row_sums
 from soundness.exhaustive import UndeterminedError, solutions
 from soundness.harness import Gadget
 from soundness.private_layers import BOTH, EQUATIONS, FORMS, FREIVALDS, PACKED, Layer, make
@@ -105,6 +107,27 @@ def test_all_inputs_at_their_ends_are_accepted(name: str, form: Form) -> None:
         )
         inputs = {n: np.full(m.n_in, end) for n, m in zip(op.inputs, op.maps, strict=True)}
         assert Layer(extreme, form, inputs=inputs).holds()
+
+
+@pytest.mark.parametrize("name", BOTH)
+def test_the_worst_case_is_that_of_weights_at_their_limits(name: str) -> None:
+    """Sums over what rows meet, taken for one channel of a group: the same as for all, and reached."""
+    rng = np.random.default_rng(0)
+    for linear in make(name).private:
+        x = rng.integers(0, 50, linear.n_in)
+        ones = replace(linear, weight=np.ones_like(linear.weight))
+        np.testing.assert_array_equal(row_sums(linear, x), ones.apply(x[None])[0])
+        if isinstance(linear, Conv):
+            real = FloatConv(
+                linear.weight * 1.0,
+                linear.strides,
+                linear.pads,
+                linear.dilations,
+                linear.groups,
+                linear.in_shape,
+                linear.channels_last,
+            )
+            np.testing.assert_allclose(met_magnitude(real, x * 1.0), ones.apply(x[None])[0])
 
 
 # -- commitments that nobody's weights open

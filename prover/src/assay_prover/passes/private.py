@@ -109,10 +109,15 @@ def _as_kernel(op: FloatAffine, linear: FloatMap) -> FloatDense | FloatConv:
 
 def met_magnitude(linear: FloatDense | FloatConv, magnitude: Float64Array) -> Float64Array:
     """Sum of |x_j| that each row meets."""
-    if isinstance(linear, FloatConv):
-        sums: Float64Array = replace(linear, weight=np.ones_like(linear.weight)).apply(magnitude[None])[0]
-        return sums
-    return np.full(linear.n_out, float(magnitude.sum()))
+    if not isinstance(linear, FloatConv):
+        return np.full(linear.n_out, float(magnitude.sum()))
+    # channels that meet the same inputs have the same sums: one is enough
+    ones = np.ones((linear.groups, *linear.weight.shape[1:]))
+    sums = replace(linear, weight=ones).apply(magnitude[None])[0]
+    same = linear.weight.shape[0] // linear.groups
+    if linear.channels_last:
+        return np.repeat(sums.reshape(-1, linear.groups), same, axis=1).ravel()
+    return np.repeat(sums.reshape(linear.groups, -1), same, axis=0).ravel()
 
 
 def fan_in(linear: FloatDense | FloatConv) -> int:

@@ -198,8 +198,12 @@ class PrivateAffine:
 
 def row_sums(linear: LinearMap, values: Int64Array) -> Int64Array:
     """What the map would give with all its weights 1: the sum of the inputs that each row meets."""
-    if isinstance(linear, Conv):
-        ones = np.ones(linear.weight.shape, dtype=np.int64)
-        sums: Int64Array = replace(linear, weight=ones).apply(values[None])[0]
-        return sums
-    return np.full(linear.n_out, int(values.sum()), dtype=np.int64)
+    if not isinstance(linear, Conv):
+        return np.full(linear.n_out, int(values.sum()), dtype=np.int64)
+    # channels that meet the same inputs have the same sums: one is enough
+    ones = np.ones((linear.groups, *linear.weight.shape[1:]), dtype=np.int64)
+    sums = replace(linear, weight=ones).apply(values[None])[0]
+    same = linear.weight.shape[0] // linear.groups
+    if linear.channels_last:
+        return np.repeat(sums.reshape(-1, linear.groups), same, axis=1).ravel()
+    return np.repeat(sums.reshape(linear.groups, -1), same, axis=0).ravel()
