@@ -14,7 +14,7 @@ from __future__ import annotations
 import re
 import warnings
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -82,7 +82,7 @@ def judge(case: Any) -> Result:
         operator = case.model.graph.node[0].op_type
     inputs, outputs = case.data_sets[0]
     if not all(_is_tensor(value) for value in (*inputs, *outputs)):
-        return Result(case.name, operator, "refused", "sequences, optional values and text are not tensors")
+        return Result(case.name, operator, "refused", _odd_type((*inputs, *outputs)))
     refusal = ""
     accepted = 0
     with warnings.catch_warnings(), np.errstate(all="ignore"):
@@ -118,6 +118,14 @@ def reason(error: ModelError | QuantisationError) -> str:
 
 def _is_tensor(value: object) -> bool:
     return isinstance(value, np.ndarray | np.generic) and np.asarray(value).dtype.kind in "fiub"
+
+
+def _odd_type(values: Iterable[object]) -> str:
+    # what numpy has no type for is given as onnx's own tensors
+    kinds = {getattr(getattr(value, "dtype", None), "kind", type(value).__name__) for value in values}
+    if kinds & {"V", "TensorProto"}:
+        return "numbers of fewer than eight bits, float8 and bfloat16"
+    return "sequences, optional values, text and complex numbers"
 
 
 def forms(case: Any, inputs: list[Array], output: str) -> Iterator[Form]:

@@ -476,6 +476,30 @@ _MORE: dict[str, Case] = {
     "gather_nd": Case(
         [("GatherND", ["input", "i"], "output", {})], {"i": np.array([[0, 2], [1, -1]])}, (2, 3)
     ),
+    "scatter_nd": Case(
+        [("ScatterND", ["input", "i", "u"], "output", {})],
+        {"i": np.array([[1, 0], [0, 2]]), "u": np.array([0.5, -1.0])},
+        (2, 3),
+    ),
+    "scatter_elements": Case(
+        [
+            ("Slice", ["input", "s", "e", "a"], "u", {}),
+            ("ScatterElements", ["input", "i", "u"], "output", {"axis": 1}),
+        ],
+        {"s": _ints(0), "e": _ints(1), "a": _ints(1), "i": np.array([[2], [-2]])},
+        (2, 3),
+    ),
+    "scatter": Case(
+        [("Scatter", ["input", "i", "u"], "output", {"axis": 0})],
+        {"i": np.array([[1, 0, 1]]), "u": np.array([[0.5, -1.0, 2.0]])},
+        (2, 3),
+        opset=10,
+    ),
+    "einsum": Case(
+        [("Einsum", ["input", "w"], "output", {"equation": "bij,jk->bki"})], {"w": W45[:3]}, (2, 2, 3)
+    ),
+    "einsum_wires": Case([("Einsum", ["input", "input"], "output", {"equation": "bi,bj->bij"})], {}, (2, 3)),
+    "einsum_trace": Case([("Einsum", ["input"], "output", {"equation": "abc->ca"})], {}, (2, 2, 3)),
     "trilu": Case([("Trilu", ["input", "k"], "output", {"upper": 0})], {"k": np.array(1)}, (3, 4)),
     "hardmax": Case(_one("Hardmax", axis=0), {}, (3, 2)),
     "masked_softmax": Case(

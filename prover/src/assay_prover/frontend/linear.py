@@ -106,6 +106,53 @@ def _batched(context: Context, node: Node) -> None:
     context.affine(node, shape, [(context.variable(node, 1 - constant), FloatSparse(matrix))])
 
 
+@lowers("Einsum")
+def einsum(context: Context, node: Node) -> None:
+    """Sums of products of one or two tensors: transposed, summed, multiplied as matrices."""
+    left, _, result = node.text("equation", "").replace(" ", "").partition("->")
+    terms = left.split(",")
+    letters = "".join(terms)
+    repeated = any(len(set(term)) != len(term) for term in terms)
+    if "." in letters or repeated or len(terms) != len(node.inputs) or len(terms) > 2:
+        raise node.unsupported("an equation of ellipses, repeated letters or more than two tensors")
+    if "->" not in node.text("equation", ""):
+        result = "".join(sorted(c for c in set(letters) if letters.count(c) == 1))
+    size: dict[str, int] = {}
+    for term, name in zip(terms, node.inputs, strict=True):
+        size |= dict(zip(term, context.shape(name), strict=True))
+    shared = set(terms[0]) & set(terms[-1]) if len(terms) == 2 else set()
+    batch = [c for c in result if c in shared]
+    inner = [c for c in terms[0] if c in shared and c not in result]
+    steps: list[Step] = []
+    constants: dict[str, np.ndarray] = {}
+    for k, (term, name) in enumerate(zip(terms, node.inputs, strict=True)):
+        own = [c for c in result if c in term and c not in shared]
+        order = [*batch, *own, *inner] if k == 0 else [*batch, *inner, *own]
+        dropped = [term.index(c) for c in term if c not in order]
+        rest = [c for c in term if c in order]
+        constants[f".axes{k}"] = np.array(dropped, dtype=np.int64)
+        groups = (batch, own, inner) if k == 0 else (batch, inner, own)
+        dims = [int(np.prod([size[c] for c in group], dtype=np.int64)) for group in groups]
+        constants[f".dims{k}"] = np.array(dims, dtype=np.int64)
+        if dropped:
+            steps.append(("ReduceSum", [name, f".axes{k}"], f".sum{k}", {"keepdims": 0}))
+        source = f".sum{k}" if dropped else name
+        if rest:
+            steps.append(("Transpose", [source], f".turned{k}", {"perm": [rest.index(c) for c in order]}))
+            source = f".turned{k}"
+        steps.append(("Reshape", [source, f".dims{k}"], f".{k}", {}))
+    if len(terms) == 2:
+        steps.append(("MatMul", [".0", ".1"], ".product", {}))
+    outer = [c for term in terms for c in result if c in term and c not in shared]
+    found = [*batch, *outer]
+    constants[".shape"] = np.array([size[c] for c in found], dtype=np.int64)
+    y = ".y" if result else node.outputs[0]
+    steps.append(("Reshape", [".product" if len(terms) == 2 else ".0", ".shape"], y, {}))
+    if result:
+        steps.append(("Transpose", [y], node.outputs[0], {"perm": [found.index(c) for c in result]}))
+    context.expand(node, steps, constants)
+
+
 def _right(
     context: Context,
     node: Node,

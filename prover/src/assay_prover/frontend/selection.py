@@ -106,6 +106,33 @@ def gather_nd(context: Context, node: Node) -> None:
     context.gather(node, 0, places[tuple(np.moveaxis(index, -1, 0))])
 
 
+@lowers("ScatterElements", "Scatter", "ScatterND")
+def scatter(context: Context, node: Node) -> None:
+    """Updates put into data at constant indices, as an assignment to a slice is exported."""
+    if node.text("reduction", "none") != "none":
+        raise node.unsupported("a reduction")
+    shape, size = context.shape(node.inputs[0]), prod(context.shape(node.inputs[2]))
+    index = np.asarray(context.constant(node, 1, "the indices"), dtype=np.int64)
+    updates = np.arange(size, dtype=np.int64).reshape(context.shape(node.inputs[2]))
+    source = np.full(shape, -1, dtype=np.int64)
+    if node.operator == "ScatterND":
+        source[tuple(np.moveaxis(index, -1, 0))] = updates
+    else:
+        axis = node.int("axis", 0) % len(shape)
+        np.put_along_axis(source, index % shape[axis], updates, axis=axis)
+    kept = np.where(source < 0, np.arange(prod(shape)).reshape(shape), -1)
+    bias = np.zeros(shape)
+    terms: list[tuple[str, FloatMap]] = []
+    for position, picked in ((0, kept), (2, source)):
+        length = prod(context.shape(node.inputs[position]))
+        if context.is_constant(node, position):
+            values = context.weights(node, position, "an operand").ravel()
+            bias += np.where(picked < 0, 0.0, values[picked])
+        else:
+            terms.append((context.variable(node, position), FloatGather(picked.ravel().copy(), length)))
+    context.affine(node, shape, terms, bias)
+
+
 @lowers("Trilu")
 def triangle(context: Context, node: Node) -> None:
     """Upper or lower triangle, zero elsewhere."""
