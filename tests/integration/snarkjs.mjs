@@ -10,8 +10,8 @@ const save = (file, value) => writeFileSync(file, JSON.stringify(value));
 
 const commands = {
   // A ceremony of one contribution to each phase, worth nothing.
-  async setup(r1cs, power, zkey, vk) {
-    const [fresh, contributed, prepared, first] = [{}, {}, {}, {}].map((file) => Object.assign(file, { type: "mem" }));
+  async setup(r1cs, power, zkey, vk, prepared) {
+    const [fresh, contributed, first] = [{}, {}, {}].map((file) => Object.assign(file, { type: "mem" }));
     const curve = await snarkjs.curves.getCurveFromName("bn128");
     await snarkjs.powersOfTau.newAccumulator(curve, Number(power), fresh);
     await snarkjs.powersOfTau.contribute(fresh, contributed, "test", "entropy");
@@ -19,6 +19,10 @@ const commands = {
     await snarkjs.zKey.newZKey(r1cs, prepared, first);
     await snarkjs.zKey.contribute(first, zkey, "test", "entropy");
     save(vk, await snarkjs.zKey.exportVerificationKey(zkey));
+  },
+  // Whether a key is this circuit's, from these powers of tau, by the contributions that it records.
+  async audit(r1cs, prepared, zkey) {
+    if (!(await snarkjs.zKey.verifyFromR1cs(r1cs, prepared, zkey))) throw new Error("invalid key");
   },
   async exportvk(zkey, vk) {
     save(vk, await snarkjs.zKey.exportVerificationKey(zkey));

@@ -39,6 +39,11 @@ def peer(*arguments: object) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+def setup(r1cs: Path, folder: Path, name: str) -> None:
+    """Their ceremony: NAME.zkey, NAME.vk.json and the powers of tau, NAME.ptau."""
+    peer("setup", r1cs, POWER, *(folder / f"{name}.{kind}" for kind in ("zkey", "vk.json", "ptau")))
+
+
 @dataclass(frozen=True)
 class Files:
     """Everything that circom and snarkjs made of the circuit."""
@@ -68,7 +73,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Files:
     assert done.returncode == 0, done.stdout + done.stderr
     (folder / "input.json").write_text(json.dumps(INPUT))
     peer("witness", folder / "neuron_js" / "neuron.wasm", folder / "input.json", folder / "neuron.wtns")
-    peer("setup", folder / "neuron.r1cs", POWER, folder / "their.zkey", folder / "their.vk.json")
+    setup(folder / "neuron.r1cs", folder, "their")
     circuit = snarkjs.read_r1cs(folder / "neuron.r1cs")
     wires = snarkjs.read_wtns(folder / "neuron.wtns")
     public = [sum(int(limb) << 64 * i for i, limb in enumerate(word)) for word in wires[1:4]]
@@ -131,6 +136,13 @@ def test_snarkjs_verifies_what_we_prove_under_its_key(made: Files, tmp_path: Pat
     assert node(command_line, "groth16", "verify", *files).returncode != 0
 
 
+def test_our_key_claims_no_ceremony(made: Files, tmp_path: Path) -> None:
+    snarkjs.setup_zkey(made.circuit, tmp_path / "our.zkey", tmp_path / "our.pk")
+    peer("audit", made["neuron.r1cs"], made["their.ptau"], made["their.zkey"])
+    done = node(SCRIPT, "audit", made["neuron.r1cs"], made["their.ptau"], tmp_path / "our.zkey")
+    assert "invalid key" in done.stderr
+
+
 def test_we_verify_what_snarkjs_proves_under_our_key(made: Files, tmp_path: Path) -> None:
     vk = snarkjs.setup_zkey(made.circuit, tmp_path / "our.zkey", tmp_path / "our.pk")
     proof_file, public_file = tmp_path / "proof.json", tmp_path / "public.json"
@@ -164,7 +176,7 @@ def test_what_we_write_again_is_what_circom_wrote(made: Files, tmp_path: Path) -
     snarkjs.write_wtns(z, tmp_path / "again.wtns")
     assert (tmp_path / "again.wtns").read_bytes() == made["neuron.wtns"].read_bytes()
     snarkjs.write_r1cs(made.circuit, tmp_path / "again.r1cs")
-    peer("setup", tmp_path / "again.r1cs", POWER, tmp_path / "again.zkey", tmp_path / "again.vk.json")
+    setup(tmp_path / "again.r1cs", tmp_path, "again")
     again = snarkjs.read_r1cs(tmp_path / "again.r1cs")
     assert again.layout == made.circuit.layout
     assert again.n_outputs == made.circuit.n_outputs == 2
