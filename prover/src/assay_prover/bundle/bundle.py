@@ -382,7 +382,7 @@ class Bundle:
             return report
         if self.is_private and self.has_verifying_key:
             raise BundleError(
-                f"{self.path} has the verifying key of its architecture, but not its {PROVING_KEY}: copy it "
+                f"{self.path} has a shared verifying key, but no {PROVING_KEY}: copy it (or {SLICES}) "
                 f"from the bundle whose keys they are, or delete {VERIFYING_KEY} for keys of its own"
             )
         if len(self.slices) == 1:
