@@ -1,25 +1,29 @@
-"""A node's JSON-RPC, typed: the few methods the node needs, over web3.py's asynchronous HTTP provider.
+"""A node's JSON-RPC, typed: the few methods the node needs, over aiohttp.
 
-The provider's raw answers are used rather than `w3.eth`, because the error's code and data must arrive
-untouched: the outbox decides on them. Reads are retried here when the connection fails; `send_raw` never is,
-since the outbox must first note what it is about to do.
+web3.py's provider opens a connection for every request, under a lock that all providers of a process share
+and that a cancelled request may leave locked; and an error's code and data must arrive untouched here, since
+the outbox decides on them. Reads are retried when the connection fails; `send_raw` never is: the outbox must
+first note what it is about to do.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, cast
+from urllib.parse import urlsplit
 
 import aiohttp
 from eth_utils.address import to_checksum_address
-from web3 import AsyncHTTPProvider, AsyncWeb3
-from web3.types import RPCEndpoint
 
 from .errors import NodeUnavailable, RateLimited, RpcError
 
+LARGEST_ANSWER = 1 << 26
+"""Bytes of an answer that are read: a node is a stranger, and must not fill the memory."""
 READ_ATTEMPTS = 3
 FIRST_PAUSE = 0.25
 """Seconds between the attempts of a read at first, then twice that."""
@@ -95,16 +99,9 @@ class Rpc:
 
     def __init__(self, url: str, *, timeout: float = 30.0) -> None:
         self.url = url
-        self._provider = AsyncHTTPProvider(
-            url,
-            request_kwargs={"timeout": aiohttp.ClientTimeout(total=timeout)},
-            exception_retry_configuration=None,
-        )
-
-    @property
-    def w3(self) -> AsyncWeb3[AsyncHTTPProvider]:
-        """A web3.py instance over the same connection, for what this class does not cover."""
-        return AsyncWeb3(self._provider)
+        self._timeout = aiohttp.ClientTimeout(total=timeout)
+        self._session: aiohttp.ClientSession | None = None
+        self._ids = itertools.count(1)
 
     async def __aenter__(self) -> Rpc:
         """The connection opens with the first request."""
@@ -116,7 +113,9 @@ class Rpc:
 
     async def close(self) -> None:
         """Closes the HTTP session. Further requests would open a new one."""
-        await self._provider.disconnect()
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
 
     async def request(self, method: str, *params: Any, retry: bool = True) -> Any:
         """The `result` of one request.
@@ -128,7 +127,7 @@ class Rpc:
         attempts = READ_ATTEMPTS if retry else 1
         for attempt in range(attempts):
             try:
-                response = await self._provider.make_request(RPCEndpoint(method), list(params))
+                response = await self._post(method, params)
                 break
             except (aiohttp.ClientError, TimeoutError, OSError, ValueError, TypeError) as error:
                 limited = isinstance(error, aiohttp.ClientResponseError) and error.status == HTTP_TOO_MANY
@@ -150,15 +149,36 @@ class Rpc:
             raise RpcError(method, -32000, str(failure))
         return result
 
+    async def _post(self, method: str, params: tuple[Any, ...]) -> Any:
+        if self._session is None:
+            self._session = aiohttp.ClientSession(timeout=self._timeout)
+        body = {"jsonrpc": "2.0", "id": next(self._ids), "method": method, "params": params}
+        async with self._session.post(self.url, json=body) as response:
+            response.raise_for_status()
+            answer = bytearray()
+            async for piece in response.content.iter_chunked(1 << 16):
+                answer += piece
+                if len(answer) > LARGEST_ANSWER:
+                    raise ValueError(f"the answer has more than {LARGEST_ANSWER} bytes")
+        return json.loads(answer)
+
+    @property
+    def _shown(self) -> str:
+        """The URL without what may be a secret in it: providers put keys into path and query."""
+        parts = urlsplit(self.url)
+        secret = parts.username or parts.query or parts.path.strip("/")
+        host = parts.netloc.rpartition("@")[2]
+        return f"{parts.scheme}://{host}" + ("/.." if secret else "")
+
     def _unavailable(self, method: str, error: Exception, *, limited: bool) -> NodeUnavailable:
         if limited:
             return RateLimited(
-                f"the node at {self.url} takes no more requests for now (HTTP 429)",
+                f"the node at {self._shown} takes no more requests for now (HTTP 429)",
                 "Wait, ask less often (poll_seconds), or use another node",
             )
         reason = str(error) or type(error).__name__
         return NodeUnavailable(
-            f"no usable answer from the node at {self.url} to {method} ({reason})",
+            f"no usable answer from the node at {self._shown} to {method} ({reason})",
             "Check that it runs and that the URL is right",
         )
 

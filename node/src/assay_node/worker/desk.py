@@ -91,6 +91,7 @@ class Desk:
         self._sends: dict[bytes, Send] = {}
         self._checks: set[asyncio.Task[None]] = set()
         self._failure: BaseException | None = None
+        self._looking = asyncio.Lock()
 
     # ----------------------------------------------------------------------------------------------- what is
     # heard
@@ -159,10 +160,21 @@ class Desk:
         due = {job_id for job_id, moment in self._due.items() if moment <= now}
         for job_id in sorted((self._dirty | due) & self.jobs.keys()):
             self._dirty.discard(job_id)
-            await self.observe(job_id, head)
+            try:
+                await self.observe(job_id, head)
+            except ChainError:
+                self._dirty.add(job_id)  # still to be looked at
+                raise
 
     async def observe(self, job_id: bytes, head: int) -> None:
-        """Asks the market about one job and tells its machine."""
+        """Asks the market about one job and tells its machine.
+
+        One at a time: the inbox looks too, and an older answer must not come after a newer one.
+        """
+        async with self._looking:
+            await self._observe(job_id, head)
+
+    async def _observe(self, job_id: bytes, head: int) -> None:
         stored = await self.chain.market.job_of(job_id)
         own: int | None = None
         if stored.state in (JobState.OPEN, JobState.AWARDED):

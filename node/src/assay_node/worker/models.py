@@ -107,14 +107,14 @@ class ModelLibrary:
     async def find(self, registry: ModelRegistry, model_id: bytes) -> ServedModel | None:
         """The bundle for a registered model, or None. A model is immutable, so the answer is kept."""
         if model_id not in self._known:
-            self._known[model_id] = await self._match(registry, model_id)
+            try:
+                model = await registry.model_of(model_id)
+            except ContractReverted:
+                return None  # as far as this node knows, which may be behind: asked again next time
+            self._known[model_id] = self._match(model_id, model)
         return self._known[model_id]
 
-    async def _match(self, registry: ModelRegistry, model_id: bytes) -> ServedModel | None:
-        try:
-            model = await registry.model_of(model_id)
-        except ContractReverted:
-            return None
+    def _match(self, model_id: bytes, model: Model) -> ServedModel | None:
         found = self._bundles.get((model.vk_hash, model.model_commitment))
         if found is None:
             return None

@@ -135,3 +135,47 @@ async def test_a_views_answer_that_is_none_of_the_contract(server: Server, node:
     server.answer = lambda _: result(data)
     with pytest.raises(ChainError, match=r"no answer of that contract|makes no sense"):
         await Market(node, "0x" + "11" * 20).job_of(bytes(32))
+
+
+async def test_an_endless_answer_does_not_fill_the_memory(
+    server: Server, node: Rpc, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "LARGEST_ANSWER", 1000)
+    server.answer = lambda _: result("0x" + "00" * 1000)
+    with pytest.raises(NodeUnavailable, match="more than 1000 bytes"):
+        await node.call("0x" + "11" * 20, b"")
+
+
+async def test_a_providers_key_in_the_url_is_in_no_message() -> None:
+    async with Rpc("http://user:pass@127.0.0.1:1/v3/0123secret?key=456secret") as node:
+        with pytest.raises(NodeUnavailable) as caught:
+            await node.send_raw(b"\x01")
+    assert "http://127.0.0.1:1/.." in str(caught.value)
+    assert "secret" not in str(caught.value)
+    assert "pass" not in str(caught.value)
+
+
+async def test_requests_share_a_connection(server: Server, node: Rpc) -> None:
+    peers = set()
+
+    async def answer(_: Any) -> dict[str, Any]:
+        return result("0x1")
+
+    handle = server.handle
+
+    async def noting(request: web.Request) -> web.StreamResponse:
+        assert request.transport is not None
+        peers.add(request.transport.get_extra_info("peername"))
+        return await handle(request)
+
+    app = web.Application()
+    app.router.add_post("/", noting)
+    runner = web.AppRunner(app, shutdown_timeout=0.1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    server.answer = answer
+    async with Rpc(f"http://127.0.0.1:{runner.addresses[0][1]}") as other:
+        for _ in range(5):
+            assert await other.block_number() == 1
+    await runner.cleanup()
+    assert len(peers) == 1

@@ -314,14 +314,13 @@ async def test_node_that_goes_away_costs_rounds_only(marketplace, public_bundle,
         model = await place.publish(public_bundle)
         hand = await place.hire(1, public_bundle)
         worker = await hand.start()
-        provider = worker._desk.chain.node._provider
-        url = provider.endpoint_uri
-        provider.endpoint_uri = "http://127.0.0.1:9"
+        node = worker._desk.chain.node
+        url, node.url = node.url, "http://127.0.0.1:9"
         posted = await place.post(public_bundle, model, samples[0])
         while worker._trouble in ("", "starting"):
             await place.a_moment()
         assert "no usable answer" in worker._trouble
-        provider.endpoint_uri = url
+        node.url = url
         await place.award(posted, hand)
         await place.until(posted, JobState.SETTLED)
 
