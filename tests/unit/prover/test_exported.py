@@ -219,3 +219,22 @@ def test_nodes_that_nothing_reads_are_no_obstacle() -> None:
     output = g("Relu", "x")
     g("Det", g("Reshape", "x", g.constant(np.array([1, 1, 3]))))
     assert [type(op).__name__ for op in import_model(g.bytes(output, 2)).ops] == ["FloatClip"]
+
+
+def test_a_files_own_functions_are_inlined() -> None:
+    """As torch.onnx.export writes modules: a function of another domain, called by a node."""
+    body = [
+        helper.make_node("Mul", ["v", "v"], ["square"]),
+        helper.make_node("Sub", ["square", "v"], ["result"]),
+    ]
+    function = helper.make_function(
+        "pkg.module", "Block", ["v"], ["result"], body, [helper.make_opsetid("", 17)]
+    )
+    g = Export(17, ("batch", 3))
+    output = g("Block", "x", domain="pkg.module")
+    model = onnx.ModelProto.FromString(g.bytes(g("Relu", output), 2))
+    model.opset_import.append(helper.make_opsetid("pkg.module", 1))
+    model.functions.append(function)
+    graph = import_model(model.SerializeToString())
+    x = np.array([[[2.0, -1.0, 0.5]]])
+    np.testing.assert_allclose(graph.run(x)[graph.output], np.maximum(x * x - x, 0))
