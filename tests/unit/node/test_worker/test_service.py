@@ -477,3 +477,25 @@ async def test_a_purse_that_runs_dry_locks_no_collateral(marketplace, public_bun
         assert "wei for gas" in worker._desk.store.decisions(broke.job_id)[-1][2]
         await place.rpc("hardhat_setBalance", hand.address, hex(ETHER))
         await place.until(posted, JobState.SETTLED)
+
+
+async def test_reorg_over_award_and_acceptance_ends_paid_once(marketplace, private_bundle, samples):
+    async with marketplace() as place:
+        model = await place.publish(private_bundle)
+        hand = await place.hire(1, private_bundle)
+        await hand.start()
+        posted = await place.post(private_bundle, model, samples[0], collateral=ETHER // 10)
+        while (await place.chain.market.best_bid(posted.job_id))[0] != hand.address:
+            await place.a_moment()
+        snapshot = await place.rpc("evm_snapshot")
+        await place.award(posted, hand)
+        assert (await place.deliver(posted, hand))[0] == 200
+        await place.until(posted, JobState.ACCEPTED, JobState.SETTLED)
+        await place.rpc("evm_revert", snapshot)
+        assert (await place.chain.market.job_of(posted.job_id)).state is JobState.OPEN
+        await place.rpc("evm_mine")
+        await place.requester.wait(f"award/{posted.job_id.hex()}")  # sent again: its block is gone
+        await place.until(posted, JobState.SETTLED)
+        assert len(await settled_events(place, posted)) == 1
+        record = await place.chain.workers.worker_of(hand.address)
+        assert (record.completed, record.failed, record.missed, record.locked) == (1, 0, 0, 0)
