@@ -17,7 +17,7 @@ from .console import fields, out
 from .portrait import portrait
 
 MOST_LAYERS = 12
-BAR = 24
+BAR = 10
 
 
 def show_bundle(bundle: Bundle) -> None:
@@ -38,8 +38,8 @@ def accuracy_table(report: AccuracyReport, selection: AccuracyReport | None) -> 
     columns = [("held-out samples" if report.held_out else "the samples that chose", report)]
     if report.held_out and selection is not None:
         columns.append(("samples that chose", selection))
-    table = _table("answers against the float network")
-    table.add_column("")
+    table = _table("answers against the float network; errors, and their part of the outputs' span")
+    table.add_column("", no_wrap=True)
     for heading, _ in columns:
         table.add_column(heading, justify="right", no_wrap=True)
 
@@ -64,7 +64,7 @@ def _part(report: AccuracyReport, position: int) -> str | None:
     if position >= len(report.error_percentiles):
         return None
     error = report.error_percentiles[position][1]
-    part = f" ({error / report.output_span:.2%} of the span)" if report.output_span else ""
+    part = f" ({error / report.output_span:.2%})" if report.output_span else ""
     return f"{error:.4g}{part}"
 
 
@@ -89,9 +89,9 @@ def layer_table(costs: CostReport) -> Table:
         gadgets.setdefault(part.layer, Counter())[part.gadget] += part.constraints
     table = _table("constraints by layer")
     table.add_column("layer", no_wrap=True)
-    table.add_column("")
+    table.add_column("", no_wrap=True, min_width=BAR)
     table.add_column("constraints", justify="right", no_wrap=True)
-    table.add_column("gadgets", no_wrap=True)
+    table.add_column("gadgets")
     largest = max(layers.values(), default=1)
     for name, count in layers.most_common(MOST_LAYERS):
         kinds = ", ".join(f"{gadget} {n:,}" for gadget, n in gadgets[name].most_common(3))
