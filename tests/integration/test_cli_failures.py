@@ -25,6 +25,7 @@ from onnx import numpy_helper
 from assay_node.chain import Deployment
 from assay_node.cli import main
 from assay_node.cli.exit_codes import ExitCode
+from assay_node.cli.progress import Progress
 from assay_node.client import ProofFile
 from assay_node.devnet import DevnetConfig, DevnetThread
 from assay_node.devnet.accounts import DevAccounts
@@ -403,6 +404,28 @@ def test_a_full_disk_while_setting_up_leaves_no_half_key(
     assert str(copy) in error
     assert sorted(path.name for path in copy.iterdir()) == before
     assay("model", "setup", copy)
+
+
+def test_ctrl_c_during_setup_leaves_no_half_key(
+    home: Path, bc_mlp: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(bc_mlp.bundle.path, copy)
+    for name in ("proving.key", "verifying.key"):
+        (copy / name).unlink()
+    before = sorted(path.name for path in copy.iterdir())
+    steps = iter(range(3))
+
+    def interrupted(*_: object) -> None:
+        if next(steps, None) is None:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(Progress, "__call__", interrupted)
+    monkeypatch.setattr("sys.argv", ["assay", "model", "setup", str(copy)])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == ExitCode.INTERRUPTED
+    assert sorted(path.name for path in copy.iterdir()) == before
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
