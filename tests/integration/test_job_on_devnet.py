@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -170,3 +171,21 @@ async def test_a_bundle_of_another_model_is_refused(market: Any, bc_mlp: Any, di
 
 async def test_publishing_twice_is_once(market: Any, bc_mlp: Any) -> None:
     assert await market.publish(bc_mlp) == await market.publish(bc_mlp)
+
+
+async def test_a_node_that_goes_away_for_a_moment_does_not_end_the_following(
+    market: Any, digits_mlp: Any
+) -> None:
+    model_id = await market.publish(digits_mlp)
+    requester = await market.requester(1)
+    terms = replace(TERMS, bid_window=1)
+    posted = await requester.submit(digits_mlp.bundle, model_id, digits_mlp.x[0], terms)
+    said: list[str] = []
+    states, url = [], market.node.url
+    async for job in requester.follow(posted.job_id, interval=0.05, say=said.append):
+        states.append(job.state)
+        if len(states) == 1:
+            market.node.url = "http://127.0.0.1:1"
+            asyncio.get_running_loop().call_later(1.5, setattr, market.node, "url", url)
+    assert states == [JobState.OPEN, JobState.REFUNDED]
+    assert any("no usable answer" in line for line in said)

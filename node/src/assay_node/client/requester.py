@@ -31,6 +31,7 @@ from ..chain import (
     JobState,
     JobSubmitted,
     ModelSpec,
+    NodeUnavailable,
     Outbox,
     Receipt,
     TransactionFailed,
@@ -54,6 +55,8 @@ _NEVER_SENT = (ContractReverted, FeesTooHigh, InsufficientFunds, TransactionFail
 
 PATIENCE_WITH_REFUSALS = 60.0
 """Seconds a due exit may be refused while the job stays as it is, before that is an error."""
+PATIENCE_WITH_NODE = 60.0
+"""Seconds a node may be away, or not know a job it knew (a re-org under way), before that is an error."""
 WINNERS_HEAD_START = 5
 """Seconds after the bidding in which awarding is left to the winner, so that not both pay for it."""
 
@@ -262,8 +265,20 @@ class Requester:
         last: Job | None = None
         told: set[str] = set()
         refused_since: float | None = None
+        away_since: float | None = None
         while True:
-            job = await self.job(job_id)
+            try:
+                job = await self.job(job_id)
+                away_since = None
+            except (NodeUnavailable, JobNotFound) as error:
+                away_since = away_since or time.monotonic()
+                if last is None or time.monotonic() - away_since > PATIENCE_WITH_NODE:
+                    raise
+                if str(error) not in told:
+                    told.add(str(error))
+                    say(str(error))
+                await asyncio.sleep(interval)
+                continue
             if job != last:
                 last, refused_since = job, None
                 told.clear()
@@ -279,6 +294,8 @@ class Requester:
                 if time.monotonic() - refused_since > PATIENCE_WITH_REFUSALS:
                     raise
                 step = ""
+            except (NodeUnavailable, FeesTooHigh, InsufficientFunds) as error:
+                step = str(error)  # what was due may be done by others, or later
             if step and step not in told:
                 told.add(step)
                 say(step)
