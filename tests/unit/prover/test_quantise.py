@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from assay_prover.bundle.preparation import prepare
 from assay_prover.frontend import import_model, read_model
 from assay_prover.passes import Precision, QuantisedModel, calibrate, fuse, quantise
+from assay_prover.passes import search as search_module
 from assay_prover.passes.report import AccuracyReport, assess, flip_risk
 from assay_prover.passes.search import GOALS, search
 from assay_prover.reference import Affine, Requantise
@@ -280,3 +281,23 @@ def test_search_gives_up_early_and_cheaply_when_the_goal_is_out_of_reach(
     assert choice.cost < max(weighed)
     assert choice.selection.error_p99 is not None
     assert choice.selection.error_p99 <= 0.01 * choice.selection.output_span
+
+
+def test_search_asks_every_limb_width_before_it_gives_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The widest limbs are not always the most accurate: one that fails says nothing about the others."""
+    rng = np.random.default_rng(5)
+    graph = fuse(import_model(mlp(rng, [4, 8, 3])))
+    x = rng.uniform(-1, 1, size=(64, 1, 4))
+    calibration = calibrate(graph, x, (-1.0, 1.0))
+    real = search_module.assess
+    monkeypatch.setattr(search_module, "PATIENCE", 1)
+
+    def worse(model: QuantisedModel, *rest: Any, **named: Any) -> AccuracyReport:
+        report = real(model, *rest, **named)
+        fine = model.precision.limb_bits == 4 and model.precision.activation_bits == 8
+        return report if fine else report.model_copy(update={"error_p99": report.output_span})
+
+    monkeypatch.setattr(search_module, "assess", worse)
+    choice = search(graph, calibration, x, None, lambda _: 0.0, target="balanced", synthetic=False)
+    assert choice.met
+    assert choice.model.precision.limb_bits == 4

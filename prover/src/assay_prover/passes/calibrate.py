@@ -15,8 +15,8 @@ from assay_prover.errors import InputError
 from assay_prover.frontend.graph import FloatGraph
 from assay_prover.frontend.maps import Float64Array
 
-CHUNK_VALUES = 1 << 24
-"""Samples are run in chunks of about this many intermediate values (128 MB)."""
+CHUNK_VALUES = 1 << 21
+"""Samples are run in chunks of about this many intermediate values (16 MB)."""
 
 NATURAL_RANGES = ((0.0, 1.0), (-1.0, 1.0), (0.0, 255.0))
 MARGIN = 0.1

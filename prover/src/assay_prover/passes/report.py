@@ -62,8 +62,8 @@ class AccuracyReport(BaseModel):
         return self.accuracy_float - self.accuracy_quantised
 
 
-CHUNK_VALUES = 1 << 24
-"""Samples are run in chunks of about this many intermediate integers (128 MB)."""
+CHUNK_VALUES = 1 << 21
+"""Samples are run in chunks of about this many intermediate integers (16 MB)."""
 
 CHUNK_SAMPLES = 32
 """Longest chunk: a goal that is out of reach is noticed after each."""

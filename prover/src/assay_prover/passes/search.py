@@ -194,12 +194,20 @@ def search(
 
     @cache
     def finest() -> AccuracyReport | None:
-        """What the finest candidate reaches; None if it has no integer form."""
-        precision = _precision(goal, goal.limb_bits[-1], goal.input_bits[-1], goal.activation_bits[-1])
-        try:
-            return assess(integers(precision), subset, expected, subset_labels, synthetic)
-        except QuantisationError:
-            return None
+        """What the finest candidates reach, the best of all limb widths; None without an integer form."""
+        leader: tuple[AccuracyReport, QuantisedModel] | None = None
+        for limb in reversed(goal.limb_bits):
+            try:
+                model = integers(_precision(goal, limb, goal.input_bits[-1], goal.activation_bits[-1]))
+            except QuantisationError:
+                continue
+            report = assess(model, subset, expected, subset_labels, synthetic, goal)
+            if goal.accepts(report):
+                return report
+            if leader is None or _better(report, leader[0]):
+                leader = report, model
+        # what was seen before each refusal ranks them; what is asked of others needs all samples
+        return None if leader is None else assess(leader[1], subset, expected, subset_labels, synthetic)
 
     found = attempt(goal, PATIENCE)
     if found is not None:
