@@ -250,14 +250,9 @@ class Freivalds:
         bias_of = np.arange(side.blocks * shape.positions) // (shape.positions if by_channel else 1)
         packed = PackedDigits(digits, side.results(shape), side.powers)
         result_exponents = np.tile(self.exponents.positions + self.shift, side.blocks)
-        rows: list[WeightedResultRows] = []
-
-        def values(frame: Frame, challenge: int) -> FieldArray:
-            return _native.field_mul(*rows[0].evaluate(frame, challenge))
-
-        v = b.derived_wires(packed.size, values)
-        rows.append(WeightedResultRows(b.layer, b.gadget, powers, result_exponents, packed, bias, bias_of, v))
-        b.push(rows[0])
+        v = b.derived_wires(packed.size, lambda frame, c: _native.field_mul(*results.evaluate(frame, c)))
+        results = WeightedResultRows(b.layer, b.gadget, powers, result_exponents, packed, bias, bias_of, v)
+        b.push(results)
         b.push(FreivaldsRows(b.layer, b.gadget, v, horner))
 
     def _weighted(self, b: Builder, part: _Part, weight: Int64Array, offsets: Int64Array) -> Terms:
