@@ -26,17 +26,19 @@ contract Groth16VerifierGasTest is VectorTest {
         }
     }
 
-    /// @dev Committed slices, one word of input and of output.
+    /// @dev Committed slices, one word of input and of output; with keys of setups of their own, and of one ceremony.
     function test_gas_of_verify_slices() public {
-        uint256[4] memory counts = [uint256(2), 3, 8, 16];
-        for (uint256 i; i < 4; ++i) {
-            ToySliced memory toy = ToySlices.make(json, counts[i], 1, 1, 1);
+        uint256[6] memory counts = [uint256(2), 3, 2, 3, 8, 16];
+        for (uint256 i; i < 6; ++i) {
+            (uint256 count, bool apart) = (counts[i], i < 2);
+            ToySliced memory toy = ToySlices.make(json, apart, count, 1, 1, 1);
             address vk = SSTORE2.write(toy.vk);
             uint256[] memory inputs = statement(3, 0);
-            bytes memory proof = ToySlices.prove(toy, inputs, statement(counts[i] - 1, 1), 0);
+            bytes memory proof = ToySlices.prove(toy, inputs, statement(count - 1, 1), 0);
             vm.cool(vk);
             verifier.verify(vk, inputs, proof, "");
-            vm.snapshotGasLastCall("verify", string.concat("committed_slices_", vm.toString(counts[i])));
+            string memory name = string.concat(apart ? "committed_slices_" : "one_ceremony_slices_", vm.toString(count));
+            vm.snapshotGasLastCall("verify", name);
         }
     }
 

@@ -22,6 +22,11 @@ contract Groth16VerifierSlicesTest is VectorTest {
 
     uint256 private constant SLICED_GAS = 5_000_000;
 
+    /// @dev Whether the slices' keys are of setups of their own.
+    function apart() internal pure virtual returns (bool) {
+        return false;
+    }
+
     function test_verify_accepts_slices_of_every_mode() public {
         for (uint256 flags; flags < 4; ++flags) {
             verifySliced(sliced(2, flags, 1, 1));
@@ -34,7 +39,7 @@ contract Groth16VerifierSlicesTest is VectorTest {
         uint256[] memory flags = new uint256[](4);
         (flags[0], flags[1], flags[2], flags[3]) = (2, 1, 0, 3);
         Sliced memory s;
-        s.toy = ToySlices.make(json, flags, 2, 2);
+        s.toy = ToySlices.make(json, apart(), flags, 2, 2);
         fill(s);
         verifySliced(s);
     }
@@ -227,7 +232,7 @@ contract Groth16VerifierSlicesTest is VectorTest {
         expectBadKey(s, withByte(good, 6, 1));
         expectBadKey(s, withByte(good, 31, 1));
         expectBadKey(s, withByte(good, 0x20 + 5, 4));
-        ToySliced memory other = ToySlices.make(json, 3, COMMITTED, 1, 1);
+        ToySliced memory other = ToySlices.make(json, apart(), 3, COMMITTED, 1, 1);
         other.keys[1] = ToyGroth16.key(json, COMMITTED, 4, 0);
         ToySlices.join(other);
         expectBadKey(s, other.vk);
@@ -271,7 +276,7 @@ contract Groth16VerifierSlicesTest is VectorTest {
     }
 
     function sliced(uint256 count, uint256 flags, uint256 nIn, uint256 nOut) private returns (Sliced memory s) {
-        s.toy = ToySlices.make(json, count, flags, nIn, nOut);
+        s.toy = ToySlices.make(json, apart(), count, flags, nIn, nOut);
         fill(s);
     }
 
@@ -305,5 +310,12 @@ contract Groth16VerifierSlicesTest is VectorTest {
     function withByte(bytes memory data, uint256 index, uint8 value) private pure returns (bytes memory changed) {
         changed = bytes.concat(data);
         changed[index] = bytes1(value);
+    }
+}
+
+/// @notice The same, with keys that share nothing.
+contract Groth16VerifierSlicesApartTest is Groth16VerifierSlicesTest {
+    function apart() internal pure override returns (bool) {
+        return true;
     }
 }

@@ -184,7 +184,7 @@ contract ModelRegistryTest is MarketTest {
     }
 
     function test_register_stores_a_sliced_model_under_one_key() public {
-        ToySliced memory sliced = ToySlices.make(json, 3, 3, 1, 2);
+        ToySliced memory sliced = ToySlices.make(json, true, 3, 3, 1, 2);
         vm.prank(publisher);
         bytes32 id = models.register(spec(), sliced.vk, sliced.commitments);
         ModelSpec memory s = spec();
@@ -202,14 +202,14 @@ contract ModelRegistryTest is MarketTest {
     function test_register_keeps_the_commitment_of_the_one_slice_that_has_one() public {
         uint256[] memory flags = new uint256[](2);
         flags[1] = 2;
-        ToySliced memory sliced = ToySlices.make(json, flags, 1, 2);
+        ToySliced memory sliced = ToySlices.make(json, true, flags, 1, 2);
         bytes32 id = models.register(spec(), sliced.vk, sliced.commitments);
         vm.assertEq(sliced.commitments.length, 64);
         vm.assertEq(models.settlementOf(id).modelCommitment, sliced.commitments);
     }
 
     function test_register_reverts_for_a_bad_commitment_of_any_slice() public {
-        ToySliced memory sliced = ToySlices.make(json, 3, 3, 1, 2);
+        ToySliced memory sliced = ToySlices.make(json, true, 3, 3, 1, 2);
         bytes memory good = sliced.commitments;
         expectBadCommitment(sliced.vk, "");
         expectBadCommitment(sliced.vk, slice(good, 0, 128));
@@ -220,7 +220,7 @@ contract ModelRegistryTest is MarketTest {
     }
 
     function test_register_reverts_for_another_split_than_the_slices_have() public {
-        ToySliced memory sliced = ToySlices.make(json, 2, 1, 1, 2);
+        ToySliced memory sliced = ToySlices.make(json, true, 2, 1, 1, 2);
         ModelSpec memory s = spec();
         (s.nIn, s.nOut, s.inputPrivate) = (2, 1, false);
         expectStatement(s, sliced.vk);
@@ -231,7 +231,7 @@ contract ModelRegistryTest is MarketTest {
     }
 
     function test_register_reverts_for_a_malformed_sliced_key() public {
-        ToySliced memory sliced = ToySlices.make(json, 3, 1, 1, 2);
+        ToySliced memory sliced = ToySlices.make(json, true, 3, 1, 1, 2);
         bytes memory good = sliced.vk;
         uint256 size = good.length;
         expectKey(bytes.concat(good, hex"00"), VerifyingKeyLib.WrongKeyLength.selector, size + 1, size);
@@ -241,14 +241,14 @@ contract ModelRegistryTest is MarketTest {
         sliced.keys[1] = ToyGroth16.key(json, 1, 4, 0);
         ToySlices.join(sliced);
         expectKey(sliced.vk, SlicedKeyLib.WrongSliceStatement.selector, 1, 4);
-        sliced = ToySlices.make(json, 3, 1, 1, 2);
+        sliced = ToySlices.make(json, true, 3, 1, 1, 2);
         sliced.keys[0] = ToyGroth16.key(json, 1, 2, 0);
         ToySlices.join(sliced);
         expectKey(sliced.vk, SlicedKeyLib.WrongSliceStatement.selector, 0, 2);
     }
 
     function test_register_checks_every_slices_points() public {
-        ToySliced memory sliced = ToySlices.make(json, 3, 1, 1, 2);
+        ToySliced memory sliced = ToySlices.make(json, true, 3, 1, 1, 2);
         sliced.keys[1].vk = withWord(sliced.keys[1].vk, 0x20, 5);
         ToySlices.join(sliced);
         vm.expectRevert(abi.encodeWithSelector(VerifyingKeyLib.KeyPointNotOnCurve.selector, 0x20));
@@ -257,7 +257,7 @@ contract ModelRegistryTest is MarketTest {
 
     /// @dev One delta in two slices: what is in one proving key would serve in the proofs of the other.
     function test_register_reverts_for_slices_that_share_a_delta() public {
-        ToySliced memory sliced = ToySlices.make(json, 3, 1, 1, 2);
+        ToySliced memory sliced = ToySlices.make(json, true, 3, 1, 1, 2);
         bytes memory good = sliced.keys[2].vk;
         uint256 first = 0x20 + sliced.keys[0].vk.length;
         uint256 third = first + sliced.keys[1].vk.length;
@@ -327,7 +327,7 @@ contract ModelRegistryTest is MarketTest {
         vm.prank(stranger);
         models.register(spec(), toy.vk, "");
         vm.snapshotGasLastCall("registry", "register_committed_4_words");
-        ToySliced memory sliced = ToySlices.make(json, 3, 1, 1, 2);
+        ToySliced memory sliced = ToySlices.make(json, true, 3, 1, 1, 2);
         models.register(spec(), sliced.vk, "");
         vm.snapshotGasLastCall("registry", "register_committed_3_slices");
     }

@@ -15,7 +15,7 @@ contract SlicesTest is MarketTest {
 
     function setUp() public override {
         super.setUp();
-        ToySliced memory made = ToySlices.make(json, 3, 1, 1, 2);
+        ToySliced memory made = ToySlices.make(json, true, 3, 1, 1, 2);
         sliced.vk = made.vk;
         for (uint256 i; i < 3; ++i) {
             sliced.keys.push(made.keys[i]);

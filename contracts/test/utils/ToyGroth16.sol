@@ -35,7 +35,7 @@ library ToyGroth16 {
         return key(json, ".toy", flags, n, salt);
     }
 
-    /// @notice The key with the deltas at `path` in the vectors; everything else is the same for all.
+    /// @notice The key with the trapdoors at `path` in the vectors.
     function key(string memory json, string memory path, uint256 flags, uint256 n, uint256 salt)
         internal
         view
@@ -44,9 +44,9 @@ library ToyGroth16 {
         toy.flags = flags;
         toy.n = n;
         toy.salt = salt;
-        toy.alpha = vm.parseJsonUint(json, ".toy.alpha");
-        toy.beta = vm.parseJsonUint(json, ".toy.beta");
-        toy.gamma = vm.parseJsonUint(json, ".toy.gamma");
+        toy.alpha = vm.parseJsonUint(json, string.concat(path, ".alpha"));
+        toy.beta = vm.parseJsonUint(json, string.concat(path, ".beta"));
+        toy.gamma = vm.parseJsonUint(json, string.concat(path, ".gamma"));
         toy.deltaInverse = Math.invModPrime(vm.parseJsonUint(json, string.concat(path, ".delta")), GROUP_ORDER);
         toy.delta1 = vm.parseJsonUint(json, string.concat(path, ".delta1"));
         toy.deltaM = vm.parseJsonUint(json, string.concat(path, ".deltaM"));
@@ -58,8 +58,8 @@ library ToyGroth16 {
         bytes memory vk = bytes.concat(
             bytes32((0x4153564b01 << 216) | (flags << 208) | (n << 160)),
             point(toy.alpha),
-            vm.parseJsonBytes(json, ".toy.g2.beta"),
-            vm.parseJsonBytes(json, ".toy.g2.gamma"),
+            vm.parseJsonBytes(json, string.concat(path, ".g2.beta")),
+            vm.parseJsonBytes(json, string.concat(path, ".g2.gamma")),
             vm.parseJsonBytes(json, string.concat(path, ".g2.delta"))
         );
         if (flags & COMMITTED != 0) {

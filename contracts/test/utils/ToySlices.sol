@@ -16,8 +16,9 @@ struct ToySliced {
 library ToySlices {
     Vm private constant vm = Vm(address(uint160(uint256(keccak256("hevm cheat code")))));
 
-    /// @notice One slice for each of `flags`; inner slices have three words, the outer ones what input and output need.
-    function make(string memory json, uint256[] memory flags, uint256 nIn, uint256 nOut)
+    /// @notice One slice for each of `flags`; inner slices have three words, the outer ones what input and output need. The
+    /// keys share beta and gamma, or are `apart`.
+    function make(string memory json, bool apart, uint256[] memory flags, uint256 nIn, uint256 nOut)
         internal
         view
         returns (ToySliced memory sliced)
@@ -25,7 +26,7 @@ library ToySlices {
         sliced.keys = new ToyKey[](flags.length);
         for (uint256 i; i < flags.length; ++i) {
             uint256 n = i == 0 ? 2 + nIn : i + 1 == flags.length ? 2 + nOut : 3;
-            string memory path = string.concat(".toySlices[", vm.toString(i % 4), "]");
+            string memory path = string.concat(".toySlices[", vm.toString(i % 4 + (apart ? 4 : 0)), "]");
             sliced.keys[i] = ToyGroth16.key(json, path, flags[i], n, 1000 + i);
             if (flags[i] & PRIVATE_WEIGHTS != 0) {
                 sliced.commitments = bytes.concat(sliced.commitments, sliced.keys[i].modelCommitment);
@@ -35,7 +36,7 @@ library ToySlices {
     }
 
     /// @notice As many slices, all of one kind.
-    function make(string memory json, uint256 count, uint256 flag, uint256 nIn, uint256 nOut)
+    function make(string memory json, bool apart, uint256 count, uint256 flag, uint256 nIn, uint256 nOut)
         internal
         view
         returns (ToySliced memory)
@@ -44,7 +45,7 @@ library ToySlices {
         for (uint256 i; i < count; ++i) {
             flags[i] = flag;
         }
-        return make(json, flags, nIn, nOut);
+        return make(json, apart, flags, nIn, nOut);
     }
 
     /// @notice Writes the sliced key anew from the slices' keys.

@@ -45,7 +45,7 @@ MODES = {
 }
 INPUTS = 3
 PROOFS = 3
-SLICES = 4
+SLICES = 8
 TARGET = Path(__file__).with_name("groth16.json")
 
 ORDER: int = curve_order
@@ -196,16 +196,16 @@ def toy() -> dict[str, Any]:
 
 
 def toy_slices() -> list[dict[str, Any]]:
-    """Deltas of the slices of a toy model, as in `toy`; each slice needs its own."""
-    names = ("delta", "delta1", "deltaM")
-    slices = [{name: scalar(f"toy/slice{i}/{name}") for name in names} for i in range(SLICES)]
-    return [
-        {
-            **{name: hex(value) for name, value in exponents.items()},
-            "g2": {name: "0x" + g2_bytes(multiply(G2, exponents[name])).hex() for name in names},
-        }
-        for exponents in slices
-    ]
+    """Trapdoors of slices, as in `toy`: the first half of one ceremony, with deltas of their own, the others apart."""
+    phase_one, phase_two = ("alpha", "beta", "gamma"), ("delta", "delta1", "deltaM")
+    result = []
+    for i in range(SLICES):
+        source = "toy" if i < SLICES // 2 else f"toy/slice{i}"
+        exponents = {name: scalar(f"{source}/{name}") for name in phase_one}
+        exponents |= {name: scalar(f"toy/slice{i}/{name}") for name in phase_two}
+        points = {name: "0x" + g2_bytes(multiply(G2, exponents[name])).hex() for name in list(exponents)[1:]}
+        result.append({**{name: hex(value) for name, value in exponents.items()}, "g2": points})
+    return result
 
 
 def vectors() -> dict[str, Any]:
