@@ -18,7 +18,12 @@ from assay_prover.groth16 import split_key
 ETHER = 10**18
 R = 21888242871839275222246405745257275088548364400416034343698204186575808495617
 TERMS = JobTerms(
-    max_price=ETHER // 50, collateral=ETHER // 20, bid_window=3, accept_window=300, prove_window=900
+    # A busy machine bids late; `follow` ends the bidding as soon as somebody has bid.
+    max_price=ETHER // 50,
+    collateral=ETHER // 20,
+    bid_window=600,
+    accept_window=300,
+    prove_window=900,
 )
 
 
@@ -46,6 +51,7 @@ async def test_a_worker_killed_between_slices_goes_on_where_it_was(
         store = WorkerStore(config.state_dir / "worker.sqlite")
         while not store.slices_of(posted.job_id):
             await asyncio.sleep(0.02)
+            assert not following.done(), following.result()
     kept = store.slices_of(posted.job_id)
     assert [len(kept), proven] == [1, [0]]
     assert store.proof_of(posted.job_id) is None

@@ -196,7 +196,7 @@ def toy() -> dict[str, Any]:
 
 
 def toy_slices() -> list[dict[str, Any]]:
-    """Trapdoors of slices, as in `toy`: the first half of one ceremony, with deltas of their own, the others apart."""
+    """Trapdoors of slices, as in `toy`: half of them of one ceremony but for the deltas, the others apart."""
     phase_one, phase_two = ("alpha", "beta", "gamma"), ("delta", "delta1", "deltaM")
     result = []
     for i in range(SLICES):

@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from assay_prover import (
     FIELD_ORDER,
@@ -281,6 +283,27 @@ def test_bytes_too_many_or_too_few_are_refused(proven: Any) -> None:
     ):
         with pytest.raises(AssayProverError):
             verify(wrong, public, proof)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.data())
+def test_damaged_keys_and_proofs_are_refused_with_the_librarys_own_errors(
+    proven: Any, data: st.DataObject
+) -> None:
+    key, public, cuts, proofs = proven
+    parts = [key, join_proofs(cuts, proofs)]
+    which = data.draw(st.integers(0, 1))
+    damaged = bytearray(parts[which])
+    for _ in range(data.draw(st.integers(1, 4))):
+        place = data.draw(st.integers(0, len(damaged) - 1))
+        damaged[place] ^= data.draw(st.integers(1, 255))
+    if data.draw(st.booleans()):
+        del damaged[data.draw(st.integers(0, len(damaged) - 1)) :]
+    if bytes(damaged) == parts[which]:
+        return
+    parts[which] = bytes(damaged)
+    with pytest.raises(AssayProverError):
+        verify(parts[0], public, parts[1])
 
 
 def test_sliced_keys_are_joined_from_what_can_be_slices_only(proven: Any, whole: Bundle) -> None:

@@ -9,6 +9,8 @@ from typing import Annotated
 import typer
 from eth_utils.crypto import keccak
 
+from assay_prover.groth16 import is_sliced, split_key
+
 from ..client.evidence import JobEvidence
 from ..client.history import gather_evidence
 from ..client.proof_file import ProofFile, write_atomically
@@ -117,6 +119,8 @@ def _output(evidence: JobEvidence) -> str:
 
 def _report_job(evidence: JobEvidence, *, json: bool) -> None:
     settled = evidence.settled
+    key = evidence.verifying_key
+    slices = len(split_key(key)) if is_sliced(key) else 1
     document = {
         "verified": True,
         "job_id": evidence.job_id,
@@ -124,6 +128,7 @@ def _report_job(evidence: JobEvidence, *, json: bool) -> None:
         "requester": evidence.submitted.requester,
         "worker": settled.worker,
         "price_wei": settled.price,
+        "slices": slices,
         "input_words": [f"0x{word:064x}" for word in evidence.submitted.input_words],
         "output_words": [f"0x{word:064x}" for word in settled.output_words],
         "output_encrypted": evidence.model.spec.output_encrypted,
@@ -142,6 +147,7 @@ def _report_job(evidence: JobEvidence, *, json: bool) -> None:
                     "paid": ether(settled.price),
                     "input": "a commitment" if evidence.model.spec.input_private else "public",
                     "output": _output(evidence),
+                    **({"proven in": f"{slices} linked slices"} if slices > 1 else {}),
                     "settled in block": settled.origin.block_number,
                 }
             )

@@ -438,14 +438,16 @@ class Desk:
         integers, salt = self.inputs.for_proof(model, job)
         bound = binding(self.chain.deployment.chain_id, self.chain.deployment.market, job_id, self.me.address)
         return ProofTask(
-            model.path,
-            integers,
-            salt,
-            bound,
-            job.input_words,
-            self.config.prover_threads,
-            len(model.bundle.slices),
-            self.store.slices_of(job_id),
+            bundle=model.path,
+            integers=integers,
+            salt=salt,
+            binding=bound,
+            input_words=job.input_words,
+            threads=self.config.prover_threads,
+            verifying_key=model.bundle.verifying_key,
+            model_commitment=model.bundle.model_commitment,
+            slices=len(model.bundle.slices),
+            kept=self.store.slices_of(job_id),
         )
 
     async def proved(self, job_id: bytes, outcome: ProofResult | Exception) -> None:

@@ -28,7 +28,7 @@ import numpy as np
 import structlog
 from numpy.typing import NDArray
 
-from assay_prover import AssayProverError, Bundle, Cancelled, ModelProver, join_proofs
+from assay_prover import AssayProverError, Bundle, Cancelled, ModelProver, join_proofs, verify
 
 _log = structlog.get_logger(__name__)
 
@@ -44,6 +44,7 @@ class ProofTask:
         binding: first word of the statement.
         input_words: as the job was posted with.
         threads: of the proof; None takes all cores.
+        verifying_key, model_commitment: what the whole proof must hold under.
         slices: of the model.
         kept: the first of them, proven before.
     """
@@ -54,6 +55,8 @@ class ProofTask:
     binding: int
     input_words: tuple[int, ...]
     threads: int | None
+    verifying_key: bytes
+    model_commitment: bytes | None
     slices: int = 1
     kept: tuple[SliceProof, ...] = ()
 
@@ -144,7 +147,8 @@ def join(task: ProofTask, parts: Sequence[SliceProof]) -> ProofResult:
         return ProofResult(parts[0].proof, outputs, seconds)
     proof = join_proofs([part.leaving[0] for part in parts[:-1]], [part.proof for part in parts])
     try:
-        Bundle.open(task.bundle).verify([task.binding, *task.input_words, *outputs], proof)
+        public = [task.binding, *task.input_words, *outputs]
+        verify(task.verifying_key, public, proof, task.model_commitment)
     except AssayProverError as error:
         raise StaleSlices(str(error)) from error
     return ProofResult(proof, outputs, seconds)
