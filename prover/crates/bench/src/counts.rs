@@ -2,11 +2,11 @@
 
 use std::{error::Error, hint::black_box};
 
-use ark_bn254::{Fr, G1Affine, G1Projective, G2Projective};
+use ark_bn254::{Fr, G1Affine, G1Projective, G2Affine, G2Projective};
 use ark_ff::{PrimeField, UniformRand};
 use ark_std::rand::{SeedableRng, rngs::StdRng};
 use assay_bn254::{
-    Scalars,
+    PackedG1, PackedG2, Scalars,
     msm::{msm_g1, msm_g2},
     ntt::Domain,
 };
@@ -41,6 +41,7 @@ pub fn run(case: &str) -> Result<(), Box<dyn Error>> {
     match case {
         "msm_g1" | "msm_g1_8bit" => {
             let bases: Vec<G1Affine> = points::<G1Projective>(n, rng);
+            let bases: Vec<PackedG1> = bases.iter().map(Into::into).collect();
             let scalars = [if case == "msm_g1" {
                 Scalars::Full(&full)
             } else {
@@ -51,7 +52,8 @@ pub fn run(case: &str) -> Result<(), Box<dyn Error>> {
             });
         }
         "msm_g2" => {
-            let bases = points::<G2Projective>(SMALLER, rng);
+            let bases: Vec<G2Affine> = points::<G2Projective>(SMALLER, rng);
+            let bases: Vec<PackedG2> = bases.iter().map(Into::into).collect();
             counted(&mut || {
                 let _ = black_box(msm_g2(&bases, &[Scalars::Full(&full[..SMALLER])]));
             });

@@ -19,7 +19,7 @@ use ark_bn254::Fr;
 use ark_ec::CurveGroup;
 use ark_ff::AdditiveGroup;
 use assay_bn254::{
-    Kernel,
+    Kernel, PackedG1, PackedG2,
     msm::{msm_g1, msm_g2},
     ntt::Domain,
 };
@@ -64,12 +64,12 @@ fn bench(case: &str, kind: &str, log_size: u32, folder: &Path, sequential: bool)
     let inputs = Inputs::new(folder);
     match case {
         "msm_g1" => {
-            let bases = inputs.g1(n)?;
+            let bases: Vec<PackedG1> = inputs.g1(n)?.iter().map(Into::into).collect();
             let scalars = inputs.scalars(kind, n)?;
             serve(|| Ok(hex_g1(&msm_g1(&bases, &[scalars.segment()]).into_affine())))
         }
         "msm_g2" => {
-            let bases = inputs.g2(n)?;
+            let bases: Vec<PackedG2> = inputs.g2(n)?.iter().map(Into::into).collect();
             let scalars = inputs.scalars(kind, n)?;
             serve(|| Ok(hex_g2(&msm_g2(&bases, &[scalars.segment()]).into_affine())))
         }

@@ -7,24 +7,25 @@ use std::time::Instant;
 
 use ark_bn254::{Fr, G1Affine, G1Projective, G2Affine, G2Projective};
 use ark_ec::scalar_mul::BatchMulPreprocessing;
-use ark_ec::{CurveGroup, VariableBaseMSM};
+use ark_ec::{AffineRepr, CurveGroup, VariableBaseMSM};
 use ark_ff::{PrimeField, UniformRand};
 use ark_poly::{EvaluationDomain, Radix2EvaluationDomain};
 use ark_std::rand::{RngCore, SeedableRng, rngs::StdRng};
-use assay_bn254::fixed_base::FixedBaseG1;
+use assay_bn254::fixed_base::{FixedBaseG1, FixedBaseG2};
 use assay_bn254::msm::{msm_g1_with, msm_g2_with};
 use assay_bn254::ntt::Domain;
-use assay_bn254::{Kernel, Scalars};
+use assay_bn254::{Kernel, PackedG1, PackedG2, Scalars};
 
 /// Processor seconds of all threads of this process so far, where the system tells; a loaded machine distorts these
 /// less than the clock on the wall.
 fn processor_seconds() -> Option<f64> {
-    let mut nanoseconds = 0.0;
-    for task in std::fs::read_dir("/proc/self/task").ok()? {
-        let stat = std::fs::read_to_string(task.ok()?.path().join("schedstat")).ok()?;
-        nanoseconds += stat.split(' ').next()?.parse::<f64>().ok()?;
-    }
-    Some(nanoseconds * 1e-9)
+    let mut time = libc::timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    // SAFETY: the call writes one timespec to the pointer, which is valid.
+    let status = unsafe { libc::clock_gettime(libc::CLOCK_PROCESS_CPUTIME_ID, &raw mut time) };
+    (status == 0).then_some(time.tv_sec as f64 + time.tv_nsec as f64 * 1e-9)
 }
 
 /// Over five runs, the median time on the wall and the least processor time: what else runs on the machine
@@ -55,16 +56,10 @@ fn time<T>(mut work: impl FnMut() -> T) -> Times {
     }
 }
 
-fn points<G: CurveGroup>(count: usize, rng: &mut StdRng) -> Vec<G::Affine> {
-    let step = G::rand(rng);
-    let mut point = G::rand(rng);
-    let all: Vec<G> = (0..count)
-        .map(|_| {
-            point += step;
-            point
-        })
-        .collect();
-    G::normalize_batch(&all)
+/// Points without relations that would make partial sums meet, as those of a key are.
+fn multiples<P>(count: usize, rng: &mut StdRng, of: impl Fn(&[Fr]) -> Vec<P>) -> Vec<P> {
+    let scalars: Vec<Fr> = (0..count).map(|_| Fr::rand(rng)).collect();
+    of(&scalars)
 }
 
 /// Whether the arguments ask for `name`: they do when they name nothing of its `family`.
@@ -102,16 +97,18 @@ fn report(
     );
 }
 
-fn bench_msm<G: VariableBaseMSM<ScalarField = Fr>>(
+fn bench_msm<G: VariableBaseMSM<ScalarField = Fr>, P>(
     case: &str,
     logs: &[u32],
-    points: impl Fn(usize, &mut StdRng) -> Vec<G::MulBase>,
-    ours: impl Fn(Kernel, &[G::MulBase], &[Scalars<'_>]) -> G,
+    multiples_of: impl Fn(&[Fr]) -> Vec<P>,
+    unpack: impl Fn(&P) -> G::MulBase,
+    ours: impl Fn(Kernel, &[P], &[Scalars<'_>]) -> G,
 ) {
     let rng = &mut StdRng::seed_from_u64(7);
     for &log in logs {
         let n = 1 << log;
-        let bases = points(n, rng);
+        let packed = multiples(n, rng, &multiples_of);
+        let bases: Vec<G::MulBase> = packed.iter().map(&unpack).collect();
         let random: Vec<Fr> = (0..n).map(|_| Fr::rand(rng)).collect();
         let random_words: Vec<[u64; 4]> = random.iter().map(|x| x.into_bigint().0).collect();
         let bytes: Vec<i64> = (0..n).map(|_| i64::from(rng.next_u32() as i8)).collect();
@@ -134,7 +131,7 @@ fn bench_msm<G: VariableBaseMSM<ScalarField = Fr>>(
                 wanted("arkworks").then(|| time(|| G::msm(&bases, field).expect("equal lengths")));
             report(case, name, log, baseline, None, "arkworks");
             for kernel in Kernel::all().into_iter().filter(|k| wanted(k.name())) {
-                let times = time(|| ours(kernel, &bases, &segments));
+                let times = time(|| ours(kernel, &packed, &segments));
                 report(case, name, log, Some(times), baseline, kernel.name());
             }
         }
@@ -217,20 +214,14 @@ fn main() {
     println!("{threads} thread(s)");
     pool.install(|| {
         if case("msm_g1") {
-            bench_msm::<G1Projective>(
-                "msm_g1",
-                &logs,
-                points::<G1Projective>,
-                |k, b: &[G1Affine], s| msm_g1_with(k, b, s),
-            );
+            let table = FixedBaseG1::new(G1Affine::generator(), 1 << 16);
+            let of = |scalars: &[Fr]| table.mul_many(scalars);
+            bench_msm::<G1Projective, _>("msm_g1", &logs, of, PackedG1::unpack, msm_g1_with);
         }
         if case("msm_g2") {
-            bench_msm::<G2Projective>(
-                "msm_g2",
-                &logs,
-                points::<G2Projective>,
-                |k, b: &[G2Affine], s| msm_g2_with(k, b, s),
-            );
+            let table = FixedBaseG2::new(G2Affine::generator(), 1 << 16);
+            let of = |scalars: &[Fr]| table.mul_many(scalars);
+            bench_msm::<G2Projective, _>("msm_g2", &logs, of, PackedG2::unpack, msm_g2_with);
         }
         if case("ntt") {
             bench_ntt(&logs);

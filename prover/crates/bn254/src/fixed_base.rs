@@ -2,16 +2,18 @@
 
 use std::fmt;
 
-use ark_bn254::{Fr, G1Affine, G1Projective, G2Affine, g1, g2};
+use ark_bn254::{Fr, G1Affine, G2Affine, g1, g2};
 use ark_ec::short_weierstrass::{Affine, Projective};
 use ark_ec::{AdditiveGroup, AffineRepr, CurveGroup};
 use ark_ff::PrimeField;
 use rayon::prelude::*;
+use zeroize::Zeroizing;
 
 use crate::curve::{Curve, NEGATE};
 use crate::kernel::Kernel;
 use crate::msm::accumulate::Accumulator;
 use crate::msm::digits::{bias, biased, digit};
+use crate::packed::{PackedG1, PackedG2};
 
 /// Multiples computed together: their partial sums and one window of the table stay in L2.
 const CHUNK: usize = 4096;
@@ -27,7 +29,7 @@ struct Table<C: Curve> {
     width: u32,
     windows: u32,
     /// Window-major; empty for a base at infinity.
-    entries: Vec<Affine<C>>,
+    entries: Vec<C::Slot>,
 }
 
 impl<C: Curve> fmt::Debug for Table<C> {
@@ -68,7 +70,8 @@ impl<C: Curve> Table<C> {
                             multiple
                         })
                         .collect();
-                    Projective::normalize_batch(&multiples)
+                    let points = Projective::normalize_batch(&multiples);
+                    points.into_iter().map(|point| C::pack(point.x, point.y))
                 })
                 .collect();
         }
@@ -79,9 +82,9 @@ impl<C: Curve> Table<C> {
         }
     }
 
-    fn mul_many(&self, kernel: Kernel, scalars: &[Fr]) -> Vec<Affine<C>> {
+    fn mul_many(&self, kernel: Kernel, scalars: &[Fr]) -> Vec<C::Slot> {
         if self.entries.is_empty() {
-            return vec![Affine::zero(); scalars.len()];
+            return vec![C::BLANK; scalars.len()];
         }
         scalars
             .par_chunks(CHUNK)
@@ -89,12 +92,15 @@ impl<C: Curve> Table<C> {
             .collect()
     }
 
-    fn mul_chunk(&self, kernel: Kernel, scalars: &[Fr]) -> Vec<Affine<C>> {
+    fn mul_chunk(&self, kernel: Kernel, scalars: &[Fr]) -> Vec<C::Slot> {
         let bias = bias(self.width, self.windows as usize);
-        let words: Vec<[u64; 5]> = scalars
-            .iter()
-            .map(|scalar| biased(&scalar.into_bigint().0, &bias))
-            .collect();
+        // Setup multiplies by functions of its secrets: what they were must not stay in memory.
+        let words: Zeroizing<Vec<[u64; 5]>> = Zeroizing::new(
+            scalars
+                .iter()
+                .map(|scalar| biased(&scalar.into_bigint().0, &bias))
+                .collect(),
+        );
         let mut sums = Accumulator::<C>::new(kernel, scalars.len());
         for window in 0..self.windows {
             let first = window << (self.width - 1);
@@ -110,9 +116,9 @@ impl<C: Curve> Table<C> {
         sums.finish(&self.entries);
         (0..scalars.len())
             .map(|k| {
-                sums.get(k).map_or_else(Affine::zero, |slot| {
+                sums.get(k).map_or(C::BLANK, |slot| {
                     let (x, y) = C::unpack(slot);
-                    Affine::new_unchecked(x, y)
+                    C::pack(x, y)
                 })
             })
             .collect()
@@ -130,15 +136,15 @@ impl FixedBaseG1 {
         Self(Table::new(base, count))
     }
 
-    /// `scalars_i * base`, in affine form, on all threads of the current pool.
+    /// `scalars_i * base`, canonical, on all threads of the current pool.
     #[must_use]
-    pub fn mul_many(&self, scalars: &[Fr]) -> Vec<G1Affine> {
+    pub fn mul_many(&self, scalars: &[Fr]) -> Vec<PackedG1> {
         self.mul_many_with(Kernel::active(), scalars)
     }
 
     /// [`Self::mul_many`] on a chosen code path.
     #[must_use]
-    pub fn mul_many_with(&self, kernel: Kernel, scalars: &[Fr]) -> Vec<G1Affine> {
+    pub fn mul_many_with(&self, kernel: Kernel, scalars: &[Fr]) -> Vec<PackedG1> {
         self.0.mul_many(kernel, scalars)
     }
 }
@@ -154,21 +160,15 @@ impl FixedBaseG2 {
         Self(Table::new(base, count))
     }
 
-    /// `scalars_i * base`, in affine form, on all threads of the current pool.
+    /// `scalars_i * base`, canonical, on all threads of the current pool.
     #[must_use]
-    pub fn mul_many(&self, scalars: &[Fr]) -> Vec<G2Affine> {
+    pub fn mul_many(&self, scalars: &[Fr]) -> Vec<PackedG2> {
         self.mul_many_with(Kernel::active(), scalars)
     }
 
     /// [`Self::mul_many`] on a chosen code path.
     #[must_use]
-    pub fn mul_many_with(&self, kernel: Kernel, scalars: &[Fr]) -> Vec<G2Affine> {
+    pub fn mul_many_with(&self, kernel: Kernel, scalars: &[Fr]) -> Vec<PackedG2> {
         self.0.mul_many(kernel, scalars)
     }
-}
-
-/// Affine form of many points with one inversion.
-#[must_use]
-pub fn normalise(points: &[G1Projective]) -> Vec<G1Affine> {
-    G1Projective::normalize_batch(points)
 }

@@ -5,7 +5,7 @@ use ark_ec::{AffineRepr, CurveGroup, VariableBaseMSM};
 use ark_ff::{PrimeField, UniformRand};
 use ark_std::rand::{Rng, RngCore, SeedableRng, rngs::StdRng};
 use assay_bn254::msm::{MsmG1, msm_g1_many, msm_g1_with, msm_g2_with};
-use assay_bn254::{Kernel, Scalars};
+use assay_bn254::{Kernel, PackedG1, PackedG2, Scalars};
 
 fn rng(seed: u64) -> StdRng {
     StdRng::seed_from_u64(seed)
@@ -22,6 +22,10 @@ fn points<G: CurveGroup>(count: usize, rng: &mut impl Rng) -> Vec<G::Affine> {
         })
         .collect();
     G::normalize_batch(&all)
+}
+
+fn pack_g1(points: &[G1Affine]) -> Vec<PackedG1> {
+    points.iter().map(Into::into).collect()
 }
 
 fn full(rng: &mut impl Rng, count: usize) -> Vec<[u64; 4]> {
@@ -42,7 +46,7 @@ fn expected<G: VariableBaseMSM<ScalarField = Fr>>(
 fn check_g1(bases: &[G1Affine], scalars: &[Scalars<'_>], what: &str) {
     let expected: G1Projective = expected(bases, scalars);
     for kernel in Kernel::all() {
-        let got = msm_g1_with(kernel, bases, scalars);
+        let got = msm_g1_with(kernel, &pack_g1(bases), scalars);
         assert_eq!(got, expected, "{what} on {}", kernel.name());
     }
 }
@@ -50,20 +54,22 @@ fn check_g1(bases: &[G1Affine], scalars: &[Scalars<'_>], what: &str) {
 fn check_g2(bases: &[G2Affine], scalars: &[Scalars<'_>], what: &str) {
     let expected: G2Projective = expected(bases, scalars);
     for kernel in Kernel::all() {
-        let got = msm_g2_with(kernel, bases, scalars);
+        let packed: Vec<PackedG2> = bases.iter().map(Into::into).collect();
+        let got = msm_g2_with(kernel, &packed, scalars);
         assert_eq!(got, expected, "{what} on {}", kernel.name());
     }
 }
 
-const LENGTHS: [usize; 20] = [
-    0, 1, 2, 3, 7, 8, 9, 15, 16, 17, 63, 64, 65, 255, 256, 257, 1023, 1025, 4095, 4097,
+const LENGTHS: [usize; 25] = [
+    0, 1, 2, 3, 7, 8, 9, 15, 16, 17, 63, 64, 65, 255, 256, 257, 1023, 1024, 1025, 4095, 4096, 4097,
+    8191, 8192, 8193,
 ];
 
 #[test]
 fn g1_agrees_with_arkworks_at_every_length() {
     let rng = &mut rng(1);
-    let bases = points::<G1Projective>(4097, rng);
-    let scalars = full(rng, 4097);
+    let bases = points::<G1Projective>(8193, rng);
+    let scalars = full(rng, 8193);
     for n in LENGTHS {
         check_g1(
             &bases[..n],
@@ -288,17 +294,18 @@ fn many_agrees_with_one_at_a_time() {
         ],
         vec![],
     ];
+    let packed = pack_g1(&bases);
     let jobs: Vec<MsmG1<'_>> = segments
         .iter()
         .map(|s| MsmG1 {
-            bases: &bases[..s.iter().map(Scalars::len).sum()],
+            bases: &packed[..s.iter().map(Scalars::len).sum()],
             scalars: s,
         })
         .collect();
     let got = msm_g1_many(&jobs);
     assert_eq!(got.len(), jobs.len());
     for (job, sum) in jobs.iter().zip(got) {
-        let expected: G1Projective = expected(job.bases, job.scalars);
+        let expected: G1Projective = expected(&bases[..job.bases.len()], job.scalars);
         assert_eq!(sum, expected);
     }
 }
@@ -309,6 +316,7 @@ fn thread_count_does_not_change_the_sum() {
     let n = 30_000;
     let bases = points::<G1Projective>(n, rng);
     let scalars = full(rng, n);
+    let packed = pack_g1(&bases);
     let segments = [Scalars::Full(scalars.as_slice())];
     let expected: G1Projective = expected(&bases, &segments);
     for threads in [1, 2, 5] {
@@ -317,7 +325,7 @@ fn thread_count_does_not_change_the_sum() {
             .build()
             .unwrap();
         for kernel in Kernel::all() {
-            let got = pool.install(|| msm_g1_with(kernel, &bases, &segments));
+            let got = pool.install(|| msm_g1_with(kernel, &packed, &segments));
             assert_eq!(got, expected, "{threads} threads on {}", kernel.name());
         }
     }
@@ -328,7 +336,7 @@ fn thread_count_does_not_change_the_sum() {
 fn scalar_equal_to_r_is_refused() {
     let _ = msm_g1_with(
         Kernel::PORTABLE,
-        &[G1Affine::generator()],
+        &pack_g1(&[G1Affine::generator()]),
         &[Scalars::Full(&[Fr::MODULUS.0])],
     );
 }
@@ -338,7 +346,7 @@ fn scalar_equal_to_r_is_refused() {
 fn missing_scalar_is_refused() {
     let _ = msm_g1_with(
         Kernel::PORTABLE,
-        &[G1Affine::generator(); 2],
+        &pack_g1(&[G1Affine::generator(); 2]),
         &[Scalars::Small(&[1])],
     );
 }

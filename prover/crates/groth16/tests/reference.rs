@@ -93,10 +93,11 @@ fn ours(circuit: &Circuit) -> (Keys, Proof) {
 
 #[test]
 fn a_proof_with_given_randomness_is_arkworks_proof() {
-    // Around a power of two with the three input rows: 2 * size + 2 constraints.
-    for size in [1, 5, 6, 7, 40] {
+    // size + 2 constraints and three input rows: at a power of two or so little below that the domain is that, as arkworks' is.
+    for size in [2, 3, 8, 11, 45, 59] {
         let circuit = Circuit::new(size, false, false);
         let (keys, proof) = ours(&circuit);
+        assert!(keys.pk.domain().size().is_power_of_two(), "size {size}");
 
         // The draws of setup, in its order: tau, alpha, beta, gamma, delta.
         let mut secrets = ChaCha20Rng::from_seed(SECRETS);

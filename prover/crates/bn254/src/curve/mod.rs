@@ -1,8 +1,10 @@
 //! Affine points as the kernels see them, and additions of many of them that share one inversion.
 //!
-//! A point at rest is its two coordinates as Montgomery words (R = 2^256), the layout of arkworks' affine points, so
-//! that bases are read where they lie. Partial sums live in [`Curve::Slot`]s of the same layout, cache-line aligned;
-//! the IFMA path leaves their coordinates below 2p rather than below p.
+//! Bases and partial sums are [`crate::packed`] points; the IFMA path leaves the coordinates of sums below 2p rather than
+//! below p.
+
+// Without the vector path its selector and its buffers have no reader.
+#![cfg_attr(not(target_arch = "x86_64"), allow(dead_code, unused_variables))]
 
 #[cfg(target_arch = "x86_64")]
 pub(crate) mod ifma;
@@ -10,10 +12,11 @@ pub(crate) mod portable;
 
 use ark_bn254::{Fq, Fq2, Fr, g1, g2};
 use ark_ec::short_weierstrass::{Affine, Projective, SWCurveConfig};
-use ark_ff::{BigInt, PrimeField, Zero};
+use ark_ff::Zero;
 
 use crate::field::inverse::Invert;
 use crate::kernel::Kernel;
+use crate::packed::{PackedG1, PackedG2};
 
 /// Additions that share an inversion; the working set (points, differences, prefix products) stays in L2.
 pub(crate) const BATCH: usize = 1024;
@@ -32,7 +35,7 @@ pub(crate) const NEGATE: u32 = 1 << 31;
 #[derive(Debug)]
 pub(crate) enum Source<'a, C: Curve> {
     /// The bases of a multi-scalar multiplication; none that is used may be infinity.
-    Bases(&'a [Affine<C>]),
+    Bases(&'a [C::Slot]),
     /// The slots themselves; no slot may be the destination of one addition and the source of another.
     Slots,
 }
@@ -55,7 +58,7 @@ impl<C: Curve> Default for Workspace<C> {
 
 /// The two groups of BN254.
 pub(crate) trait Curve: SWCurveConfig<ScalarField = Fr, BaseField: Invert> {
-    /// Coordinates at rest.
+    /// A point at rest: a base, or a partial sum in a bucket.
     type Slot: Copy + Send + Sync + std::fmt::Debug;
 
     /// Storage of the vector path.
@@ -83,12 +86,19 @@ pub(crate) trait Curve: SWCurveConfig<ScalarField = Fr, BaseField: Invert> {
     ) where
         Self: Sized;
 
-    /// A slot holding a base that is not infinity, or its negative.
-    fn pack_base(base: &Affine<Self>, negate: bool) -> Self::Slot
+    /// Whether a base is infinity.
+    fn is_infinity(base: &Self::Slot) -> bool;
+
+    /// A base that is not infinity, or its negative.
+    fn signed(base: &Self::Slot, negate: bool) -> Self::Slot
     where
         Self: Sized,
     {
-        Self::pack(base.x, if negate { -base.y } else { base.y })
+        if !negate {
+            return *base;
+        }
+        let (x, y) = Self::unpack(base);
+        Self::pack(x, -y)
     }
 
     /// The point in a slot.
@@ -100,11 +110,6 @@ pub(crate) trait Curve: SWCurveConfig<ScalarField = Fr, BaseField: Invert> {
         Affine::new_unchecked(x, y).into()
     }
 }
-
-/// Words of a coordinate pair, aligned to cache lines.
-#[derive(Clone, Copy, Debug)]
-#[repr(C, align(64))]
-pub(crate) struct Words<const N: usize>(pub [u64; N]);
 
 /// Panics unless every index of `additions` is in range.
 fn check_range<C: Curve>(additions: &[Addition], slots: usize, source: &Source<'_, C>) {
@@ -121,38 +126,25 @@ fn check_range<C: Curve>(additions: &[Addition], slots: usize, source: &Source<'
     );
 }
 
-fn words_of(value: Fq) -> [u64; 4] {
-    value.0.0
-}
-
-/// The field element whose Montgomery words are `words`, given below 2p.
-fn field_of(words: &[u64]) -> Fq {
-    let mut limbs = BigInt([words[0], words[1], words[2], words[3]]);
-    if limbs >= Fq::MODULUS {
-        ark_ff::BigInteger::sub_with_borrow(&mut limbs, &Fq::MODULUS);
-    }
-    debug_assert!(limbs < Fq::MODULUS);
-    Fq::new_unchecked(limbs)
-}
-
 impl Curve for g1::Config {
-    type Slot = Words<8>;
+    type Slot = PackedG1;
     #[cfg(target_arch = "x86_64")]
     type Simd = ifma::BuffersG1;
     #[cfg(not(target_arch = "x86_64"))]
     type Simd = ();
 
-    const BLANK: Self::Slot = Words([0; 8]);
+    const BLANK: Self::Slot = PackedG1::INFINITY;
 
     fn pack(x: Fq, y: Fq) -> Self::Slot {
-        let mut out = Self::BLANK;
-        out.0[..4].copy_from_slice(&words_of(x));
-        out.0[4..].copy_from_slice(&words_of(y));
-        out
+        PackedG1::pack(x, y)
     }
 
     fn unpack(slot: &Self::Slot) -> (Fq, Fq) {
-        (field_of(&slot.0[..4]), field_of(&slot.0[4..]))
+        slot.coordinates()
+    }
+
+    fn is_infinity(base: &Self::Slot) -> bool {
+        base.is_infinity()
     }
 
     fn add_batch(
@@ -178,25 +170,24 @@ impl Curve for g1::Config {
 }
 
 impl Curve for g2::Config {
-    type Slot = Words<16>;
+    type Slot = PackedG2;
     #[cfg(target_arch = "x86_64")]
     type Simd = ifma::BuffersG2;
     #[cfg(not(target_arch = "x86_64"))]
     type Simd = ();
 
-    const BLANK: Self::Slot = Words([0; 16]);
+    const BLANK: Self::Slot = PackedG2::INFINITY;
 
     fn pack(x: Fq2, y: Fq2) -> Self::Slot {
-        let mut out = Self::BLANK;
-        for (chunk, value) in out.0.chunks_exact_mut(4).zip([x.c0, x.c1, y.c0, y.c1]) {
-            chunk.copy_from_slice(&words_of(value));
-        }
-        out
+        PackedG2::pack(x, y)
     }
 
     fn unpack(slot: &Self::Slot) -> (Fq2, Fq2) {
-        let at = |i: usize| field_of(&slot.0[4 * i..4 * i + 4]);
-        (Fq2::new(at(0), at(1)), Fq2::new(at(2), at(3)))
+        slot.coordinates()
+    }
+
+    fn is_infinity(base: &Self::Slot) -> bool {
+        base.is_infinity()
     }
 
     fn add_batch(

@@ -1,6 +1,5 @@
 //! Batch-affine addition on four 64-bit limbs, complete: it doubles and cancels where it must.
 
-use ark_ec::short_weierstrass::Affine;
 use ark_ff::{AdditiveGroup, Field, One, Zero};
 
 use super::{Addition, Curve, NEGATE, Source};
@@ -28,13 +27,10 @@ fn source_point<C: Curve>(
     src: u32,
 ) -> (C::BaseField, C::BaseField) {
     let index = (src & !NEGATE) as usize;
-    let (x, y) = match source {
-        Source::Bases(bases) => {
-            let Affine { x, y, .. } = bases[index];
-            (x, y)
-        }
-        Source::Slots => C::unpack(&slots[index]),
-    };
+    let (x, y) = C::unpack(match source {
+        Source::Bases(bases) => &bases[index],
+        Source::Slots => &slots[index],
+    });
     (x, if src & NEGATE == 0 { y } else { -y })
 }
 

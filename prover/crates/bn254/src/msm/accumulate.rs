@@ -4,8 +4,6 @@
 //! long (few buckets, or skewed scalars) its points are first added among themselves, pairs at a time, so that the
 //! cost an addition stays that of a batch whatever the distribution.
 
-use ark_ec::short_weierstrass::Affine;
-
 use crate::curve::{Addition, BATCH, Curve, NEGATE, Source, Workspace};
 use crate::kernel::{Kernel, prefetch};
 
@@ -67,8 +65,8 @@ impl<C: Curve> Accumulator<C> {
     }
 
     /// Adds base `src` (its top bit negates) to bucket `dst`, now or in a later batch.
-    #[inline]
-    pub fn push(&mut self, bases: &[Affine<C>], dst: u32, src: u32) {
+    #[inline(always)]
+    pub fn push(&mut self, bases: &[C::Slot], dst: u32, src: u32) {
         let state = &mut self.state[dst as usize];
         if *state == EMPTY || *state == self.epoch {
             self.set_aside(bases, Addition { dst, src });
@@ -84,12 +82,14 @@ impl<C: Curve> Accumulator<C> {
     }
 
     /// Puts the first point into an empty bucket, or makes one wait whose bucket the batch already touches.
-    fn set_aside(&mut self, bases: &[Affine<C>], addition: Addition) {
+    #[cold]
+    #[inline(never)]
+    fn set_aside(&mut self, bases: &[C::Slot], addition: Addition) {
         let state = &mut self.state[addition.dst as usize];
         if *state == EMPTY {
             *state = IDLE;
             let base = &bases[(addition.src & !NEGATE) as usize];
-            self.slots[addition.dst as usize] = C::pack_base(base, addition.src & NEGATE != 0);
+            self.slots[addition.dst as usize] = C::signed(base, addition.src & NEGATE != 0);
         } else {
             self.queue.push(addition);
             if self.queue.len() >= QUEUE {
@@ -100,7 +100,8 @@ impl<C: Curve> Accumulator<C> {
 
     /// Runs the batch, then gives the waiting pairs their turn.
     #[cold]
-    fn flush(&mut self, bases: &[Affine<C>]) {
+    #[inline(never)]
+    fn flush(&mut self, bases: &[C::Slot]) {
         self.run(Source::Bases(bases));
         if self.queue.len() >= QUEUE {
             self.drain_queue(bases);
@@ -119,7 +120,7 @@ impl<C: Curve> Accumulator<C> {
     }
 
     /// Brings every pair pushed so far into its bucket.
-    pub fn finish(&mut self, bases: &[Affine<C>]) {
+    pub fn finish(&mut self, bases: &[C::Slot]) {
         self.run(Source::Bases(bases));
         self.drain_queue(bases);
     }
@@ -155,7 +156,7 @@ impl<C: Curve> Accumulator<C> {
 
     /// Adds the waiting points of each bucket among themselves, halving their number each round, and an odd one out to
     /// the bucket: rounds are logarithmic in the longest wait.
-    fn drain_queue(&mut self, bases: &[Affine<C>]) {
+    fn drain_queue(&mut self, bases: &[C::Slot]) {
         if self.queue.is_empty() {
             return;
         }
@@ -163,8 +164,7 @@ impl<C: Curve> Accumulator<C> {
         let mut entries: Vec<Addition> = Vec::with_capacity(self.queue.len());
         for (k, addition) in self.queue.drain(..).enumerate() {
             let base = &bases[(addition.src & !NEGATE) as usize];
-            self.slots
-                .push(C::pack_base(base, addition.src & NEGATE != 0));
+            self.slots.push(C::signed(base, addition.src & NEGATE != 0));
             entries.push(Addition {
                 dst: addition.dst,
                 src: u32::try_from(first + k).expect("slots are counted in 32 bits"),

@@ -4,7 +4,6 @@
 //! bit fields of the sum, so no carry runs from window to window.
 
 use ark_bn254::Fr;
-use ark_ec::short_weierstrass::Affine;
 use ark_ff::{BigInteger, PrimeField};
 use rayon::prelude::*;
 
@@ -13,6 +12,9 @@ use crate::scalars::Scalars;
 
 /// Points whose digits are cut and stored together; one window's digits of a block are 8 KiB.
 pub(crate) const BLOCK: usize = 4096;
+
+/// Digits of a cache line.
+const LINE: usize = 32;
 
 /// Widest digit: it must fit an `i16`, and 2^15 buckets of 64 bytes are already twice a megabyte of L2.
 const MAX_WIDTH: u32 = 16;
@@ -30,8 +32,9 @@ pub(crate) struct Block {
     pub start: usize,
     /// Number of points.
     pub len: usize,
-    /// Window-major digits: `digits[window * len + point]`.
+    /// Window-major digits: `digits[window * stride + point]`.
     digits: Vec<i16>,
+    stride: usize,
     /// Number of non-zero digits of each window.
     pub nonzero: Vec<u32>,
 }
@@ -39,7 +42,7 @@ pub(crate) struct Block {
 impl Block {
     /// Digits of one window.
     pub fn row(&self, window: usize) -> &[i16] {
-        &self.digits[window * self.len..][..self.len]
+        &self.digits[window * self.stride..][..self.len]
     }
 }
 
@@ -108,10 +111,7 @@ pub(crate) fn bias(width: u32, windows: usize) -> [u64; 5] {
 }
 
 /// Digits of the small segments of `scalars`, or `None` if there is none.
-pub(crate) fn small_digits<C: Curve>(
-    bases: &[Affine<C>],
-    scalars: &[Scalars<'_>],
-) -> Option<Digits> {
+pub(crate) fn small_digits<C: Curve>(bases: &[C::Slot], scalars: &[Scalars<'_>]) -> Option<Digits> {
     let segments = pieces(scalars, |s| match *s {
         Scalars::Small(values) => Some(values),
         Scalars::Full(_) => None,
@@ -135,7 +135,7 @@ pub(crate) fn small_digits<C: Curve>(
     let blocks = segments
         .par_iter()
         .map(|&(start, values)| {
-            cut_block(start, &bases[start..], values, width, windows, |&value| {
+            cut_block::<C, _>(start, &bases[start..], values, width, windows, |&value| {
                 let words = (i128::from(value) + bias).cast_unsigned();
                 [words as u64, (words >> 64) as u64, 0, 0, 0]
             })
@@ -153,10 +153,7 @@ pub(crate) fn small_digits<C: Curve>(
 ///
 /// # Panics
 /// When a scalar is not below r.
-pub(crate) fn full_digits<C: Curve>(
-    bases: &[Affine<C>],
-    scalars: &[Scalars<'_>],
-) -> Option<Digits> {
+pub(crate) fn full_digits<C: Curve>(bases: &[C::Slot], scalars: &[Scalars<'_>]) -> Option<Digits> {
     let segments = pieces(scalars, |s| match *s {
         Scalars::Full(values) => Some(values),
         Scalars::Small(_) => None,
@@ -184,7 +181,7 @@ pub(crate) fn full_digits<C: Curve>(
     let blocks = segments
         .par_iter()
         .map(|&(start, values)| {
-            cut_block(start, &bases[start..], values, width, windows, |value| {
+            cut_block::<C, _>(start, &bases[start..], values, width, windows, |value| {
                 let (magnitude, negative) = balance(value);
                 let mut words = [0u64; 5];
                 let mut carry = 0i128;
@@ -275,26 +272,28 @@ pub(crate) fn biased(value: &[u64; 4], bias: &[u64; 5]) -> [u64; 5] {
 /// Digits of one block from each scalar's biased words. Points at infinity get zero digits.
 fn cut_block<C: Curve, T>(
     start: usize,
-    bases: &[Affine<C>],
+    bases: &[C::Slot],
     values: &[T],
     width: u32,
     windows: usize,
     biased: impl Fn(&T) -> [u64; 5],
 ) -> Block {
     let len = values.len();
-    let mut digits = vec![0i16; windows * len];
+    // A cache line more than a block: rows a multiple of 4 KiB apart would share one set of L1.
+    let stride = len.next_multiple_of(LINE) + LINE;
+    let mut digits = vec![0i16; windows * stride];
     for (point, (value, base)) in values.iter().zip(bases).enumerate() {
-        if base.infinity {
+        if C::is_infinity(base) {
             continue;
         }
         let words = biased(value);
         for window in 0..windows {
-            digits[window * len + point] = digit(&words, window as u32, width);
+            digits[window * stride + point] = digit(&words, window as u32, width);
         }
     }
     let nonzero = (0..windows)
         .map(|w| {
-            digits[w * len..][..len]
+            digits[w * stride..][..len]
                 .iter()
                 .map(|&d| u32::from(d != 0))
                 .sum()
@@ -304,6 +303,7 @@ fn cut_block<C: Curve, T>(
         start,
         len,
         digits,
+        stride,
         nonzero,
     }
 }

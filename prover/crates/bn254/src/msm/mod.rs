@@ -9,9 +9,10 @@ pub(crate) mod digits;
 mod reduce;
 mod schedule;
 
-use ark_bn254::{G1Affine, G1Projective, G2Affine, G2Projective};
+use ark_bn254::{G1Projective, G2Projective};
 
 use crate::kernel::Kernel;
+use crate::packed::{PackedG1, PackedG2};
 use crate::scalars::Scalars;
 use schedule::Job;
 
@@ -19,12 +20,12 @@ use schedule::Job;
 ///
 /// # Panics
 /// When the lengths differ, when there are 2^31 bases or more, or when a full-width scalar is not below r.
-pub fn msm_g1(bases: &[G1Affine], scalars: &[Scalars<'_>]) -> G1Projective {
+pub fn msm_g1(bases: &[PackedG1], scalars: &[Scalars<'_>]) -> G1Projective {
     msm_g1_with(Kernel::active(), bases, scalars)
 }
 
 /// [`msm_g1`] on a chosen code path.
-pub fn msm_g1_with(kernel: Kernel, bases: &[G1Affine], scalars: &[Scalars<'_>]) -> G1Projective {
+pub fn msm_g1_with(kernel: Kernel, bases: &[PackedG1], scalars: &[Scalars<'_>]) -> G1Projective {
     schedule::run(kernel, &[Job { bases, scalars }])[0]
 }
 
@@ -32,12 +33,12 @@ pub fn msm_g1_with(kernel: Kernel, bases: &[G1Affine], scalars: &[Scalars<'_>]) 
 ///
 /// # Panics
 /// As [`msm_g1`].
-pub fn msm_g2(bases: &[G2Affine], scalars: &[Scalars<'_>]) -> G2Projective {
+pub fn msm_g2(bases: &[PackedG2], scalars: &[Scalars<'_>]) -> G2Projective {
     msm_g2_with(Kernel::active(), bases, scalars)
 }
 
 /// [`msm_g2`] on a chosen code path.
-pub fn msm_g2_with(kernel: Kernel, bases: &[G2Affine], scalars: &[Scalars<'_>]) -> G2Projective {
+pub fn msm_g2_with(kernel: Kernel, bases: &[PackedG2], scalars: &[Scalars<'_>]) -> G2Projective {
     schedule::run(kernel, &[Job { bases, scalars }])[0]
 }
 
@@ -45,7 +46,7 @@ pub fn msm_g2_with(kernel: Kernel, bases: &[G2Affine], scalars: &[Scalars<'_>]) 
 #[derive(Clone, Copy, Debug)]
 pub struct MsmG1<'a> {
     /// The points.
-    pub bases: &'a [G1Affine],
+    pub bases: &'a [PackedG1],
     /// The scalars, as many as points.
     pub scalars: &'a [Scalars<'a>],
 }

@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use ark_ec::short_weierstrass::{Affine, Projective};
+use ark_ec::short_weierstrass::Projective;
 use ark_ec::{AdditiveGroup, CurveGroup};
 
 use super::accumulate::Accumulator;
@@ -32,7 +32,7 @@ const SMALLEST_CUT: usize = 1 << 14;
 /// One multi-scalar multiplication.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Job<'a, C: Curve> {
-    pub bases: &'a [Affine<C>],
+    pub bases: &'a [C::Slot],
     pub scalars: &'a [Scalars<'a>],
 }
 
@@ -62,8 +62,8 @@ pub(crate) fn run<C: Curve>(kernel: Kernel, jobs: &[Job<'_, C>]) -> Vec<Projecti
             assert_eq!(length, job.bases.len(), "as many scalars as bases");
             assert!(length < NEGATE as usize, "bases are counted in 31 bits");
             [
-                digits::small_digits(job.bases, job.scalars),
-                digits::full_digits(job.bases, job.scalars),
+                digits::small_digits::<C>(job.bases, job.scalars),
+                digits::full_digits::<C>(job.bases, job.scalars),
             ]
             .into_iter()
             .flatten()
@@ -216,7 +216,7 @@ fn cut_tail(tasks: Vec<Task>, total: usize, threads: usize) -> Vec<Task> {
 
 fn run_task<C: Curve>(
     accumulator: &mut Accumulator<C>,
-    bases: &[Affine<C>],
+    bases: &[C::Slot],
     digits: &Digits,
     task: &Task,
 ) -> Vec<WindowSums<C>> {

@@ -1,9 +1,9 @@
 //! A proving key mapped from its file.
 
-use std::{fs::File, path::Path, sync::OnceLock};
+use std::{fs::File, path::Path};
 
 use ark_bn254::{G1Affine, G2Affine};
-use assay_bn254::ntt::Domain;
+use assay_bn254::{PackedG1, PackedG2, ntt::Domain};
 use memmap2::Mmap;
 
 use super::format::{ALIGNMENT, G1_SIZE, G2_SIZE, HEADER, Header, Origin, Section, get_g1, get_g2};
@@ -46,8 +46,6 @@ pub struct ProvingKey {
     domain: Domain,
     pub(crate) constants: Constants,
     indices: [Vec<u32>; 5],
-    g1: [OnceLock<Vec<G1Affine>>; 6],
-    b2: OnceLock<Vec<G2Affine>>,
 }
 
 impl std::fmt::Debug for ProvingKey {
@@ -58,14 +56,6 @@ impl std::fmt::Debug for ProvingKey {
     }
 }
 
-const G1_SECTIONS: [Section; 6] = [
-    Section::A,
-    Section::B1,
-    Section::K,
-    Section::D,
-    Section::M,
-    Section::H,
-];
 const INDEX_SECTIONS: [Section; 5] = [
     Section::IndexA,
     Section::IndexB,
@@ -139,13 +129,16 @@ impl ProvingKey {
         let rows = description
             .n_constraints
             .checked_add(description.layout.n_ic());
-        let domain = match rows.and_then(Domain::new) {
-            Some(domain) if domain.size() == description.domain_size => domain,
-            _ => bail!(
+        let domain = [Domain::smallest, Domain::new]
+            .into_iter()
+            .filter_map(|domain| rows.and_then(domain))
+            .find(|domain| domain.size() == description.domain_size);
+        let Some(domain) = domain else {
+            bail!(
                 InvalidKey,
                 "a domain of {} rows does not fit",
                 description.domain_size
-            ),
+            )
         };
         let c = sections.bytes(Section::Constants);
         let g1 = |i: usize| get_g1(&c[i * G1_SIZE..(i + 1) * G1_SIZE]);
@@ -167,8 +160,6 @@ impl ProvingKey {
             domain,
             constants,
             indices,
-            g1: Default::default(),
-            b2: OnceLock::new(),
             header,
             map,
         })
@@ -232,27 +223,18 @@ impl ProvingKey {
         self.constants.delta_1
     }
 
-    // Points are read on one thread: a parallel loop inside `get_or_init` could steal another proof's work, which would wait
-    // for this very cell.
-    fn g1(&self, section: Section) -> &[G1Affine] {
-        let slot = G1_SECTIONS
-            .iter()
-            .position(|s| *s == section)
-            .expect("a G1 section");
-        self.g1[slot].get_or_init(|| {
-            let sections = Sections {
-                map: &self.map,
-                header: &self.header,
-            };
-            sections
-                .bytes(section)
-                .chunks_exact(G1_SIZE)
-                .map(get_g1)
-                .collect()
-        })
+    fn sections(&self) -> Sections<'_> {
+        Sections {
+            map: &self.map,
+            header: &self.header,
+        }
     }
 
-    fn query(&self, index: Section, points: Section) -> Query<'_, G1Affine> {
+    fn g1(&self, section: Section) -> &[PackedG1] {
+        PackedG1::from_bytes(self.sections().bytes(section)).expect("checked when opened")
+    }
+
+    fn query(&self, index: Section, points: Section) -> Query<'_, PackedG1> {
         Query {
             index: self.index(index),
             points: self.g1(points),
@@ -269,31 +251,21 @@ impl ProvingKey {
     }
 
     /// `[u_i]_1` of all wires.
-    pub(crate) fn query_a(&self) -> Query<'_, G1Affine> {
+    pub(crate) fn query_a(&self) -> Query<'_, PackedG1> {
         self.query(Section::IndexA, Section::A)
     }
 
     /// `[v_i]_1` of all wires.
-    pub(crate) fn query_b1(&self) -> Query<'_, G1Affine> {
+    pub(crate) fn query_b1(&self) -> Query<'_, PackedG1> {
         self.query(Section::IndexB, Section::B1)
     }
 
     /// `[v_i]_2` of all wires.
-    pub(crate) fn query_b2(&self) -> Query<'_, G2Affine> {
-        let points = self.b2.get_or_init(|| {
-            let sections = Sections {
-                map: &self.map,
-                header: &self.header,
-            };
-            sections
-                .bytes(Section::B2)
-                .chunks_exact(G2_SIZE)
-                .map(get_g2)
-                .collect()
-        });
+    pub(crate) fn query_b2(&self) -> Query<'_, PackedG2> {
+        let points = self.sections().bytes(Section::B2);
         Query {
             index: self.index(Section::IndexB),
-            points,
+            points: PackedG2::from_bytes(points).expect("checked when opened"),
         }
     }
 
@@ -303,22 +275,22 @@ impl ProvingKey {
     }
 
     /// Merged, `[w_i Z / (2 delta)]_1` of all wires, plus `[K_i / delta]_1` for those of `w2`; otherwise the latter alone.
-    pub(crate) fn query_k(&self) -> Query<'_, G1Affine> {
+    pub(crate) fn query_k(&self) -> Query<'_, PackedG1> {
         self.query(Section::IndexK, Section::K)
     }
 
     /// `[K_i / delta_1]_1` of `w1`.
-    pub(crate) fn query_d(&self) -> Query<'_, G1Affine> {
+    pub(crate) fn query_d(&self) -> Query<'_, PackedG1> {
         self.query(Section::IndexD, Section::D)
     }
 
     /// `[K_i / delta_m]_1` of the model wires.
-    pub(crate) fn query_m(&self) -> Query<'_, G1Affine> {
+    pub(crate) fn query_m(&self) -> Query<'_, PackedG1> {
         self.query(Section::IndexM, Section::M)
     }
 
     /// `[-L_j Z / (2 delta)]_1` with the odd coset's Lagrange basis.
-    pub(crate) fn query_h(&self) -> &[G1Affine] {
+    pub(crate) fn query_h(&self) -> &[PackedG1] {
         self.g1(Section::H)
     }
 }
@@ -357,6 +329,18 @@ impl<'a> Sections<'a> {
             &[(Section::M, G1_SIZE)],
             l.n_model as usize,
         )?;
+        for section in [
+            Section::A,
+            Section::B1,
+            Section::K,
+            Section::D,
+            Section::M,
+            Section::H,
+        ] {
+            if PackedG1::from_bytes(self.bytes(section)).is_none() {
+                bail!(InvalidKey, "a section of points is out of line");
+            }
+        }
         let h = self.bytes(Section::H).len();
         let constants = self.bytes(Section::Constants).len();
         if Some(h) != description.domain_size.checked_mul(G1_SIZE) || constants != CONSTANTS_SIZE {

@@ -3,7 +3,10 @@
 use ark_bn254::{Fr, G1Affine, G2Affine};
 use ark_ec::{AffineRepr, CurveGroup};
 use ark_ff::{Field, One};
-use assay_bn254::fixed_base::{FixedBaseG1, FixedBaseG2};
+use assay_bn254::{
+    PackedG1,
+    fixed_base::{FixedBaseG1, FixedBaseG2},
+};
 use rayon::prelude::*;
 use zeroize::Zeroizing;
 
@@ -123,7 +126,7 @@ impl<'a> Elements<'a> {
             delta: g2(waste.delta),
             delta_1: layout.committed.then(|| g2(waste.delta_1)),
             delta_m: layout.private_weights().then(|| g2(waste.delta_m)),
-            ic: self.g1.mul_many(&ic),
+            ic: self.g1.mul_many(&ic).iter().map(PackedG1::unpack).collect(),
         }
     }
 

@@ -50,14 +50,32 @@ pub struct SetupBuilder {
 }
 
 impl SetupBuilder {
-    /// Draws the secrets and evaluates the Lagrange basis of the smallest domain that holds the constraints and the input
-    /// rows.
+    /// Draws the secrets and evaluates the Lagrange basis of the smallest domain, of 2^k or 3 * 2^k rows, that holds the
+    /// constraints and the input rows.
     ///
     /// # Errors
     /// `InvalidInput` for more rows than any domain has.
     pub fn new(layout: Layout, n_constraints: usize, randomness: &mut Randomness) -> Result<Self> {
+        Self::with_domain(layout, n_constraints, Domain::smallest, randomness)
+    }
+
+    /// [`Self::new`] with a domain of 2^k rows, the only kind that snarkjs knows.
+    pub(crate) fn with_power_of_two(
+        layout: Layout,
+        n_constraints: usize,
+        randomness: &mut Randomness,
+    ) -> Result<Self> {
+        Self::with_domain(layout, n_constraints, Domain::new, randomness)
+    }
+
+    fn with_domain(
+        layout: Layout,
+        n_constraints: usize,
+        domain: fn(usize) -> Option<Domain>,
+        randomness: &mut Randomness,
+    ) -> Result<Self> {
         let rows = n_constraints.checked_add(layout.n_ic());
-        let Some(domain) = rows.and_then(Domain::new) else {
+        let Some(domain) = rows.and_then(domain) else {
             bail!(
                 InvalidInput,
                 "{n_constraints} constraints; no domain is that large"

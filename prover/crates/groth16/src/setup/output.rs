@@ -4,6 +4,7 @@ use std::path::Path;
 
 use ark_bn254::Fr;
 use ark_ff::Zero;
+use assay_bn254::{PackedG1, PackedG2};
 use rayon::prelude::*;
 use zeroize::Zeroizing;
 
@@ -12,7 +13,7 @@ use crate::{
     error::Result,
     key::{
         KeyWriter,
-        format::{Description, G1_SIZE, G2_SIZE, Origin, Section, put_g1, put_g2},
+        format::{Description, Origin, Section},
     },
     progress::{Progress, report},
     verifying_key::VerifyingKey,
@@ -111,11 +112,7 @@ impl Output<'_> {
         scalar: Scalar<'_>,
     ) -> Result<()> {
         self.chunks(stage, section, n, scalar, |keys, scalars| {
-            let mut bytes = Vec::with_capacity(scalars.len() * G1_SIZE);
-            for point in keys.g1.mul_many(scalars) {
-                put_g1(&mut bytes, &point);
-            }
-            bytes
+            PackedG1::as_bytes(&keys.g1.mul_many(scalars)).to_vec()
         })
     }
 
@@ -127,11 +124,7 @@ impl Output<'_> {
         scalar: Scalar<'_>,
     ) -> Result<()> {
         self.chunks(stage, section, n, scalar, |keys, scalars| {
-            let mut bytes = Vec::with_capacity(scalars.len() * G2_SIZE);
-            for point in keys.g2.mul_many(scalars) {
-                put_g2(&mut bytes, &point);
-            }
-            bytes
+            PackedG2::as_bytes(&keys.g2.mul_many(scalars)).to_vec()
         })
     }
 

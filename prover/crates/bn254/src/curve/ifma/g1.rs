@@ -1,16 +1,10 @@
 //! Additions in G1.
 
-use std::mem::{offset_of, size_of};
+use ark_bn254::g1;
 
-use ark_bn254::{Fq, G1Affine, g1};
-
-use super::{Fp, ONE, Places, from_scalars, invert_all, to_scalars};
-use crate::curve::{Addition, Source, Words};
-
-const _: () = assert!(
-    offset_of!(G1Affine, y) == offset_of!(G1Affine, x) + 32 && size_of::<Fq>() == 32,
-    "coordinates of a base are eight consecutive words"
-);
+use super::{Fp, ONE, Places, from_scalars, invert_all, load_line, spare, store_line, to_scalars};
+use crate::curve::{Addition, Source};
+use crate::packed::PackedG1;
 
 /// Prefix products and differences of a batch, sixteen additions at a time.
 #[derive(Debug, Default)]
@@ -25,14 +19,13 @@ pub(crate) struct BuffersG1 {
 /// The processor has AVX-512 F, DQ, VL and IFMA. Destinations are distinct and below `slots.len()`, sources are in range.
 #[target_feature(enable = "avx512f,avx512dq,avx512vl,avx512ifma")]
 pub(crate) unsafe fn add_batch_g1(
-    slots: &mut [Words<8>],
+    slots: &mut [PackedG1],
     source: &Source<'_, g1::Config>,
     additions: &[Addition],
     buffers: &mut BuffersG1,
 ) -> bool {
-    let places = Places::new(slots, source, offset_of!(G1Affine, x));
-    let mut spare = [0u64; 16];
-    spare[8] = 1;
+    let places = Places::new(slots, source);
+    let mut spare = spare();
     let mut products = [Fp::splat(ONE); 2];
     buffers.prefixes.clear();
     buffers.differences.clear();
@@ -56,31 +49,33 @@ pub(crate) unsafe fn add_batch_g1(
         Fp::times_raw_pair([from_scalars(inverse); 2], [second, first]).map(|x| x.carried());
     for (k, sixteen) in additions.chunks(16).enumerate().rev() {
         let pointers = places.of_pair(sixteen, &mut spare);
+        let differences = &buffers.differences[k];
         let inverted = Fp::times_raw_pair(inverses, buffers.prefixes[k]).map(|x| x.carried());
-        inverses = Fp::times_raw_pair(inverses, buffers.differences[k]).map(|x| x.carried());
-        // SAFETY: as above.
-        let rises = pointers.each_ref().map(|at| unsafe {
-            at.load_src(4)
-                .negated_where(at.negate)
-                .minus(at.load_dst(4))
+        inverses = Fp::times_raw_pair(inverses, *differences).map(|x| x.carried());
+        // SAFETY: as above; slots are aligned to their size.
+        let points = pointers
+            .each_ref()
+            .map(|at| unsafe { load_line(at.dst.map(|p| p.cast_const()), 0) });
+        let rises = [0, 1].map(|k| {
+            // SAFETY: as above.
+            unsafe { pointers[k].load_src(4) }
+                .negated_where(pointers[k].negate)
+                .minus(points[k][1])
                 .plus_multiple::<4>()
                 .carried()
         });
         let slopes = Fp::times_raw_pair(rises, inverted).map(|x| x.carried());
         let squares = Fp::square_raw_pair(slopes);
-        // SAFETY: as above.
-        let x1 = pointers.each_ref().map(|at| unsafe { at.load_dst(0) });
+        // x1 + x2 = 2 x1 + (x2 - x1): the difference at hand holds 2p besides.
         let x3 = [0, 1].map(|k| {
-            // SAFETY: as above.
-            let x2 = unsafe { pointers[k].load_src(0) };
             squares[k]
-                .minus(x1[k])
-                .minus(x2)
-                .plus_multiple::<4>()
+                .minus(points[k][0].shifted::<1>())
+                .minus(differences[k])
+                .plus_multiple::<6>()
                 .reduced()
         });
         let runs = [0, 1].map(|k| {
-            x1[k]
+            points[k][0]
                 .minus(x3[k])
                 .plus_multiple::<2>()
                 .shifted::<2>()
@@ -88,15 +83,12 @@ pub(crate) unsafe fn add_batch_g1(
         });
         let products = Fp::times_raw_pair(slopes, runs);
         for k in 0..2 {
+            let y3 = products[k]
+                .minus(points[k][1])
+                .plus_multiple::<2>()
+                .reduced();
             // SAFETY: as above; each destination belongs to one lane alone, spare points apart.
-            unsafe {
-                let y3 = products[k]
-                    .minus(pointers[k].load_dst(4))
-                    .plus_multiple::<2>()
-                    .reduced();
-                pointers[k].store(0, x3[k]);
-                pointers[k].store(4, y3);
-            }
+            unsafe { store_line(pointers[k].dst, 0, [x3[k], y3]) };
         }
     }
     true

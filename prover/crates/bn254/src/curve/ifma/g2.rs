@@ -1,19 +1,13 @@
 //! Additions in G2.
 
-use std::mem::{offset_of, size_of};
+use ark_bn254::{Fq2, g2};
 
-use ark_bn254::{Fq2, G2Affine, g2};
-
-use super::{Fp, ONE, Places, Pointers, from_scalars, invert_all, to_scalars};
-use crate::curve::{Addition, Source, Words};
-use crate::field::ifma::{Wide, load_words, store_words};
-
-const _: () = assert!(
-    offset_of!(G2Affine, y) == offset_of!(G2Affine, x) + 64
-        && size_of::<Fq2>() == 64
-        && offset_of!(Fq2, c1) == 32,
-    "coordinates of a base are sixteen consecutive words"
-);
+use super::{
+    Fp, ONE, Places, Pointers, from_scalars, invert_all, load_line, spare, store_line, to_scalars,
+};
+use crate::curve::{Addition, Source};
+use crate::field::ifma::Wide;
+use crate::packed::PackedG2;
 
 /// Eight elements `c0 + c1 u` of Fq2, u^2 = -1.
 #[derive(Clone, Copy, Debug)]
@@ -70,34 +64,27 @@ impl Fp2 {
         Self { c0, c1 }
     }
 
-    /// Element at `offset` words from each pointer.
+    /// The element in cache line `line` of each point: 0 holds x, 1 y.
     ///
     /// # Safety
-    /// `offset + 8` words are readable at each pointer.
+    /// The points are readable and aligned to cache lines.
     #[target_feature(enable = "avx512f,avx512dq,avx512vl,avx512ifma")]
     #[inline]
-    unsafe fn load(at: [*const u64; 8], offset: usize) -> Self {
+    unsafe fn load(at: [*const u64; 8], line: usize) -> Self {
         // SAFETY: by the caller's promise.
-        unsafe {
-            Self {
-                c0: Fp::from_words(load_words(at, offset)),
-                c1: Fp::from_words(load_words(at, offset + 4)),
-            }
-        }
+        let [c0, c1] = unsafe { load_line(at, line) };
+        Self { c0, c1 }
     }
 
     /// The inverse of [`Self::load`].
     ///
     /// # Safety
-    /// `offset + 8` words are writable at each pointer.
+    /// As [`Self::load`], writable.
     #[target_feature(enable = "avx512f,avx512dq,avx512vl,avx512ifma")]
     #[inline]
-    unsafe fn store(self, at: [*mut u64; 8], offset: usize) {
+    unsafe fn store(self, at: [*mut u64; 8], line: usize) {
         // SAFETY: by the caller's promise.
-        unsafe {
-            store_words(at, offset, self.c0.to_words());
-            store_words(at, offset + 4, self.c1.to_words());
-        }
+        unsafe { store_line(at, line, [self.c0, self.c1]) };
     }
 
     #[target_feature(enable = "avx512f,avx512dq,avx512vl,avx512ifma")]
@@ -124,14 +111,13 @@ pub(crate) struct BuffersG2 {
 /// The processor has AVX-512 F, DQ, VL and IFMA. Destinations and sources are in range.
 #[target_feature(enable = "avx512f,avx512dq,avx512vl,avx512ifma")]
 pub(crate) unsafe fn add_batch_g2(
-    slots: &mut [Words<16>],
+    slots: &mut [PackedG2],
     source: &Source<'_, g2::Config>,
     additions: &[Addition],
     buffers: &mut BuffersG2,
 ) -> bool {
-    let places = Places::new(slots, source, offset_of!(G2Affine, x));
-    let mut spare = [0u64; 32];
-    spare[16] = 1;
+    let places = Places::new(slots, source);
+    let mut spare = spare();
     let one = Fp2 {
         c0: Fp::splat(ONE),
         c1: Fp::splat([0; 5]),
@@ -160,8 +146,7 @@ pub(crate) unsafe fn add_batch_g2(
         let from = dst.map(|p| p.cast_const());
         // SAFETY: as above; each destination belongs to one lane alone, spare points apart.
         unsafe {
-            let (x1, y1) = (Fp2::load(from, 0), Fp2::load(from, 8));
-            let (x2, y2) = (Fp2::load(src, 0), Fp2::load(src, 8));
+            let (x1, y1, y2) = (Fp2::load(from, 0), Fp2::load(from, 1), Fp2::load(src, 1));
             // Below 5.65 p, so that c0 of the slope is below 2.15 p and c1 below 1.3 p.
             let rise = y2.map2(y1, |a, b| {
                 a.negated_where(negate)
@@ -170,10 +155,11 @@ pub(crate) unsafe fn add_batch_g2(
                     .carried()
             });
             let slope = rise.times(inverted);
-            let sum = x1.map2(x2, |a, b| a.plus(b));
+            // x1 + x2 = 2 x1 + (x2 - x1): the difference at hand holds 2p besides.
+            let sum = x1.map2(buffers.differences[k], |a, b| a.shifted::<1>().plus(b));
             let x3 = slope
                 .square_raw()
-                .map2(sum, |a, b| a.minus(b).plus_multiple::<4>().reduced());
+                .map2(sum, |a, b| a.minus(b).plus_multiple::<6>().reduced());
             let run = x1.map2(x3, |a, b| {
                 a.minus(b).plus_multiple::<2>().shifted::<2>().carried()
             });
@@ -182,7 +168,7 @@ pub(crate) unsafe fn add_batch_g2(
                 .times_raw(run)
                 .map2(y1, |a, b| a.minus(b).plus_multiple::<3>().reduced());
             x3.store(dst, 0);
-            y3.store(dst, 8);
+            y3.store(dst, 1);
         }
     }
     true

@@ -11,12 +11,12 @@ mod g2;
 use std::arch::x86_64::{__m512i, __mmask8};
 
 use ark_bn254::Fq;
-use ark_ec::short_weierstrass::Affine;
 use ark_ff::{BigInt, BigInteger, PrimeField};
 
-use super::{Addition, Curve, NEGATE, Source, Words};
-use crate::field::ifma::{FqModulus, Lanes, load_words, store_words};
+use super::{Addition, Curve, NEGATE, Source};
+use crate::field::ifma::{FqModulus, Lanes, load_lines, load_words, store_lines};
 use crate::field::inverse::Invert;
+use crate::packed::Packed;
 
 pub(crate) use g1::{BuffersG1, add_batch_g1};
 pub(crate) use g2::{BuffersG2, add_batch_g2};
@@ -31,21 +31,10 @@ struct Pointers {
 }
 
 impl Pointers {
-    /// Coordinates at `offset` words into the destinations.
+    /// Words `offset..offset + 4` of the sources, each below 2^256.
     ///
     /// # Safety
-    /// The processor has the instructions; `offset + 4` words are readable at each destination.
-    #[target_feature(enable = "avx512f,avx512dq,avx512vl,avx512ifma")]
-    #[inline]
-    unsafe fn load_dst(&self, offset: usize) -> Fp {
-        // SAFETY: by the caller's promise.
-        Fp::from_words(unsafe { load_words(self.dst.map(|p| p.cast_const()), offset) })
-    }
-
-    /// Coordinates at `offset` words into the sources.
-    ///
-    /// # Safety
-    /// As [`Self::load_dst`], of sources.
+    /// The processor has the instructions; `offset + 4` words are readable at each source.
     #[target_feature(enable = "avx512f,avx512dq,avx512vl,avx512ifma")]
     #[inline]
     unsafe fn load_src(&self, offset: usize) -> Fp {
@@ -53,52 +42,60 @@ impl Pointers {
         Fp::from_words(unsafe { load_words(self.src, offset) })
     }
 
-    /// Writes coordinates at `offset` words into the destinations.
+    /// As [`Self::load_src`], of destinations.
     ///
     /// # Safety
-    /// As [`Self::load_dst`], writable.
+    /// As [`Self::load_src`].
     #[target_feature(enable = "avx512f,avx512dq,avx512vl,avx512ifma")]
     #[inline]
-    unsafe fn store(&self, offset: usize, value: Fp) {
+    unsafe fn load_dst(&self, offset: usize) -> Fp {
         // SAFETY: by the caller's promise.
-        unsafe { store_words(self.dst, offset, value.to_words()) };
+        Fp::from_words(unsafe { load_words(self.dst.map(|p| p.cast_const()), offset) })
     }
 }
 
-/// Where an addition's points lie.
-struct Places {
-    slots: *mut u64,
-    slot_words: usize,
-    sources: *const u64,
-    source_words: usize,
+/// Both halves of cache line `line` at each pointer.
+///
+/// # Safety
+/// The processor has the instructions; the lines are readable, the pointers multiples of 64.
+#[target_feature(enable = "avx512f,avx512dq,avx512vl,avx512ifma")]
+#[inline]
+unsafe fn load_line(at: [*const u64; 8], line: usize) -> [Fp; 2] {
+    // SAFETY: by the caller's promise.
+    unsafe { load_lines(at.map(|p| p.wrapping_add(8 * line))) }.map(|words| Fp::from_words(words))
 }
 
-impl Places {
-    /// The places of a batch; a base's coordinates start `offset` bytes into it.
-    fn new<C: Curve, const N: usize>(
-        slots: &mut [Words<N>],
-        source: &Source<'_, C>,
-        offset: usize,
-    ) -> Self {
+/// The inverse of [`load_line`], of carried values below 2^256.
+///
+/// # Safety
+/// As [`load_line`], writable.
+#[target_feature(enable = "avx512f,avx512dq,avx512vl,avx512ifma")]
+#[inline]
+unsafe fn store_line(at: [*mut u64; 8], line: usize, halves: [Fp; 2]) {
+    let words = halves.map(|half| half.to_words());
+    // SAFETY: by the caller's promise.
+    unsafe { store_lines(at.map(|p| p.wrapping_add(8 * line)), words) };
+}
+
+/// Where an addition's points lie.
+struct Places<const N: usize> {
+    slots: *mut u64,
+    sources: *const u64,
+}
+
+impl<const N: usize> Places<N> {
+    fn new<C: Curve<Slot = Packed<N>>>(slots: &mut [Packed<N>], source: &Source<'_, C>) -> Self {
         let slots: *mut u64 = slots.as_mut_ptr().cast();
-        let (sources, source_words) = match source {
-            Source::Bases(bases) => (
-                bases.as_ptr().cast::<u8>().wrapping_add(offset).cast(),
-                size_of::<Affine<C>>() / 8,
-            ),
-            Source::Slots => (slots.cast_const(), N),
+        let sources = match source {
+            Source::Bases(bases) => bases.as_ptr().cast(),
+            Source::Slots => slots.cast_const(),
         };
-        Self {
-            slots,
-            slot_words: N,
-            sources,
-            source_words,
-        }
+        Self { slots, sources }
     }
 
     /// Lanes without an addition work on `spare`, two points with different x.
     #[inline(always)]
-    fn of(&self, additions: &[Addition], spare: &mut [u64]) -> Pointers {
+    fn of(&self, additions: &[Addition], spare: &mut [Packed<N>; 2]) -> Pointers {
         if let Ok(eight) = <&[Addition; 8]>::try_from(additions) {
             return Pointers {
                 dst: eight.map(|a| self.destination(a)),
@@ -109,10 +106,10 @@ impl Places {
                     .fold(0, |mask, a| mask << 1 | (a.src >> 31) as u8),
             };
         }
-        let (first, second) = spare.split_at_mut(self.slot_words);
+        let [first, second] = spare;
         let mut out = Pointers {
-            dst: [first.as_mut_ptr(); 8],
-            src: [second.as_ptr(); 8],
+            dst: [first.0.as_mut_ptr(); 8],
+            src: [second.0.as_ptr(); 8],
             negate: 0,
         };
         for (lane, &addition) in additions.iter().enumerate() {
@@ -125,22 +122,28 @@ impl Places {
 
     /// Sixteen additions as two times eight; the second eight may be spare lanes altogether.
     #[inline(always)]
-    fn of_pair(&self, additions: &[Addition], spare: &mut [u64]) -> [Pointers; 2] {
+    fn of_pair(&self, additions: &[Addition], spare: &mut [Packed<N>; 2]) -> [Pointers; 2] {
         let (first, second) = additions.split_at(additions.len().min(8));
         [self.of(first, spare), self.of(second, spare)]
     }
 
     #[inline]
     fn destination(&self, addition: Addition) -> *mut u64 {
-        self.slots
-            .wrapping_add(addition.dst as usize * self.slot_words)
+        self.slots.wrapping_add(addition.dst as usize * N)
     }
 
     #[inline]
     fn source(&self, addition: Addition) -> *const u64 {
         let index = (addition.src & !NEGATE) as usize;
-        self.sources.wrapping_add(index * self.source_words)
+        self.sources.wrapping_add(index * N)
     }
+}
+
+/// What lanes without an addition add: two points with different x.
+const fn spare<const N: usize>() -> [Packed<N>; 2] {
+    let mut points = [Packed::INFINITY; 2];
+    points[1].0[0] = 1;
+    points
 }
 
 /// The Fq elements whose Montgomery words are the lanes, which lie below 2^256.

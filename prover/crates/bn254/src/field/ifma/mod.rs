@@ -20,7 +20,7 @@ use std::arch::x86_64::{
 };
 use std::marker::PhantomData;
 
-pub(crate) use words::{load_words, store_words};
+pub(crate) use words::{load_lines, load_words, store_lines, store_words};
 
 /// Bits of a limb.
 const MASK: u64 = (1 << 52) - 1;
@@ -273,9 +273,8 @@ impl<M: Modulus> Lanes<M> {
         for i in 0..5 {
             let mut m = [zero; 2];
             for k in 0..2 {
-                for j in 0..5 {
-                    acc[k][j] =
-                        _mm512_madd52lo_epu64(acc[k][j], left[k].limbs[i], right[k].limbs[j]);
+                for (sum, limb) in acc[k].iter_mut().zip(right[k].limbs) {
+                    *sum = _mm512_madd52lo_epu64(*sum, left[k].limbs[i], limb);
                 }
                 m[k] = _mm512_madd52lo_epu64(zero, acc[k][0], inverse);
             }

@@ -7,6 +7,7 @@ use std::path::Path;
 
 use ark_bn254::{Fr, FrConfig};
 use ark_ff::MontConfig;
+use assay_bn254::{PackedG1, PackedG2};
 use zeroize::Zeroizing;
 
 use super::{
@@ -48,7 +49,7 @@ pub fn setup_zkey(
             "zkey: only plain circuits without private weights can be written"
         );
     }
-    let mut builder = SetupBuilder::new(layout, circuit.n_constraints, randomness)?;
+    let mut builder = SetupBuilder::with_power_of_two(layout, circuit.n_constraints, randomness)?;
     builder.push(&circuit.rows()?)?;
     builder.seal()?;
     let elements = Elements::new(&builder);
@@ -97,11 +98,8 @@ impl Writer<'_> {
             report(self.progress, "zkey B2", start, wires)?;
             let scalars = (start..wires.min(start + CHUNK)).map(|i| elements.b(i));
             let scalars: Zeroizing<Vec<Fr>> = Zeroizing::new(scalars.collect());
-            let mut bytes = Vec::with_capacity(scalars.len() * G2_SIZE);
-            for point in elements.g2.mul_many(&scalars) {
-                put_g2(&mut bytes, &point);
-            }
-            self.file.put(&bytes)?;
+            self.file
+                .put(PackedG2::as_bytes(&elements.g2.mul_many(&scalars)))?;
         }
         let w2 = layout.w2();
         self.g1("zkey C", K, w2.len(), &|i| elements.w2(w2.start + i))?;
@@ -184,11 +182,8 @@ impl Writer<'_> {
             report(self.progress, stage, start, n)?;
             let scalars: Zeroizing<Vec<Fr>> =
                 Zeroizing::new((start..n.min(start + CHUNK)).map(scalar).collect());
-            let mut bytes = Vec::with_capacity(scalars.len() * G1_SIZE);
-            for point in self.elements.g1.mul_many(&scalars) {
-                put_g1(&mut bytes, &point);
-            }
-            self.file.put(&bytes)?;
+            self.file
+                .put(PackedG1::as_bytes(&self.elements.g1.mul_many(&scalars)))?;
         }
         Ok(())
     }
