@@ -9,7 +9,7 @@ use ark_bn254::{Fr, G1Affine, G1Projective, G2Projective};
 use ark_ec::CurveGroup;
 use ark_ff::Zero;
 use assay_bn254::{
-    Scalars,
+    PackedG1, Scalars,
     msm::{MsmG1, msm_g1, msm_g1_many, msm_g2},
 };
 use rayon::prelude::*;
@@ -19,7 +19,7 @@ use crate::{
     challenge::challenge,
     error::{Result, bail},
     field::{Limbs, limbs},
-    gather::gather,
+    gather::{Gathered, gather},
     key::{ProvingKey, Query},
     matrix::check_segments,
     progress::{Progress, report},
@@ -108,7 +108,7 @@ pub struct Job<'a> {
     pub randomness: Randomness,
 }
 
-fn msm_query(query: Query<'_, G1Affine>, scalars: &[Scalars<'_>]) -> G1Projective {
+fn msm_query(query: Query<'_, PackedG1>, scalars: &[Scalars<'_>]) -> G1Projective {
     let gathered = gather(scalars, query.index, query.points.len());
     msm_g1(query.points, &gathered.view())
 }
@@ -286,48 +286,19 @@ impl ProvingKey {
         let mut z = vec![Scalars::Small(&[1]), Scalars::Full(&input_limbs)];
         z.extend([model, assignment.w1, assignment.w2].into_iter().flatten());
 
+        let query = |q: Query<'_, PackedG1>| gather(&z, q.index, q.points.len());
+        let b_z = query(self.query_b1());
         report(progress, "quotient", 0, 1)?;
-        let products = odd_coset_products(
-            self.domain(),
-            assignment.a,
-            assignment.b,
-            &inputs,
-            self.is_merged(),
+        // G2 runs beside the quotient and G1, so that no core waits at the end of either.
+        let (sums, sum_b2) = rayon::join(
+            || self.g1_sums(assignment, &z, &b_z, &inputs, progress),
+            || {
+                report(progress, "G2", 0, 1)?;
+                Ok(msm_g2(self.query_b2().points, &b_z.view()))
+            },
         );
-
-        report(progress, "G1", 0, 1)?;
-        let query = |q: Query<'_, G1Affine>| gather(&z, q.index, q.points.len());
-        let (a, b, k) = (self.query_a(), self.query_b1(), self.query_k());
-        let (a_z, b_z) = (query(a), query(b));
-        let k_z = if self.is_merged() {
-            query(k)
-        } else {
-            gather(assignment.w2, k.index, k.points.len())
-        };
-        let h_z = [Scalars::Full(&products)];
-        let sums = msm_g1_many(&[
-            MsmG1 {
-                bases: a.points,
-                scalars: &a_z.view(),
-            },
-            MsmG1 {
-                bases: b.points,
-                scalars: &b_z.view(),
-            },
-            MsmG1 {
-                bases: k.points,
-                scalars: &k_z.view(),
-            },
-            MsmG1 {
-                bases: self.query_h(),
-                scalars: &h_z,
-            },
-        ]);
-        let [mut sum_a, mut sum_b, mut sum_k, sum_h] = sums[..] else {
-            unreachable!("one sum a job")
-        };
-        report(progress, "G2", 0, 1)?;
-        let mut sum_b2 = msm_g2(self.query_b2().points, &b_z.view());
+        let [mut sum_a, mut sum_b, mut sum_k, sum_h] = sums?;
+        let mut sum_b2 = sum_b2?;
         if let Some(model) = prepared {
             sum_a += model.a;
             sum_b += model.b;
@@ -355,6 +326,37 @@ impl ProvingKey {
             c: c.into_affine(),
             d: session.commitment,
         })
+    }
+
+    /// The quotient, then the sums of A, B, K and H, one queue of windows.
+    fn g1_sums(
+        &self,
+        assignment: &Assignment<'_>,
+        z: &[Scalars<'_>],
+        b_z: &Gathered<'_>,
+        inputs: &[Fr],
+        progress: Progress<'_>,
+    ) -> Result<[G1Projective; 4]> {
+        let products = odd_coset_products(
+            self.domain(),
+            assignment.a,
+            assignment.b,
+            inputs,
+            self.is_merged(),
+        );
+        report(progress, "G1", 0, 1)?;
+        let (a, b, k) = (self.query_a(), self.query_b1(), self.query_k());
+        let a_z = gather(z, a.index, a.points.len());
+        let wires = if self.is_merged() { z } else { assignment.w2 };
+        let k_z = gather(wires, k.index, k.points.len());
+        let job = |bases, scalars| MsmG1 { bases, scalars };
+        let sums = msm_g1_many(&[
+            job(a.points, &a_z.view()),
+            job(b.points, &b_z.view()),
+            job(k.points, &k_z.view()),
+            job(self.query_h(), &[Scalars::Full(&products)]),
+        ]);
+        Ok(sums.try_into().expect("one sum a job"))
     }
 
     /// Completes several proofs in parallel: each runs on few threads, so that the short serial steps of one overlap with the

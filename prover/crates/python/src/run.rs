@@ -50,7 +50,8 @@ pub(crate) fn run<T: Send>(
             Python::attach(|py| match callback.call1(py, (stage, fraction)) {
                 Ok(answer) => !answer.bind(py).is(&*pyo3::types::PyBool::new(py, false)),
                 Err(error) => {
-                    *raised.lock().expect("no panic while holding the lock") = Some(error);
+                    let mut raised = raised.lock().expect("no panic while holding the lock");
+                    raised.get_or_insert(error); // stages run side by side: the first to fail counts
                     false
                 }
             })
