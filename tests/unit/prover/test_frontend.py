@@ -33,6 +33,15 @@ def test_softmax_at_the_end_is_dropped_with_a_note() -> None:
     np.testing.assert_allclose(graph.run(x)[graph.output], np.maximum(x, 0))
 
 
+def test_softmax_before_an_argmax_across_its_rows_is_computed() -> None:
+    """It keeps the order within a row, not between rows."""
+    nodes = [("Softmax", ["input"], "s", {"axis": 1}), ("ArgMax", ["s"], "output", {"axis": 0})]
+    data = build(nodes, {}, (3, 4), output_type=TensorProto.INT64)
+    graph = import_model(data)
+    x = np.random.default_rng(3).normal(size=(40, 3, 4)) * 3
+    np.testing.assert_array_equal(graph.run(x)[graph.output], np.stack([run(data, sample) for sample in x]))
+
+
 def test_softmax_before_argmax_is_dropped() -> None:
     nodes = [("Softmax", ["input"], "s", {}), ("ArgMax", ["s"], "output", {"axis": 1})]
     graph = import_model(build(nodes, {}, (1, 6), output_type=TensorProto.INT64))

@@ -97,10 +97,10 @@ class Context:
         self.notes: list[str] = []
         self.classes: dict[str, tuple[str, ...]] = {}
         """Names of classes, by the tensor that holds a class's position instead."""
-        self._consumers: dict[str, list[str]] = {}
+        self._consumers: dict[str, list[onnx.NodeProto]] = {}
         for proto in graph.node:
             for name in proto.input:
-                self._consumers.setdefault(name, []).append(proto.op_type)
+                self._consumers.setdefault(name, []).append(proto)
         self._outputs = {value.name for value in graph.output}
         self._types = {
             value.name: value.type.tensor_type.elem_type
@@ -347,9 +347,9 @@ class Context:
         """The graph tensor behind a computed name."""
         return self._alias[name]
 
-    def followers(self, node: Node) -> list[str]:
-        """Operators that read the node's outputs; none means that it ends the network."""
-        return [operator for name in node.outputs for operator in self._consumers.get(name, [])]
+    def followers(self, node: Node) -> list[Node]:
+        """Nodes that read the node's outputs; none means that it ends the network."""
+        return [Node(proto, node.opset) for name in node.outputs for proto in self._consumers.get(name, [])]
 
 
 def refuse(node: Node) -> UnsupportedModel:

@@ -20,8 +20,8 @@ def softmax(context: Context, node: Node) -> None:
     """
     _, masked = context.unmasked(node.inputs[0])
     followers = context.followers(node)
-    ends = context.is_output(node.outputs[0]) if not followers else set(followers) == {"ArgMax"}
-    if masked is not None or not ends:
+    ends = all(_asks_for_order(context, node, follower) for follower in followers)
+    if masked is not None or not ends or not (followers or context.is_output(node.outputs[0])):
         _within(context, node)
         return
     context.note(
@@ -31,11 +31,21 @@ def softmax(context: Context, node: Node) -> None:
     context.drop(node)
 
 
+def _over(node: Node, rank: int) -> list[int]:
+    """The axes that sum to one: before opset 13 all from `axis` on."""
+    axis = node.int("axis", -1 if node.opset >= 13 else 1) % rank
+    return [axis] if node.opset >= 13 else list(range(axis, rank))
+
+
+def _asks_for_order(context: Context, node: Node, follower: Node) -> bool:
+    """Whether it is an ArgMax over axes that sum to one: across them a Softmax keeps no order."""
+    rank = len(context.shape(node.inputs[0]))
+    return follower.operator == "ArgMax" and follower.int("axis", 0) % rank in _over(node, rank)
+
+
 def _within(context: Context, node: Node) -> None:
     shape = context.shape(node.inputs[0])
-    axis = node.int("axis", -1 if node.opset >= 13 else 1) % len(shape)
-    # before opset 13 the axes from `axis` on were one
-    over = [axis] if node.opset >= 13 else list(range(axis, len(shape)))
+    over = _over(node, len(shape))
     x, masked = context.unmasked(node.inputs[0])
     keep = {"axes": over, "keepdims": 1}
     constants: dict[str, Array] = {
