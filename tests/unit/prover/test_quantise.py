@@ -171,6 +171,17 @@ def test_worst_case_that_would_explode_is_clamped() -> None:
     assert max(max(abs(t.min), t.max) for t in model.graph.tensors.values()) < 2**40
 
 
+@pytest.mark.parametrize("output_bits", range(4, 17))
+def test_product_is_never_clamped_below_what_samples_showed(output_bits: int) -> None:
+    """Its scale is a power of 2^limb above the factors', up to a limb finer than was asked."""
+    x = np.random.default_rng(6).uniform(-1, 1, size=(64, 1, 4))
+    graph = import_model(build([("Mul", ["input", "input"], "output", {})], {}, (1, 4)))
+    precision = Precision(input_bits=16, output_bits=output_bits, headroom_bits=1)
+    model = quantise(graph, calibrate(graph, x, (-64.0, 64.0)), precision)
+    answers = model.graph.run(model.encode(x))[model.graph.output] * model.output_scale
+    assert float(np.abs(answers - x**2).max()) <= 2.0**-output_bits + 2 * model.input.scale
+
+
 @pytest.mark.parametrize("name", ["bc_mlp", "digits_mlp"])
 def test_search_meets_the_balanced_goal_without_losing_accuracy(name: str) -> None:
     graph = fuse(import_model(read_model(MODELS / f"{name}.onnx")))

@@ -228,8 +228,12 @@ class _Quantiser:
         tensor, scale = self.tensors[name], self.scales[name]
         width = (tensor.max - tensor.min).bit_length()
         if width > resolution + 1 + self.precision.headroom_bits:
-            clamp = (1 << self.precision.align(resolution + 2)) - 1
-            self.plans[name] = ScalePlan(scale, 0, width, clamp)
+            self.plans[name] = ScalePlan(scale, 0, width, self._clamp(name, scale, resolution))
+
+    def _clamp(self, name: str, scale: float, resolution: int) -> int:
+        """All that samples showed of a float tensor and what its resolution asks, in whole limbs."""
+        seen = np.log2(self.statistics[name].reach / scale + 1) + 1
+        return int((1 << self.precision.align(max(resolution + 2, seen))) - 1)
 
     def _requantise(
         self, source: str, target: str, shift: int, lo: int | None, hi: int | None
@@ -545,7 +549,8 @@ class _Quantiser:
         shift = int(np.log2(steps)) // limb * limb if steps >= 1 else 0
         if shift:
             width = (tensor.max - tensor.min).bit_length() - shift
+            coarser = scale * (1 << shift)
             clamp = None
             if width > resolution + 1 + self.precision.headroom_bits:
-                clamp = (1 << self.precision.align(resolution + 2)) - 1
-            self.plans[op.output] = ScalePlan(scale * (1 << shift), shift, max(width, 1), clamp)
+                clamp = self._clamp(op.output, coarser, resolution)
+            self.plans[op.output] = ScalePlan(coarser, shift, max(width, 1), clamp)
