@@ -77,7 +77,10 @@ async def test_a_worker_killed_between_slices_goes_on_where_it_was(
     assert result.values.tolist() == (answer * bundle.manifest.output.scale).tolist()
 
 
-async def test_slices_on_disk_that_fit_nothing_are_proven_again(market: Any, sliced_mlp: Any) -> None:
+@pytest.mark.parametrize("count", [1, 3])
+async def test_slices_on_disk_that_fit_nothing_are_proven_again(
+    market: Any, sliced_mlp: Any, count: int
+) -> None:
     model_id = await market.publish(sliced_mlp)
     requester = await market.requester(1)
     config = await market.worker_config(2, sliced_mlp)
@@ -87,7 +90,7 @@ async def test_slices_on_disk_that_fit_nothing_are_proven_again(market: Any, sli
         while store.job(posted.job_id) is None:
             await asyncio.sleep(0.02)
         wrong = executor.SliceProof(bytes(256), (7,), 0.1)
-        for number in range(3):
+        for number in range(count):
             store.put_slice(posted.job_id, number, wrong)
         states = await market.follow(requester, posted.job_id)
     assert states[-1] is JobState.SETTLED

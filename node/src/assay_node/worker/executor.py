@@ -112,6 +112,7 @@ def prove(task: ProofTask, index: int, entering: tuple[int, ...], stop: _Flag) -
 
     Raises:
         ProofError: the prover refused, or its proof is not one of the job's statement.
+        StaleSlices: what the slice before left is not what enters this one.
         ProofCancelled: `stop` was set.
     """
     started = time.perf_counter()
@@ -125,6 +126,8 @@ def prove(task: ProofTask, index: int, entering: tuple[int, ...], stop: _Flag) -
             index, task.integers, salt=task.salt, binding=task.binding, progress=progress
         )
         leaving = tuple(int(word) for word in proved.leaving)
+        if index and tuple(proved.public[1 : -len(leaving)]) != entering:
+            raise StaleSlices(f"slice {index} was proven before under another input or salt")
         bundle.verify_slice(index, [task.binding, *entering, *leaving], proved.proof)
     except Cancelled as error:
         raise ProofCancelled from error
