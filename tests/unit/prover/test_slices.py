@@ -33,6 +33,7 @@ from soundness.networks import OPEN, PUBLIC, Network, examples, rng
 from unit.prover.onnx_models import MODELS
 
 SALT, BINDING = 12345, 67
+P = 21888242871839275222246405745257275088696311157297823662689037894645226208583
 
 
 def residual() -> Network:
@@ -326,6 +327,28 @@ def test_no_two_slices_share_an_element_of_their_setup(sliced: Bundle) -> None:
     keys = split_key(sliced.verifying_key)
     for offset, size in ((0x20, 64), (0x60, 128), (0xE0, 128), (0x160, 128)):
         assert len({key[offset : offset + size] for key in keys}) == len(keys)
+
+
+def test_slices_that_share_a_delta_are_refused(proven: Any) -> None:
+    """Up to sign, and as the other's gamma too; equal gammas are as good as any."""
+    key, public, cuts, proofs = proven
+    keys = split_key(key)
+    gamma, delta = slice(0xE0, 0x160), slice(0x160, 0x1E0)
+
+    def refuse(own: slice, foreign: bytes) -> None:
+        changed = bytearray(keys[2])
+        changed[own] = foreign
+        with pytest.raises(InvalidKey, match="shares a delta"):
+            verify(key[: -len(keys[2])] + bytes(changed), public, join_proofs(cuts, proofs))
+
+    point = keys[0][delta]
+    negated = point[:64] + b"".join((P - int.from_bytes(point[i : i + 32])).to_bytes(32) for i in (64, 96))
+    for foreign in (point, negated, keys[0][gamma]):
+        refuse(delta, foreign)
+    refuse(gamma, point)
+    same = bytearray(keys[2])
+    same[gamma] = keys[0][gamma]
+    join_keys([keys[0], keys[1], bytes(same)])
 
 
 @pytest.mark.parametrize("output", ["public", "committed"])

@@ -15,6 +15,7 @@ from assay_prover._native import InvalidInput, InvalidKey, InvalidProof
 MAGIC = b"ASVS\x01"
 MAX_SLICES = 16
 _WORD, _POINT = 32, 64
+_GAMMA = 7 * _WORD
 _COMMITTED, _PRIVATE = 1, 2
 
 
@@ -34,10 +35,16 @@ class _Key:
         self.n = int.from_bytes(header[8:12], "big")
         extra = (self.flags & _COMMITTED) + (self.flags >> 1)
         points = 1 + self.n + (self.flags & _COMMITTED)
-        size = _WORD * (1 + 2 + 3 * 4 + 4 * extra) + _POINT * points
+        self.ic = _WORD * (1 + 2 + 3 * 4 + 4 * extra)
+        size = self.ic + _POINT * points
         if len(data) < size:
             raise InvalidKey("a sliced verifying key is cut off")
         self.data = data[:size]
+
+    @property
+    def secrets(self) -> list[bytes]:
+        """Of gamma and the deltas the x coordinates, which tell points apart up to sign."""
+        return [self.data[start : start + 2 * _WORD] for start in range(_GAMMA, self.ic, 4 * _WORD)]
 
     @property
     def proof_bytes(self) -> int:
@@ -57,7 +64,7 @@ def join_keys(keys: Sequence[bytes]) -> bytes:
     """The sliced key of 2 to 16 keys in order.
 
     Raises:
-        InvalidKey: their statements cannot be those of slices.
+        InvalidKey: their statements cannot be those of slices, or two share a delta.
     """
     joined = (MAGIC + bytes([len(keys)])).ljust(_WORD, b"\0") + b"".join(keys)
     _split(joined)
@@ -68,7 +75,7 @@ def split_key(key: bytes) -> list[bytes]:
     """The slices' keys.
 
     Raises:
-        InvalidKey: malformed, or statements that are not those of slices.
+        InvalidKey: malformed, statements that are not those of slices, or a delta that two share.
     """
     return [part.data for part in _split(key)]
 
@@ -87,6 +94,11 @@ def _split(key: bytes) -> list[_Key]:
         offset += len(part.data)
     if offset != len(key):
         raise InvalidKey("bytes after a sliced verifying key")
+    for index, part in enumerate(parts):
+        # What is in one proving key would serve in the other's proofs. Equal gammas do no harm.
+        others = {secret for other in parts if other is not part for secret in other.secrets}
+        if others.intersection(part.secrets[1:]):
+            raise InvalidKey(f"slice {index} shares a delta with another slice")
     return parts
 
 
