@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from assay_node.chain import ContractReverted, JobSettled
-from assay_node.client import EvidenceMismatch, job_events
+from assay_node.chain import ContractReverted, JobSettled, Model
+from assay_node.client import EvidenceMismatch, JobTerms, job_events
 from assay_prover import AssayProverError, InvalidInput, InvalidProof
 
 R = 21888242871839275222246405745257275088548364400416034343698204186575808495617
@@ -49,7 +49,24 @@ async def test_evidence_with_one_thing_changed_does_not_verify(settled_market: A
     refuse(EvidenceMismatch, verifying_key=bytes(key))
     refuse(EvidenceMismatch, verifying_key=evidence.verifying_key[:-32])
     refuse(EvidenceMismatch, model=replace(model, owner="0x" + "77" * 20))
+    refuse(EvidenceMismatch, model=replace(model, vk_hash=bytes(32)))
     refuse(EvidenceMismatch, model=replace(model, spec=replace(model.spec, metadata_hash=bytes(32))))
+
+
+async def test_a_node_cannot_serve_one_models_record_under_anothers_id(
+    settled_market: Any, bc_mlp: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would have a job posted for a key that somebody can forge proofs under."""
+    market, evidence = settled_market
+    requester = await market.requester(1, "deceived")
+    await requester.check_model(bc_mlp.bundle, evidence.submitted.request.model_id)
+
+    async def lie(_: bytes) -> Model:
+        return evidence.model
+
+    monkeypatch.setattr(market.chain.models, "model_of", lie)
+    with pytest.raises(EvidenceMismatch, match="hash to"):
+        await requester.submit(bc_mlp.bundle, b"\x66" * 32, bc_mlp.x[0], JobTerms(max_price=1))
 
 
 async def test_the_contract_refuses_what_the_evidence_check_refuses(settled_market: Any) -> None:

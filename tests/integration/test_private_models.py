@@ -83,6 +83,10 @@ async def test_two_trainings_are_proven_and_paid_under_one_key(
                 result.values.ravel(),
                 graph.run(integers)[graph.output].ravel() * training.bundle.manifest.output.scale,
             )
+            # of the same key, but not what the answer was proven for
+            (other,) = (t.public for t in trainings if t is not training)
+            with pytest.raises(EvidenceMismatch, match="another description"):
+                await requester.result(posted.job_id, other)
             evidences.append(await gather_evidence(market.chain, posted.job_id))
 
     verifier = market.chain.verifier
@@ -134,6 +138,20 @@ async def test_a_strangers_commitment_makes_a_model_that_this_bundle_does_not_pr
     for wrong in (b"", bytes(63), b"\x01" * 64):
         with pytest.raises(ContractReverted):
             await market.publishing.send(f"bad{len(wrong)}", market.chain.models.register(spec, key, wrong))
+
+
+async def test_a_key_under_a_strangers_description_is_not_served(
+    market: Any, trainings: tuple[Training, Training]
+) -> None:
+    """Every hash copied, and who sees the output told otherwise."""
+    bundle = trainings[0].bundle
+    spec = replace(spec_of(bundle), output_encrypted=False)
+    call = market.chain.models.register(spec, bundle.verifying_key, bundle.model_commitment)
+    receipt = await market.publishing.send("stranger", call)
+    (registered,) = market.chain.decode(receipt.logs)
+    assert await ModelLibrary([bundle.path]).find(market.chain.models, registered.model_id) is None
+    with pytest.raises(EvidenceMismatch, match="another description"):
+        await (await market.requester(1)).check_model(bundle, registered.model_id)
 
 
 Assay = Callable[..., str]

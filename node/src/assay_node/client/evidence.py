@@ -6,12 +6,13 @@ as far as hashes reach without trusting the node that served the data:
 1. the job id is recomputed from chain id, market, requester, nonce, request and input words, so none of them
    can be another job's;
 2. the model id is recomputed from the verifying key, the model commitment and the hashes of its registration,
-   so the key is the one the request names;
+   so the key is the one the request names, and all that is said of the model but payout and URI is true;
 3. the statement is rebuilt: binding of (chain, market, job, worker), the input words, the output words;
 4. the proof is verified for that statement by the prover's own verifier, on this machine.
 
 What stays with the caller: that this is the job it means, and, for a private input, that the commitment opens
-to the input it has in mind (which only the salt's holder can tell, see `requester.Result`).
+to the input it has in mind (which only the salt's holder can tell, see `requester.Result`). Price and block
+are the node's word alone.
 """
 
 from __future__ import annotations
@@ -73,12 +74,7 @@ class JobEvidence:
         job_id = job_id_of(self.chain_id, self.market, log.requester, log.nonce, log.request, log.input_words)
         if not job_id == self.job_id == log.job_id == self.settled.job_id:
             raise _mismatch(f"the logs served for job 0x{self.job_id.hex()} hash to 0x{job_id.hex()}")
-        model_id = model_id_of(self.model, self.verifying_key)
-        if model_id != log.request.model_id:
-            raise _mismatch(
-                f"the key and hashes served for model 0x{log.request.model_id.hex()} "
-                f"hash to 0x{model_id.hex()}"
-            )
+        check_model_id(log.request.model_id, self.model, self.verifying_key)
         spec = self.model.spec
         if len(log.input_words) != spec.n_in or len(self.settled.output_words) != spec.n_out:
             raise _mismatch(
@@ -120,6 +116,16 @@ def model_id_of(model: Model, verifying_key: bytes) -> bytes:
         int(spec.input_private) | int(spec.output_encrypted) << 1 | int(spec.output_committed) << 2,
     ]
     return bytes(keccak(encode(types, values)))
+
+
+def check_model_id(model_id: bytes, model: Model, verifying_key: bytes) -> None:
+    """Raise EvidenceMismatch unless the id stands for this model and this key, whoever served them."""
+    found = model_id_of(model, verifying_key)
+    if found != model_id or model.vk_hash != keccak(verifying_key):
+        raise _mismatch(
+            f"the key and hashes served for model 0x{model_id.hex()} hash to 0x{found.hex()}, "
+            f"the key to 0x{keccak(verifying_key).hex()}"
+        )
 
 
 def _mismatch(what: str) -> EvidenceMismatch:

@@ -4,7 +4,7 @@ means.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from eth_utils.crypto import keccak
 
@@ -38,6 +38,16 @@ def spec_of(bundle: Bundle, *, royalty_bps: int = 0, uri: str = "") -> ModelSpec
         royalty_bps=royalty_bps,
         uri=uri,
     )
+
+
+def describes(bundle: Bundle, spec: ModelSpec) -> bool:
+    """Whether a registration says of its model what the bundle does.
+
+    The key decides what a proof says, the rest what its words mean: a stranger may register somebody's key
+    under a description of its own. Royalty, URI and ceremony are the publisher's to choose.
+    """
+    own = spec_of(bundle, royalty_bps=spec.royalty_bps, uri=spec.uri)
+    return spec == replace(own, ceremony_hash=spec.ceremony_hash)
 
 
 async def publish_model(

@@ -11,9 +11,8 @@ import asyncio
 import os
 import time
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -30,7 +29,7 @@ from ..chain import (
     JobRequest,
     JobState,
     JobSubmitted,
-    ModelSpec,
+    Model,
     NodeUnavailable,
     Outbox,
     Receipt,
@@ -45,9 +44,9 @@ from .errors import (
     JobNotFound,
     JobNotReady,
 )
-from .evidence import JobEvidence, job_id_of
+from .evidence import JobEvidence, check_model_id, job_id_of
 from .history import gather_evidence, submissions_by
-from .publish import spec_of
+from .publish import describes
 from .store import JobRecord, JobSecrets, JobStore, StoreKey
 
 # Failures after which no transaction can be under way: the draft may be forgotten.
@@ -197,21 +196,9 @@ class Requester:
         statement.
         """
         model = await self.chain.models.model_of(model_id)
-        if model.vk_hash != bundle.vk_hash:
-            raise EvidenceMismatch(
-                f"model 0x{model_id.hex()} has the key 0x{model.vk_hash.hex()}, the bundle {bundle.path} "
-                f"0x{bundle.vk_hash.hex()}",
-                "Use the bundle that was published",
-            )
-        # The key decides what a proof says, the rest what its words mean: a stranger may have registered this
-        # key under a description of its own.
-        # Under private weights the commitment is what tells one model of these keys from another.
-        same = model.spec == replace(spec_of(bundle), **_open_terms(model.spec))
-        if not same or model.model_commitment != (bundle.model_commitment or b""):
-            raise EvidenceMismatch(
-                f"model 0x{model_id.hex()} is registered with another description than {bundle.path} has",
-                "Do not post jobs for it",
-            )
+        _require_same(bundle, model_id, model)
+        # A node that serves one model's record for another's id would have a job posted for the other.
+        check_model_id(model_id, model, bundle.verifying_key)
 
     async def recover(self) -> list[JobRecord]:
         """Find the jobs of drafts whose posting was not heard back of; return the records that gained one."""
@@ -379,11 +366,7 @@ class Requester:
         secrets = self.store.secrets(record, self._store_key)
         evidence = await gather_evidence(self.chain, job_id)
         evidence.check()
-        if evidence.model.vk_hash != bundle.vk_hash:
-            raise EvidenceMismatch(
-                f"job 0x{job_id.hex()} was for another model than {bundle.path}",
-                "Name the bundle it was posted with",
-            )
+        _require_same(bundle, evidence.submitted.request.model_id, evidence.model)
         words = bundle.input_words(secrets.integers.reshape(secrets.shape), secrets.salt)
         if list(evidence.submitted.input_words) != words:
             raise EvidenceMismatch(
@@ -408,6 +391,16 @@ class Requester:
         await self.outbox.send(f"withdraw/{os.urandom(8).hex()}", self.chain.vault.withdraw(amount, to))
 
 
-def _open_terms(spec: ModelSpec) -> dict[str, Any]:
-    """What a publisher may choose freely without changing what an answer means."""
-    return {"uri": spec.uri, "royalty_bps": spec.royalty_bps, "ceremony_hash": spec.ceremony_hash}
+def _require_same(bundle: Bundle, model_id: bytes, model: Model) -> None:
+    if model.vk_hash != bundle.vk_hash:
+        raise EvidenceMismatch(
+            f"model 0x{model_id.hex()} has the key 0x{model.vk_hash.hex()}, the bundle {bundle.path} "
+            f"0x{bundle.vk_hash.hex()}",
+            "Use the bundle that was published",
+        )
+    # Under private weights the commitment is what tells one model of these keys from another.
+    if not describes(bundle, model.spec) or model.model_commitment != (bundle.model_commitment or b""):
+        raise EvidenceMismatch(
+            f"model 0x{model_id.hex()} is registered with another description than {bundle.path} has",
+            "Use the bundle that was published; do not post jobs with this one",
+        )

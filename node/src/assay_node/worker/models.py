@@ -15,6 +15,7 @@ from assay_prover import AssayProverError, Bundle, InputError
 from assay_prover.circuit import unpack_range
 
 from ..chain import ContractReverted, Model, ModelRegistry
+from ..client.publish import describes
 from .errors import WorkerError
 
 _log = structlog.get_logger(__name__)
@@ -119,16 +120,7 @@ class ModelLibrary:
         if found is None:
             return None
         path, bundle = found
-        # The key decides what a proof says; the rest decides what its words mean. A publisher may have
-        # registered somebody's key with a description of its own, under which this bundle's answers would be
-        # misread.
-        spec = model.spec
-        same = (
-            spec.circuit_hash == bytes(bundle.circuit_hash)
-            and spec.quantisation_hash == bytes(bundle.quantisation_hash)
-            and spec.metadata_hash == bytes(bundle.metadata_hash)
-        )
-        if not same:
+        if not describes(bundle, model.spec):
             _log.warning("model.mismatch", model="0x" + model_id.hex(), bundle=str(path))
             return None
         _log.info("model.served", model="0x" + model_id.hex(), bundle=str(path))
