@@ -110,8 +110,9 @@ class Appraiser:
 
     def _gas(self, job: StoredJob) -> int:
         model = self._library.known(job.model_id)
-        words = _words(model.model.spec) if model is not None else 1 + len(job.input_words)
-        return job_gas(words, job.request.callback_gas)
+        if model is None:
+            return job_gas(1 + len(job.input_words), job.request.callback_gas)
+        return job_gas(_words(model.model.spec), job.request.callback_gas, len(model.bundle.slices))
 
     async def _gas_price(self) -> int:
         fees = self._config.fees

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
+from unittest.mock import AsyncMock
 
 import pytest
 
-from assay_node.chain import JobRequest, JobSubmitted, Origin
-from assay_node.worker import WorkerStore
+from assay_node.chain import JobRequest, JobSubmitted, ModelSpec, Origin
+from assay_node.chain.fees import FeePolicy
+from assay_node.worker import WorkerConfig, WorkerStore
+from assay_node.worker.appraiser import Appraiser
 from assay_node.worker.executor import SliceProof
-from assay_node.worker.pricing import SLICE_GAS, job_gas
+from assay_node.worker.pricing import SLICE_GAS, gas_reserve, job_gas
 from assay_node.worker.store import StoredProof
 
 JOB = bytes(range(32))
@@ -56,3 +60,20 @@ def test_slices_outlive_the_process(store: WorkerStore, tmp_path: Path) -> None:
 
 def test_every_further_slice_is_priced() -> None:
     assert job_gas(4, 0, 3) - job_gas(4, 0) == 2 * SLICE_GAS
+
+
+async def test_accepting_takes_gas_at_hand_for_the_proofs_of_all_slices(store: WorkerStore) -> None:
+    spec = ModelSpec(bytes(32), bytes(32), bytes(32), 1, 2, True, True)
+    model = SimpleNamespace(model=SimpleNamespace(spec=spec), bundle=SimpleNamespace(slices=(None,) * 3))
+    library = SimpleNamespace(known=lambda _: model)
+    config = WorkerConfig.model_construct(fees=FeePolicy())
+    gas_price = 10**9
+    needed = gas_reserve(job_gas(4, 0, 3), gas_price)
+    for balance, enough in ((needed, True), (needed - 1, False)):
+        node = SimpleNamespace(
+            fee_history=AsyncMock(return_value=([gas_price], [])), balance=AsyncMock(return_value=balance)
+        )
+        appraiser = Appraiser(config, SimpleNamespace(node=node), store, library, "0x")
+        job = store.job(JOB)
+        assert job is not None
+        assert (await appraiser.shortfall(job, []) == "") is enough
