@@ -329,6 +329,17 @@ def test_no_two_slices_share_an_element_of_their_setup(sliced: Bundle) -> None:
         assert len({key[offset : offset + size] for key in keys}) == len(keys)
 
 
+@pytest.mark.parametrize("options", [{"slices": 2}, {"slices": 2, "weights": "private", "input": "public"}])
+def test_only_private_weights_under_the_requesters_salt_are_warned_of(
+    tmp_path: Path, options: dict[str, Any]
+) -> None:
+    x, y = _samples("bc_mlp")
+    output = "public" if "input" in options else "encrypted"
+    compile_model(MODELS / "bc_mlp.onnx", x, tmp_path / "bc", labels=y, output=output, **options)
+    warnings = Bundle.open(tmp_path / "bc").manifest.warnings
+    assert not any("guesses of the activations" in warning for warning in warnings)
+
+
 def test_slices_that_share_a_delta_are_refused(proven: Any) -> None:
     """Up to sign, and as the other's gamma too; equal gammas are as good as any."""
     key, public, cuts, proofs = proven
@@ -372,6 +383,7 @@ def test_cuts_of_a_public_input_are_under_the_provers_salt(tmp_path: Path, outpu
 def test_private_weights_have_a_commitment_for_each_slice(tmp_path: Path) -> None:
     x, y = _samples("bc_mlp")
     bundle = _make(tmp_path / "bc", slices=3, weights="private")
+    assert any("guesses of the activations" in warning for warning in bundle.manifest.warnings)
     joined = bundle.commit_model()
     private = sum(bool(part.graph.private) for part in bundle.slices)
     assert len(joined) == 64 * private > 64
