@@ -251,6 +251,11 @@ _PLAIN: dict[str, tuple[Nodes, Mapping[str, np.ndarray], tuple[int, ...]]] = {
         {"i": np.array([[0, -1], [2, 2]])},
         (2, 3),
     ),
+    "gather_elements_of_fewer_rows": (
+        [("GatherElements", ["input", "i"], "output", {"axis": -1})],
+        {"i": np.array([[0, -1]])},
+        (2, 3),
+    ),
     "tile": ([("Tile", ["input", "r"], "output", {})], {"r": _ints(2, 3)}, (2, 3)),
     "depth_to_space": (
         [("DepthToSpace", ["input"], "output", {"blocksize": 2, "mode": "CRD"})],
@@ -487,6 +492,14 @@ _MORE: dict[str, Case] = {
             ("ScatterElements", ["input", "i", "u"], "output", {"axis": 1}),
         ],
         {"s": _ints(0), "e": _ints(1), "a": _ints(1), "i": np.array([[2], [-2]])},
+        (2, 3),
+    ),
+    "scatter_elements_of_fewer_rows": Case(
+        [
+            ("Slice", ["input", "s", "e", "a"], "u", {}),
+            ("ScatterElements", ["input", "i", "u"], "output", {"axis": 0}),
+        ],
+        {"s": _ints(0, 0), "e": _ints(1, 2), "a": _ints(0, 1), "i": np.array([[-1, 0]])},
         (2, 3),
     ),
     "scatter": Case(

@@ -69,10 +69,8 @@ def binarizer(context: Context, node: Node) -> None:
 @lowers("Imputer")
 def imputer(context: Context, node: Node) -> None:
     """Nothing to impute where inputs are finite numbers, unless a number stands for missing."""
-    if (
-        np.isfinite(node.float("replaced_value_float", float("nan")))
-        and "replaced_value_float" in node.attributes
-    ):
+    missing = node.attributes.get("replaced_value_float", np.nan)
+    if np.isfinite(missing) or "imputed_value_int64s" in node.attributes:
         raise node.unsupported("a number that stands for a missing value")
     context.alias(node, 0, context.shape(node.inputs[0]))
 

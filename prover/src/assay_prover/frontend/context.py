@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from math import prod
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from math import isfinite, prod
 from typing import Any
 
 import numpy as np
@@ -75,8 +75,11 @@ class Node:
         return int(self.attributes.get(name, default))
 
     def float(self, name: str, default: float) -> float:
-        """A real attribute."""
-        return float(self.attributes.get(name, default))
+        """A real attribute, finite."""
+        value = float(self.attributes.get(name, default))
+        if not isfinite(value):
+            raise self.unsupported(f"attribute {name!r} is {value}")
+        return value
 
     def text(self, name: str, default: str) -> str:
         """A string attribute."""
@@ -102,6 +105,8 @@ class Context:
             for name in proto.input:
                 self._consumers.setdefault(name, []).append(proto)
         self._outputs = {value.name for value in graph.output}
+        self._given = {value.name for value in (*graph.input, *graph.initializer)}
+        self._given.update(_written(graph.node))
         self._types = {
             value.name: value.type.tensor_type.elem_type
             for value in (*graph.input, *graph.value_info, *graph.output)
@@ -115,6 +120,15 @@ class Context:
     def note(self, text: str) -> None:
         """Record something the user should know about the import."""
         self.notes.append(text)
+
+    def claim(self, node: Node, name: str) -> None:
+        """A tensor's name, before the node writes it: branches beside each other may use one twice.
+
+        Raises:
+            UnsupportedModel: the name is taken.
+        """
+        if name and (name in self.constants or name in self._alias):
+            raise node.unsupported(f"another tensor is named {name!r}; rename one")
 
     def has(self, node: Node, position: int) -> bool:
         """Whether an optional input is given."""
@@ -265,7 +279,12 @@ class Context:
         prefix = next(name for name in node.outputs if name)
 
         def local(name: str) -> str:
-            return f"{prefix}/{name[1:]}" if name.startswith(".") else name
+            if not name.startswith("."):
+                return name
+            own = f"{prefix}/{name[1:]}"
+            if own in self._given:
+                raise node.unsupported(f"tensor {own!r} has a name that a part of this node needs; rename it")
+            return own
 
         for name, value in (constants or {}).items():
             if local(name) in self._alias:
@@ -350,6 +369,16 @@ class Context:
     def followers(self, node: Node) -> list[Node]:
         """Nodes that read the node's outputs; none means that it ends the network."""
         return [Node(proto, node.opset) for name in node.outputs for proto in self._consumers.get(name, [])]
+
+
+def _written(nodes: Iterable[onnx.NodeProto]) -> Iterator[str]:
+    """Names that nodes and their own graphs define."""
+    for node in nodes:
+        yield from node.output
+        for part in node.attribute:
+            for body in (part.g, *part.graphs):
+                yield from (tensor.name for tensor in body.initializer)
+                yield from _written(body.node)
 
 
 def refuse(node: Node) -> UnsupportedModel:

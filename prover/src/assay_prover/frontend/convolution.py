@@ -110,6 +110,8 @@ def conv(context: Context, node: Node) -> None:
     out = int(weight.shape[0])
     weight = np.tile(weight, (batch, *[1] * (weight.ndim - 1)))
     groups = node.int("group", 1) * batch
+    if groups < 1 or weight.shape[1] * groups != batch * channels or weight.shape[0] % groups:
+        raise node.unsupported(f"{node.int('group', 1)} groups do not fit the channels")
     linear = FloatConv(weight, strides, pads, dilations, groups, (batch * channels, *spatial))
     bias = None
     if context.has(node, 2):

@@ -19,6 +19,9 @@ from assay_prover.frontend.registry import lowering
 DOMAINS = frozenset({"", "ai.onnx", "ai.onnx.ml", "com.microsoft"})
 """Of the last, the operators that onnxruntime's quantiser writes."""
 
+MISFITS = (ArithmeticError, LookupError, MemoryError, TypeError, ValueError)
+"""What numpy raises of attributes and shapes that do not fit each other, where no lowering asks first."""
+
 
 def import_model(data: bytes) -> FloatGraph:
     """Lower a serialised ONNX model.
@@ -48,13 +51,22 @@ def _lower(
         node = Node(proto, opsets.get(proto.domain, opsets.get("", 0)))
         if proto.domain not in DOMAINS:
             raise refuse(node)
-        if node.operator == "If" and node.inputs[0] in context.constants:
-            _choose(context, node, model, opsets)
-        elif not _fold(context, node, model):
-            lower = lowering(node.operator)
-            if lower is None:
-                raise refuse(node)
-            lower(context, node)
+        for name in proto.output:
+            context.claim(node, name)
+        try:
+            _lower_node(context, node, model, opsets)
+        except MISFITS as error:
+            raise node.unsupported(f"its inputs or attributes do not fit: {error}") from error
+
+
+def _lower_node(context: Context, node: Node, model: onnx.ModelProto, opsets: dict[str, int]) -> None:
+    if node.operator == "If" and node.inputs[0] in context.constants:
+        _choose(context, node, model, opsets)
+    elif not _fold(context, node, model):
+        lower = lowering(node.operator)
+        if lower is None:
+            raise refuse(node)
+        lower(context, node)
 
 
 def _choose(context: Context, node: Node, model: onnx.ModelProto, opsets: dict[str, int]) -> None:
@@ -62,6 +74,7 @@ def _choose(context: Context, node: Node, model: onnx.ModelProto, opsets: dict[s
     taken = "then_branch" if bool(np.ravel(context.constants[node.inputs[0]])[0]) else "else_branch"
     (branch,) = (part.g for part in node.proto.attribute if part.name == taken)
     for tensor in branch.initializer:
+        context.claim(node, tensor.name)
         context.constants[tensor.name] = numpy_helper.to_array(tensor)
     _lower(context, branch.node, model, opsets)
     for inner, outer in zip(branch.output, node.outputs, strict=True):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from math import prod
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +17,8 @@ from assay_prover.frontend.registry import supported_operators
 MAX_MODEL_BYTES = 2 << 30
 """Protobuf's own limit; weights in external files are refused, a bundle must hold all of its model."""
 
+LARGEST_TENSOR = 1 << 27
+"""Elements of one tensor, a gigabyte of integers: a few bytes of a file may name any shape."""
 
 REAL_TYPES = frozenset({TensorProto.FLOAT, TensorProto.DOUBLE, TensorProto.FLOAT16})
 
@@ -58,8 +62,8 @@ def load_model(data: bytes) -> tuple[onnx.ModelProto, list[str]]:
     Returns the model, of one input and one output, and notes about what was left out of it.
 
     Raises:
-        ModelError: not an ONNX model, invalid, dynamic beyond the batch axis, or with NaN or infinite
-            weights.
+        ModelError: not an ONNX model, invalid, dynamic beyond the batch axis, too large, or with NaN or
+            infinite weights.
     """
     model = onnx.ModelProto()
     try:
@@ -78,6 +82,7 @@ def load_model(data: bytes) -> tuple[onnx.ModelProto, list[str]]:
         inferred = shape_inference.infer_shapes(model, check_type=True, strict_mode=True, data_prop=True)
     except (checker.ValidationError, shape_inference.InferenceError) as error:
         raise ModelError(f"invalid ONNX model: {_first_line(error)}") from error
+    _check_sizes(inferred)
     _check_finite(inferred)
     return inferred, notes
 
@@ -88,9 +93,29 @@ def _first_line(error: Exception) -> str:
 
 
 def _refuse_external_data(model: onnx.ModelProto) -> None:
-    for tensor in model.graph.initializer:
+    """Wherever a tensor stands: a stranger's model must not name files of this machine."""
+    inner = (tensor for function in model.functions for tensor in _tensors(function.node))
+    for tensor in (*model.graph.initializer, *_tensors(model.graph.node), *inner):
         if tensor.data_location == onnx.TensorProto.EXTERNAL:
             raise ModelError(f"weight {tensor.name!r} lies in another file; save the model as one file")
+
+
+def _tensors(nodes: Iterable[onnx.NodeProto]) -> Iterator[onnx.TensorProto]:
+    """Those that nodes hold, and the nodes of their own graphs."""
+    for node in nodes:
+        for part in node.attribute:
+            yield from (part.t, *part.tensors)
+            for body in (part.g, *part.graphs):
+                yield from body.initializer
+                yield from _tensors(body.node)
+
+
+def _check_sizes(model: onnx.ModelProto) -> None:
+    graph = model.graph
+    for value in (*graph.input, *graph.value_info, *graph.output):
+        elements = prod(dim.dim_value for dim in value.type.tensor_type.shape.dim)
+        if elements > LARGEST_TENSOR:
+            raise ModelError(f"tensor {value.name!r} has {elements} elements; {LARGEST_TENSOR} is the limit")
 
 
 def _drop_initializer_inputs(model: onnx.ModelProto) -> None:

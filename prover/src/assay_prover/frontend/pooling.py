@@ -60,6 +60,8 @@ def average_pool(context: Context, node: Node) -> None:
     index, shape, within = _windows(context, node)
     present = index >= 0
     count = within if node.int("count_include_pad", 0) else present.sum(axis=1)
+    if not count.all():
+        raise node.unsupported("a window lies in the padding altogether")
     rows = np.repeat(np.arange(index.shape[0]), present.sum(axis=1))
     weights = np.repeat(1.0 / count, present.sum(axis=1))
     size = prod(context.shape(node.inputs[0]))

@@ -11,7 +11,7 @@ import numpy as np
 
 from assay_prover.frontend.context import Context, Node
 from assay_prover.frontend.indexing import gather_computed
-from assay_prover.frontend.maps import FloatGather, FloatMap
+from assay_prover.frontend.maps import FloatGather, FloatMap, Int64Array
 from assay_prover.frontend.registry import lowers
 
 
@@ -87,13 +87,18 @@ def gather(context: Context, node: Node) -> None:
     context.gather(node, 0, np.take(places, index % length, axis=axis))
 
 
+def _met(index: Int64Array, axis: int) -> tuple[slice, ...]:
+    """What indices of fewer rows than the data meet of it: all along the axis, the first rows otherwise."""
+    return tuple(slice(None if k == axis else n) for k, n in enumerate(index.shape))
+
+
 @lowers("GatherElements")
 def gather_elements(context: Context, node: Node) -> None:
     """Constant indices."""
     places = context.places(node, 0)
-    axis = node.int("axis", 0)
+    axis = node.int("axis", 0) % places.ndim
     index = np.asarray(context.constant(node, 1, "the indices"), dtype=np.int64)
-    context.gather(node, 0, np.take_along_axis(places, index % places.shape[axis], axis=axis))
+    context.gather(node, 0, np.take_along_axis(places[_met(index, axis)], index, axis=axis))
 
 
 @lowers("GatherND")
@@ -119,7 +124,7 @@ def scatter(context: Context, node: Node) -> None:
         source[tuple(np.moveaxis(index, -1, 0))] = updates
     else:
         axis = node.int("axis", 0) % len(shape)
-        np.put_along_axis(source, index % shape[axis], updates, axis=axis)
+        np.put_along_axis(source[_met(index, axis)], index, updates, axis=axis)
     kept = np.where(source < 0, np.arange(prod(shape)).reshape(shape), -1)
     bias = np.zeros(shape)
     terms: list[tuple[str, FloatMap]] = []
