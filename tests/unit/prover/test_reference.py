@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -21,12 +23,14 @@ from assay_prover.reference import (
     LinearMap,
     MatMul,
     Multiply,
+    OneHot,
     ReduceMax,
     Requantise,
     Scale,
     Sparse,
     Table,
     Tensor,
+    Trees,
 )
 
 
@@ -211,3 +215,49 @@ def test_graph_refuses_names_out_of_order() -> None:
         IntegerGraph([x], [Requantise("z", "y", 1)], "y")
     with pytest.raises(ValueError, match="written twice"):
         IntegerGraph([x], [Requantise("x", "x", 1)], "x")
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        Dense,
+        lambda w: Sparse(sparse.csr_array(w)),
+        lambda w: Conv(w[:, :, None], (1,), (0, 0), (1,), 1, (4, 1)),
+    ],
+    ids=["dense", "sparse", "conv"],
+)
+def test_a_strangers_weights_do_not_wrap_the_interval_analysis(
+    make: Callable[[np.ndarray], LinearMap],
+) -> None:
+    """Four times 2^62 is nothing in int64: the circuit's rows would not be what the integers say."""
+    source = Tensor("x", (4,), np.zeros(4, np.int64), np.ones(4, np.int64))
+    weight = np.full((1, 4), 1 << 62, dtype=np.int64)
+    layer = Affine(("x",), "y", (1,), (make(weight),), np.zeros(1, dtype=np.int64))
+    with pytest.raises(QuantisationError):
+        IntegerGraph([source], [layer], "y")
+
+
+def test_a_strangers_leaves_do_not_wrap_the_interval_analysis() -> None:
+    source = Tensor("x", (1,), np.zeros(1, np.int64), np.ones(1, np.int64))
+    none = np.zeros(0, dtype=np.int64)
+    values = np.full((4, 1), 1 << 62, dtype=np.int64)
+    roots = np.arange(-4, 0)
+    trees = Trees("x", "y", (1,), none, none, none, roots, values, np.zeros(1, dtype=np.int64))
+    with pytest.raises(QuantisationError):
+        IntegerGraph([source], [trees], "y")
+
+
+def test_a_few_bytes_do_not_describe_more_than_memory_holds() -> None:
+    kernel = np.ones((1, 1, 1), dtype=np.int64)
+    with pytest.raises(ValueError, match="positions"):
+        Conv(kernel, (1,), (1 << 31, 0), (1,), 1, (1, 4))
+    with pytest.raises(ValueError, match="positive"):
+        Conv(kernel, (0,), (0, 0), (1,), 1, (1, 4))
+    index = Tensor("x", (1024,), np.zeros(1024, np.int64), np.ones(1024, np.int64))
+    with pytest.raises(QuantisationError):
+        OneHot("x", "y", 0, 1 << 31).infer(index)
+    tall, wide = (
+        Tensor(n, s, np.int64(0), np.int64(1)) for n, s in (("a", (1 << 15, 1)), ("b", (1, 1 << 15)))
+    )
+    with pytest.raises(QuantisationError):
+        MatMul("a", "b", "y").infer(tall, wide)

@@ -11,8 +11,8 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from assay_prover.reference.exact import FLOAT_EXACT
-from assay_prover.reference.maps import LinearMap
-from assay_prover.reference.tensor import Int64Array
+from assay_prover.reference.maps import LinearMap, largest_norm
+from assay_prover.reference.tensor import LARGEST, Int64Array
 from assay_prover.reference.windows import columns
 
 
@@ -85,6 +85,13 @@ class Conv(LinearMap):
             or not len(self.strides) == len(self.dilations) == rank == len(self.pads) // 2
         ):
             raise ValueError("convolution attributes disagree about the number of spatial axes")
+        if min((*self.strides, *self.dilations, self.groups)) < 1 or min(self.pads, default=0) < 0:
+            raise ValueError("strides, dilations and groups must be positive, pads not negative")
+        # axis by axis, before windows are listed; too many by a few where a kernel is wider than a stride
+        padded = (n + b + e for n, b, e in zip(self.in_shape[1:], self.pads, self.pads[rank:], strict=False))
+        positions = prod(length // stride + 1 for length, stride in zip(padded, self.strides, strict=True))
+        if positions * prod(self.weight.shape[2:]) > LARGEST:
+            raise ValueError("a convolution of implausibly many positions")
         if self.weight.shape[1] * self.groups != self.in_shape[0] or self.weight.shape[0] % self.groups:
             raise ValueError("convolution channels do not fit the groups")
 
@@ -206,7 +213,7 @@ class Conv(LinearMap):
 
     def row_norm(self) -> int:
         """Largest |kernel|_1 of an output channel."""
-        return int(np.abs(self.weight).reshape(self.weight.shape[0], -1).sum(axis=1).max(initial=0))
+        return largest_norm(self.weight.reshape(self.weight.shape[0], -1))
 
     def absolute(self) -> Conv:
         """|weight| with the same geometry."""

@@ -83,6 +83,15 @@ def _check_int64(array: Int64Array, what: str) -> None:
         raise TypeError(f"{what} must be int64, got {array.dtype}")
 
 
+def largest_norm(rows: Int64Array) -> int:
+    """Largest |row|_1 of `rows[n, k]`: exact below 62 bits, beyond them as near as float64 is.
+
+    A sum in int64 could wrap to a small one, and weights may be a stranger's.
+    """
+    rough = float(np.abs(rows.astype(np.float64)).sum(axis=1).max(initial=0.0))
+    return int(np.abs(rows).sum(axis=1).max(initial=0)) if rough < LIMIT / 2 else int(rough)
+
+
 @dataclass(frozen=True, eq=False)
 class Dense(LinearMap):
     """A full matrix, `weight[out, in]`."""
@@ -130,7 +139,7 @@ class Dense(LinearMap):
 
     def row_norm(self) -> int:
         """Largest |row|_1."""
-        return int(np.abs(self.weight).sum(axis=1).max(initial=0))
+        return largest_norm(self.weight)
 
     def absolute(self) -> Dense:
         """|W|."""
@@ -172,7 +181,8 @@ class Sparse(LinearMap):
 
     def row_norm(self) -> int:
         """Largest |row|_1."""
-        return int(abs(self.matrix).sum(axis=1).max(initial=0))
+        rough = float(abs(self.matrix.astype(np.float64)).sum(axis=1).max(initial=0.0))
+        return int(abs(self.matrix).sum(axis=1).max(initial=0)) if rough < LIMIT / 2 else int(rough)
 
     def absolute(self) -> Sparse:
         """|M|."""
@@ -273,7 +283,7 @@ class Scale(LinearMap):
 
     def row_norm(self) -> int:
         """Largest |factor|."""
-        return int(np.abs(self.factor).max(initial=0))
+        return largest_norm(self.factor[:, None])
 
     def absolute(self) -> Scale:
         """|factor|."""

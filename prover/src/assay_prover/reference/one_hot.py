@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from assay_prover.errors import QuantisationError
-from assay_prover.reference.tensor import Int64Array, Tensor
+from assay_prover.reference.tensor import LARGEST, Int64Array, Tensor
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,6 +44,8 @@ class OneHot:
                 f"tensor {value.name!r} reaches [{value.min}, {value.max}], the code of {self.output!r} has "
                 f"places for [{self.lo}, {self.lo + self.size - 1}]"
             )
+        if value.size * self.size > LARGEST:
+            raise QuantisationError(f"tensor {self.output!r}: {self.size} places for {value.size} values")
         places = self.lo + np.arange(self.size)
         lo, hi = value.lo[..., None], value.hi[..., None]
         reachable = ((places >= lo) & (places <= hi)).astype(np.int64)

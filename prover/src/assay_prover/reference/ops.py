@@ -14,7 +14,7 @@ import numpy as np
 
 from assay_prover.errors import QuantisationError
 from assay_prover.reference.maps import LinearMap
-from assay_prover.reference.tensor import LIMIT, Int64Array, Tensor
+from assay_prover.reference.tensor import LARGEST, LIMIT, Int64Array, Tensor
 
 
 def _matrix_form(values: Int64Array) -> Int64Array:
@@ -249,6 +249,8 @@ class MatMul:
             raise ValueError(f"{self.output!r}: shapes {a.shape} and {b.shape} cannot be multiplied")
         _check_product(self.output, a, b, a.shape[-1])
         shape = (*np.broadcast_shapes(a.shape[:-2], b.shape[:-2]), a.shape[-2], b.shape[-1])
+        if prod(shape) > LARGEST:
+            raise QuantisationError(f"tensor {self.output!r}: a product of {prod(shape)} elements")
         lo, hi = np.zeros(shape, dtype=np.int64), np.zeros(shape, dtype=np.int64)
         for k in range(a.shape[-1]):
             column, row = slice(k, k + 1), (..., slice(k, k + 1), slice(None))

@@ -7,7 +7,8 @@ from functools import cached_property
 
 import numpy as np
 
-from assay_prover.reference.tensor import Int64Array, Tensor
+from assay_prover.errors import QuantisationError
+from assay_prover.reference.tensor import LIMIT, Int64Array, Tensor
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,6 +95,9 @@ class Trees:
         """The sum over the trees of their least and greatest leaves."""
         if value.min < 0 or value.max > 1:
             raise ValueError(f"{self.output!r}: {value.name!r} holds no bits")
+        reach = np.abs(self.values.astype(np.float64)).max(initial=0.0) * self.roots.size
+        if reach + np.abs(self.bias.astype(np.float64)).max(initial=0.0) >= LIMIT:
+            raise QuantisationError(f"tensor {self.output!r}: a sum of leaves exceeds 62 bits")
         lo = np.full((self.roots.size, self.bias.size), np.iinfo(np.int64).max)
         hi = np.full_like(lo, np.iinfo(np.int64).min)
         np.minimum.at(lo, self._owner, self.values)
