@@ -77,7 +77,8 @@ def run(model: bytes, x: np.ndarray, output: str = "output") -> np.ndarray:
     options = ort.SessionOptions()
     options.log_severity_level = 3
     session = ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-    kind = {"tensor(float)": np.float32, "tensor(int64)": np.int64}[session.get_inputs()[0].type]
+    kinds = {"tensor(float)": np.float32, "tensor(int64)": np.int64, "tensor(int32)": np.int32}
+    kind = kinds[session.get_inputs()[0].type]
     return np.asarray(session.run([output], {"input": x.astype(kind)})[0])
 
 

@@ -163,3 +163,27 @@ def test_output_that_ignores_the_input_is_refused() -> None:
     nodes = [("Relu", ["input"], "r", {}), ("Exp", ["w"], "output", {})]
     with pytest.raises(ModelError, match="does not depend"):
         import_model(build(nodes, {"w": W45}, (4, 5)))
+
+
+def test_a_mean_of_whole_numbers_is_truncated() -> None:
+    kinds = {"input_type": TensorProto.INT32, "output_type": TensorProto.INT32}
+    data = build([("ReduceMean", ["input"], "output", {"axes": [1]})], {}, (3, 4), **kinds)
+    x = np.random.default_rng(4).integers(-9, 10, size=(20, 3, 4))
+    expected = np.stack([run(data, sample) for sample in x])
+    graph = import_model(data)
+    np.testing.assert_array_equal(graph.run(x.astype(np.float64))[graph.output], expected)
+
+
+def test_a_root_of_whole_numbers_is_refused() -> None:
+    kinds = {"input_type": TensorProto.INT32, "output_type": TensorProto.INT32}
+    with pytest.raises(UnsupportedModel, match="root"):
+        import_model(
+            build([("Pow", ["input", "half"], "output", {})], {"half": np.array(0.5)}, (1, 4), **kinds)
+        )
+
+
+@pytest.mark.parametrize(("kind", "noted"), [(TensorProto.UINT8, True), (TensorProto.INT64, False)])
+def test_a_type_that_would_wrap_around_is_noted(kind: int, noted: bool) -> None:
+    nodes = [("Add", ["input", "input"], "a", {}), ("Cast", ["a"], "output", {"to": TensorProto.FLOAT})]
+    graph = import_model(build(nodes, {}, (1, 4), input_type=kind))
+    assert any("wrap around" in note for note in graph.notes) == noted

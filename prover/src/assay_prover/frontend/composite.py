@@ -157,6 +157,8 @@ def _hard_sigmoid(context: Context, node: Node, alpha: float, beta: float, outpu
 def power(context: Context, node: Node) -> None:
     """Constant exponents: whole ones by products, others of positive numbers by table."""
     exponents = context.weights(node, 1, "the exponent")
+    if context.is_integer(node.outputs[0]) and ((exponents < 0) | (exponents != np.rint(exponents))).any():
+        raise node.unsupported("a root or a reciprocal of whole numbers; cast them to real ones first")
     shape = np.broadcast_shapes(*(context.shape(name) for name in node.inputs))
     steps: list[Step] = [("Expand", [node.inputs[0], ".shape"], ".x", {})]
     constants: dict[str, Array] = {".shape": np.array(shape, dtype=np.int64)}

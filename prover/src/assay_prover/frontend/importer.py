@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import numpy as np
 import onnx
-from onnx import numpy_helper
+from onnx import TensorProto, numpy_helper
 
 from assay_prover.errors import ModelError
 from assay_prover.frontend.context import Context, Node, refuse
@@ -18,6 +18,13 @@ from assay_prover.frontend.registry import lowering
 
 DOMAINS = frozenset({"", "ai.onnx", "ai.onnx.ml", "com.microsoft"})
 """Of the last, the operators that onnxruntime's quantiser writes."""
+
+WRAPPING = frozenset({"Abs", "Add", "Cast", "CastLike", "MatMul", "Mul", "Neg", "Pow", "Sub", "Sum"})
+NARROW = frozenset(
+    {TensorProto.INT8, TensorProto.INT16}
+    | {TensorProto.UINT8, TensorProto.UINT16, TensorProto.UINT32, TensorProto.UINT64}
+)
+"""Types whose arithmetic wraps around at numbers that networks hold."""
 
 MISFITS = (ArithmeticError, LookupError, MemoryError, TypeError, ValueError)
 """What numpy raises of attributes and shapes that do not fit each other, where no lowering asks first."""
@@ -41,6 +48,7 @@ def import_model(data: bytes) -> FloatGraph:
         raise ModelError("sparse initialisers are not supported; save the weights as dense tensors")
     opsets = {entry.domain: entry.version for entry in model.opset_import}
     _lower(context, graph.node, model, opsets)
+    _note_wrapping(context, graph.node)
     return _finish(context, value.name, shape, graph.output[0].name)
 
 
@@ -57,6 +65,22 @@ def _lower(
             _lower_node(context, node, model, opsets)
         except MISFITS as error:
             raise node.unsupported(f"its inputs or attributes do not fit: {error}") from error
+
+
+def _note_wrapping(context: Context, nodes: Iterable[onnx.NodeProto]) -> None:
+    """Say where a runtime would wrap around and the integers here do not."""
+    found = [
+        node.output[0]
+        for node in nodes
+        if node.op_type in WRAPPING
+        and node.output[0] not in context.constants
+        and context.type_of(node.output[0]) in NARROW
+    ]
+    if found:
+        context.note(
+            f"whole numbers do not wrap around: {found[0]!r}{' and others' if len(found) > 1 else ''} must "
+            "fit the type that the file declares, or runtimes answer otherwise"
+        )
 
 
 def _lower_node(context: Context, node: Node, model: onnx.ModelProto, opsets: dict[str, int]) -> None:

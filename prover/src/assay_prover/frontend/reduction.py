@@ -7,7 +7,7 @@ from math import prod
 import numpy as np
 import scipy.sparse as sp
 
-from assay_prover.frontend.context import Context, Node
+from assay_prover.frontend.context import Context, Node, Step
 from assay_prover.frontend.graph import FloatReduceMax
 from assay_prover.frontend.maps import FloatSparse, Int64Array
 from assay_prover.frontend.registry import lowers
@@ -32,7 +32,14 @@ def groups_of(context: Context, node: Node) -> tuple[Int64Array, tuple[int, ...]
 
 @lowers("ReduceSum", "ReduceMean")
 def reduce_sum(context: Context, node: Node) -> None:
-    """One coefficient for all, so that no rounding is needed."""
+    """One coefficient for all, so that no rounding is needed; a mean of whole numbers is truncated."""
+    if node.operator == "ReduceMean" and context.is_integer(node.outputs[0]):
+        steps: list[Step] = [
+            ("ReduceMean", list(node.inputs), ".mean", node.attributes),
+            ("assay.Truncate", [".mean"], node.outputs[0], {}),
+        ]
+        context.expand(node, steps)
+        return
     index, shape = groups_of(context, node)
     weight = 1.0 if node.operator == "ReduceSum" else 1.0 / index.shape[1]
     rows = np.repeat(np.arange(index.shape[0]), index.shape[1])
