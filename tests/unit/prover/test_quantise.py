@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from assay_prover.bundle.preparation import prepare
+from assay_prover.errors import QuantisationError
 from assay_prover.frontend import import_model, read_model
 from assay_prover.passes import Precision, QuantisedModel, calibrate, fuse, quantise
 from assay_prover.passes import search as search_module
@@ -169,6 +170,46 @@ def test_worst_case_that_would_explode_is_clamped() -> None:
     model, _, _ = _quantised(data, rng, Precision(limb_bits=1, headroom_bits=6))
     assert any(op.hi is not None for op in model.graph.ops if isinstance(op, Requantise))
     assert max(max(abs(t.min), t.max) for t in model.graph.tensors.values()) < 2**40
+
+
+def _worst(
+    nodes: list[tuple[str, list[str], str, Mapping[str, Any]]], constants: dict[str, np.ndarray]
+) -> float:
+    """The largest error of integers on inputs of [-1, 1]."""
+    x = np.random.default_rng(6).uniform(-1, 1, size=(64, 1, 4))
+    graph = fuse(import_model(build(nodes, constants, (1, 4))))
+    model = quantise(graph, calibrate(graph, x, (-1.0, 1.0)), Precision(input_bits=12, activation_bits=12))
+    answers = model.graph.run(model.encode(x))[model.graph.output] * model.output_scale
+    return float(np.abs(answers - graph.run(x)[graph.output]).max())
+
+
+def test_layer_over_a_constant_keeps_what_the_constant_adds() -> None:
+    """All inputs lie below the first bound; a weight of a sixth must not round to none."""
+    bounds = {"lo": np.array(13.5), "hi": np.array(32.5)}
+    assert (
+        _worst([("Clip", ["input", "lo", "hi"], "c", {}), ("HardSwish", ["c"], "output", {})], bounds) < 0.01
+    )
+
+
+@pytest.mark.parametrize(("operator", "far"), [("Max", -1e6), ("Min", 1e6), ("Max", -1e30), ("Min", 1e30)])
+def test_far_bound_costs_no_precision(operator: str, far: float) -> None:
+    assert _worst([(operator, ["input", "far"], "output", {})], {"far": np.array(far)}) < 0.001
+
+
+def test_waves_that_a_table_cannot_follow_are_refused() -> None:
+    nodes: list[tuple[str, list[str], str, Mapping[str, Any]]] = [
+        ("Mul", ["input", "k"], "m", {}),
+        ("Sin", ["m"], "output", {}),
+    ]
+    assert _worst(nodes, {"k": np.array(10.0)}) < 0.03
+    with pytest.raises(QuantisationError, match="periods"):
+        _worst(nodes, {"k": np.array(1000.0)})
+
+
+def test_answer_beyond_all_integers_is_refused() -> None:
+    nodes: list[tuple[str, list[str], str, Mapping[str, Any]]] = [("Max", ["input", "far"], "output", {})]
+    with pytest.raises(QuantisationError):
+        _worst(nodes, {"far": np.array(1e30)})
 
 
 @pytest.mark.parametrize("output_bits", range(4, 17))

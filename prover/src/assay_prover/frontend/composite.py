@@ -46,9 +46,14 @@ def _pair(operator: str, a: str, b: str, output: str, tag: str) -> list[Step]:
     return [*steps, last if operator == "Max" else ("Sub", [a, f".r{tag}"], output, {})]
 
 
+def _is_bound(constant: Array, shape: tuple[int, ...]) -> bool:
+    same = bool(constant.size) and bool((constant == constant.ravel()[0]).all())
+    return same and np.broadcast_shapes(constant.shape, shape) == shape
+
+
 @lowers("Max", "Min")
 def extremum(context: Context, node: Node) -> None:
-    """Of two and more tensors, with broadcasting; constants are joined first."""
+    """Of two and more tensors, with broadcasting; constants are joined first. One number is a bound."""
     names = [name for name in node.inputs if name in context.constants]
     join = np.maximum if node.operator == "Max" else np.minimum
     variables = [name for name in node.inputs if name not in context.constants]
@@ -57,6 +62,11 @@ def extremum(context: Context, node: Node) -> None:
         joined = context.constants[names[0]]
         for name in names[1:]:
             joined = join(joined, context.constants[name])
+        if len(variables) == 1 and _is_bound(joined, context.shape(variables[0])):
+            places = [".bound"] if node.operator == "Max" else ["", ".bound"]
+            clip: Step = ("Clip", [variables[0], *places], node.outputs[0], {})
+            context.expand(node, [clip], {".bound": joined.ravel()[0]})
+            return
         constants[".constant"] = joined
         variables.append(".constant")
     steps: list[Step] = []

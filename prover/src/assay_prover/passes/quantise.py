@@ -431,8 +431,9 @@ class _Quantiser:
         resolution = self.precision.output_bits if is_last else self.precision.activation_bits
         worst = self._span(op, float(lo.min()), float(hi.max()))
         if worst <= 0:
-            # a layer that is constant, whatever the input
-            return ScalePlan(max(abs(float(hi.max())), 1.0) / (1 << resolution), 0, UNBOUNDED, None)
+            # a layer that is constant, whatever the input, though what it adds up need not be small
+            scale = max(abs(float(hi.max())), 1.0) / (1 << resolution)
+            return ScalePlan(scale, plan_shift(self.precision, spread), UNBOUNDED, None)
         scale, bits, clamp = plan_scale(self.precision, resolution, worst, self.statistics[final].reach)
         if compared:
             clamp = None
@@ -462,6 +463,11 @@ class _Quantiser:
             lo = seen.lo / 2
         if hi >= 0 > seen.hi:
             hi = seen.hi / 2
+        if op.kind in ("Sin", "Cos") and hi - lo > 2.0 ** (self.precision.table_bits - 1):
+            raise QuantisationError(
+                f"the arguments of {op.kind} in layer {op.label!r} go from {lo:g} to {hi:g}: more periods "
+                f"than a table of 2^{self.precision.table_bits} entries resolves"
+            )
         if lo >= hi:
             lo, hi = min(lo, hi) - 1e-3, max(lo, hi) + 1e-3
         return lo, hi
@@ -512,8 +518,14 @@ class _Quantiser:
         source = self.names[op.input] if plan is not None else self._settled(op.input)
         shift = plan.shift if plan is not None else 0
         scale = self.scales[source] * (1 << shift)
-        lo = None if op.lo is None else int(np.rint(op.lo / scale))
-        hi = None if op.hi is None else int(np.rint(op.hi / scale))
+        least, most = (
+            far if end is None else end / scale for end, far in ((op.lo, -np.inf), (op.hi, np.inf))
+        )
+        if max(least, -most) >= ref.LIMIT:
+            raise QuantisationError(f"the bound of {op.label!r} exceeds 62 bits")
+        # one that no tensor reaches is none
+        lo = int(np.rint(least)) if least > -ref.LIMIT else None
+        hi = int(np.rint(most)) if most < ref.LIMIT else None
         if plan is not None and plan.clamp is not None:
             hi = plan.clamp if hi is None else min(hi, plan.clamp)
             lo = -plan.clamp if lo is None else lo
