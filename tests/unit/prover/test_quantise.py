@@ -206,6 +206,17 @@ def test_waves_that_a_table_cannot_follow_are_refused() -> None:
         _worst(nodes, {"k": np.array(1000.0)})
 
 
+@pytest.mark.filterwarnings("ignore:overflow")
+def test_network_that_overflows_is_refused() -> None:
+    nodes: list[tuple[str, list[str], str, Mapping[str, Any]]] = [
+        ("Mul", ["input", "k"], "m", {}),
+        ("Exp", ["m"], "e", {}),
+        ("Mul", ["e", "e"], "output", {}),
+    ]
+    with pytest.raises(QuantisationError):
+        _worst(nodes, {"k": np.array(600.0)})
+
+
 def test_answer_beyond_all_integers_is_refused() -> None:
     nodes: list[tuple[str, list[str], str, Mapping[str, Any]]] = [("Max", ["input", "far"], "output", {})]
     with pytest.raises(QuantisationError):

@@ -108,9 +108,17 @@ def quantise(
     """Round the network to integers; with `private` its trained numbers become those of `PrivateAffine`s.
 
     Raises:
-        QuantisationError: an accumulator's worst case cannot be held in 61 bits even with clamps.
+        QuantisationError: an accumulator's worst case cannot be held in 61 bits even with clamps, or the
+            network itself overflows on the samples.
     """
-    return _Quantiser(graph, calibration, precision, private).run()
+    try:
+        model = _Quantiser(graph, calibration, precision, private).run()
+    except OverflowError as error:
+        raise QuantisationError(f"the network's numbers exceed all integers: {error}") from error
+    for name, seen in calibration.tensors.items():
+        if not np.isfinite([seen.lo, seen.hi]).all():
+            raise QuantisationError(f"tensor {name!r} is not finite on the samples")
+    return model
 
 
 class _Quantiser:
