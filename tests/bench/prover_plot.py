@@ -71,7 +71,7 @@ def plot(records: list[dict[str, Any]], path: Path, subtitle: str) -> None:
     last.set_xscale("log")
     last.set_xticks(TICKS, [f"{t}x" for t in TICKS])
     last.minorticks_off()
-    last.set_xlim(0.8, max(r["ratio"] for r in records) * 1.25)
+    last.set_xlim(0.7, max(r["ratio"] for r in records) * 1.25)
     last.set_xlabel("times faster than")
     present = list(dict.fromkeys(r["peer"] for r in records))
     present.sort(key=lambda p: (list(STYLES).index(p) if p in STYLES else len(STYLES), p))

@@ -310,6 +310,10 @@ def test_a_seed_makes_keys_and_proofs_reproducible(tmp_path: Path) -> None:
     a, b = groth16.eval_rows(circuit.layout, [circuit.block], circuit.z(None, w2))
     proofs = {key.prove(circuit.public, w2, a, b, rng_seed=seed, threads=t) for t in (1, 2, None)}
     assert len(proofs) == 1
+    assert key.prepare_tables(wide_wires=True, budget=0) == 0
+    faster = groth16.ProvingKey.open(tmp_path / "a")
+    assert faster.prepare_tables(wide_wires=True, threads=1) > key.domain_size * 64
+    assert faster.prove(circuit.public, w2, a, b, rng_seed=seed) in proofs
     assert key.prove(circuit.public, w2, a, b) != key.prove(circuit.public, w2, a, b)
     with pytest.raises(InvalidInput, match="32 bytes"):
         groth16.SetupBuilder(circuit.layout, circuit.n_constraints, seed=b"short")

@@ -23,7 +23,11 @@ use assay_bn254::{
     msm::{msm_g1, msm_g2},
     ntt::Domain,
 };
-use assay_groth16::{key::ProvingKey, random::Randomness, verify::verify};
+use assay_groth16::{
+    key::{ProvingKey, Wide},
+    random::Randomness,
+    verify::verify,
+};
 
 use inputs::{Inputs, hex_g1, hex_g2, hex_scalar};
 use squares::Squares;
@@ -33,6 +37,16 @@ use squares::Squares;
 const INPUT_ROWS: usize = 2;
 /// Proofs of a batch.
 const BATCH: usize = 16;
+
+/// How the proofs of a case are made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Mode {
+    Plain,
+    /// A batch one at a time.
+    Sequential,
+    /// With tables of multiples, made before the clock runs.
+    Tables,
+}
 
 type Outcome = Result<(), Box<dyn Error>>;
 
@@ -59,7 +73,7 @@ fn fingerprint(values: &[Fr]) -> String {
     hex_scalar(&values.iter().rev().fold(Fr::ZERO, horner))
 }
 
-fn bench(case: &str, kind: &str, log_size: u32, folder: &Path, sequential: bool) -> Outcome {
+fn bench(case: &str, kind: &str, log_size: u32, folder: &Path, mode: Mode) -> Outcome {
     let n = 1usize << log_size;
     let inputs = Inputs::new(folder);
     match case {
@@ -97,17 +111,28 @@ fn bench(case: &str, kind: &str, log_size: u32, folder: &Path, sequential: bool)
             })
         }
         "groth16" | "verify" | "batch" => {
-            prove(case, &Squares::new(kind, n - INPUT_ROWS), sequential)
+            prove(case, kind, &Squares::new(kind, n - INPUT_ROWS), mode)
         }
         _ => Err(format!("no case {case}").into()),
     }
 }
 
-fn prove(case: &str, circuit: &Squares, sequential: bool) -> Outcome {
+fn prove(case: &str, kind: &str, circuit: &Squares, mode: Mode) -> Outcome {
     let target = tempfile::tempdir()?;
     let path = target.path().join("proving.key");
     let vk = circuit.setup(&path, &mut Randomness::system())?;
     let key = ProvingKey::open(&path, true)?;
+    if mode == Mode::Tables {
+        let wide = if kind == "8-bit" {
+            Wide::Quotient
+        } else {
+            Wide::Wires
+        };
+        let start = Instant::now();
+        let bytes = key.prepare_tables(wide, ProvingKey::TABLES_BUDGET);
+        let seconds = start.elapsed().as_secs_f64();
+        eprintln!("tables: {} MiB in {seconds:.3} s", bytes >> 20);
+    }
     let proofs = circuit.prove(&key, 1)?;
     verify(&vk, &[circuit.public], &proofs[0], None)?;
     match case {
@@ -115,7 +140,7 @@ fn prove(case: &str, circuit: &Squares, sequential: bool) -> Outcome {
             verify(&vk, &[circuit.public], &proofs[0], None)?;
             Ok(String::new())
         }),
-        "batch" if sequential => serve(|| {
+        "batch" if mode == Mode::Sequential => serve(|| {
             for _ in 0..BATCH {
                 black_box(circuit.prove(&key, 1)?);
             }
@@ -142,13 +167,19 @@ fn run(args: &[&str]) -> Outcome {
             files::write(&circuit, Path::new(folder))
         }
         ["--sequential", case, kind, log_size, folder] => {
-            bench(case, kind, log_size.parse()?, Path::new(folder), true)
+            let mode = Mode::Sequential;
+            bench(case, kind, log_size.parse()?, Path::new(folder), mode)
+        }
+        ["--tables", case, kind, log_size, folder] => {
+            let mode = Mode::Tables;
+            bench(case, kind, log_size.parse()?, Path::new(folder), mode)
         }
         [case, kind, log_size, folder] => {
-            bench(case, kind, log_size.parse()?, Path::new(folder), false)
+            let mode = Mode::Plain;
+            bench(case, kind, log_size.parse()?, Path::new(folder), mode)
         }
         _ => Err(
-            "usage: assay-bench [--sequential] CASE SCALARS LOG_SIZE INPUTS\n       \
+            "usage: assay-bench [--sequential | --tables] CASE SCALARS LOG_SIZE INPUTS\n       \
              assay-bench inputs LOG_SIZE INPUTS\n       assay-bench files SCALARS LOG_SIZE FOLDER"
                 .into(),
         ),

@@ -300,6 +300,7 @@ fn many_agrees_with_one_at_a_time() {
         .map(|s| MsmG1 {
             bases: &packed[..s.iter().map(Scalars::len).sum()],
             scalars: s,
+            table: None,
         })
         .collect();
     let got = msm_g1_many(&jobs);

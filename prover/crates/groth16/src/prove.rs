@@ -1,7 +1,7 @@
 //! The prover: commitments first, then one quotient and five multi-scalar multiplications.
 
 use std::sync::{
-    Arc,
+    Arc, Mutex,
     atomic::{AtomicUsize, Ordering},
 };
 
@@ -9,18 +9,18 @@ use ark_bn254::{Fr, G1Affine, G1Projective, G2Projective};
 use ark_ec::CurveGroup;
 use ark_ff::Zero;
 use assay_bn254::{
-    PackedG1, Scalars,
-    msm::{MsmG1, msm_g1, msm_g1_many, msm_g2},
+    Kernel, PackedG1, Scalars,
+    msm::{MsmG1, TableG1, msm_g1, msm_g1_many, msm_g2, msm_g2_table},
 };
 use rayon::prelude::*;
 use zeroize::Zeroizing;
 
 use crate::{
     challenge::challenge,
-    error::{Result, bail},
+    error::{Error, Result, bail},
     field::{Limbs, limbs},
     gather::{Gathered, gather},
-    key::{ProvingKey, Query},
+    key::{ProvingKey, Query, Tables},
     matrix::check_segments,
     progress::{Progress, report},
     proof::Proof,
@@ -294,7 +294,9 @@ impl ProvingKey {
             || self.g1_sums(assignment, &z, &b_z, &inputs, progress),
             || {
                 report(progress, "G2", 0, 1)?;
-                Ok(msm_g2(self.query_b2().points, &b_z.view()))
+                let table = self.tables.get().and_then(|t| t.b2.as_ref());
+                let points = self.query_b2().points;
+                Ok(msm_g2_table(Kernel::active(), points, table, &b_z.view()))
             },
         );
         let [mut sum_a, mut sum_b, mut sum_k, sum_h] = sums?;
@@ -349,36 +351,90 @@ impl ProvingKey {
         let a_z = gather(z, a.index, a.points.len());
         let wires = if self.is_merged() { z } else { assignment.w2 };
         let k_z = gather(wires, k.index, k.points.len());
-        let job = |bases, scalars| MsmG1 { bases, scalars };
+        let tables = self.tables.get();
+        let job = |bases, scalars, table: fn(&Tables) -> &Option<TableG1>| MsmG1 {
+            bases,
+            scalars,
+            table: tables.and_then(|tables| table(tables).as_ref()),
+        };
         let sums = msm_g1_many(&[
-            job(a.points, &a_z.view()),
-            job(b.points, &b_z.view()),
-            job(k.points, &k_z.view()),
-            job(self.query_h(), &[Scalars::Full(&products)]),
+            job(a.points, &a_z.view(), |t| &t.a),
+            job(b.points, &b_z.view(), |t| &t.b1),
+            job(k.points, &k_z.view(), |t| &t.k),
+            job(self.query_h(), &[Scalars::Full(&products)], |t| &t.h),
         ]);
         Ok(sums.try_into().expect("one sum a job"))
     }
 
-    /// Completes several proofs in parallel: each runs on few threads, so that the short serial steps of one overlap with the
-    /// others' work. Proofs come in the order of the jobs.
+    /// Completes several proofs side by side, each on one thread, where nothing waits and buckets stay with their core; those that
+    /// do not fill a last round of threads run on all of them, one after the other. Proofs come in the order of the jobs.
     ///
     /// # Errors
-    /// As [`ProvingKey::finish`], for the first job (in order of completion) that fails.
-    pub fn finish_batch(&self, jobs: Vec<Job<'_>>, progress: Progress<'_>) -> Result<Vec<Proof>> {
+    /// As [`ProvingKey::finish`], for a job that fails; `Io` when threads cannot be started.
+    pub fn finish_batch(
+        &self,
+        mut jobs: Vec<Job<'_>>,
+        progress: Progress<'_>,
+    ) -> Result<Vec<Proof>> {
         let total = jobs.len();
         let done = AtomicUsize::new(0);
         report(progress, "batch", 0, total)?;
-        jobs.into_par_iter()
-            .map(|mut job| {
-                let quiet = |_: &'static str, _: f64| !cancelled(progress, &done, total);
-                let proof =
-                    self.finish(job.session, &job.assignment, &mut job.randomness, &quiet)?;
-                let finished = done.fetch_add(1, Ordering::Relaxed) + 1;
-                report(progress, "batch", finished, total)?;
-                Ok(proof)
-            })
-            .collect()
+        let prove = |mut job: Job<'_>| {
+            let quiet = |_: &'static str, _: f64| !cancelled(progress, &done, total);
+            let proof = self.finish(job.session, &job.assignment, &mut job.randomness, &quiet)?;
+            let finished = done.fetch_add(1, Ordering::Relaxed) + 1;
+            report(progress, "batch", finished, total)?;
+            Ok(proof)
+        };
+        let threads = rayon::current_num_threads();
+        let rest = jobs.split_off(total - total % threads);
+        let mut proofs = if threads > 1 {
+            each_on_one_thread(jobs, threads, &prove)?
+        } else {
+            jobs.into_iter().map(prove).collect::<Result<Vec<_>>>()?
+        };
+        for job in rest {
+            proofs.push(prove(job)?);
+        }
+        Ok(proofs)
     }
+}
+
+/// Results of `work` in the order of `items`, which threads of their own take one at a time; an error ends the work.
+fn each_on_one_thread<T: Send, U: Send>(
+    items: Vec<T>,
+    threads: usize,
+    work: &(impl Fn(T) -> Result<U> + Sync),
+) -> Result<Vec<U>> {
+    if items.is_empty() {
+        return Ok(Vec::new());
+    }
+    let pools = (0..threads)
+        .map(|_| rayon::ThreadPoolBuilder::new().num_threads(1).build())
+        .collect::<std::result::Result<Vec<_>, _>>()
+        .map_err(|error| Error::Io {
+            path: "a batch's threads".to_owned(),
+            source: std::io::Error::other(error),
+        })?;
+    let queue = Mutex::new(items.into_iter().enumerate());
+    let queue = || queue.lock().expect("no holder panics");
+    let next = || queue().next();
+    let lanes = pools
+        .into_par_iter()
+        .map(|pool| {
+            pool.install(|| {
+                let mut made = Vec::new();
+                while let Some((index, item)) = next() {
+                    let value = work(item).inspect_err(|_| queue().by_ref().for_each(drop))?;
+                    made.push((index, value));
+                }
+                Ok(made)
+            })
+        })
+        .collect::<Result<Vec<_>>>()?;
+    let mut made: Vec<(usize, U)> = lanes.into_iter().flatten().collect();
+    made.sort_by_key(|(index, _)| *index);
+    Ok(made.into_iter().map(|(_, value)| value).collect())
 }
 
 /// Asks the caller whether to stop, at the batch's own stage.

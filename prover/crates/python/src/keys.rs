@@ -10,6 +10,7 @@ use assay_bn254::Scalars;
 use assay_groth16::{
     Assignment, Job, ModelCommitment, PreparedModel, ProvingKey, Randomness, Session, SetupBuilder,
     encoding::{fr_from_word, fr_word, g1_bytes},
+    key::Wide,
     proof::model_commitment_from_bytes,
 };
 use pyo3::{prelude::*, types::PyBytes};
@@ -200,6 +201,26 @@ impl PyProvingKey {
     #[getter]
     fn origin(&self) -> &'static str {
         self.0.origin().name()
+    }
+
+    /// Computes tables of multiples within `budget` bytes, so that later proofs with this key are faster and the same; returns
+    /// the bytes they take. `wide_wires` asks for those of the wires, too, which only values wider than 64 bits use.
+    #[pyo3(signature = (*, wide_wires=false, budget=ProvingKey::TABLES_BUDGET, threads=None))]
+    fn prepare_tables(
+        &self,
+        py: Python<'_>,
+        wide_wires: bool,
+        budget: usize,
+        threads: Option<usize>,
+    ) -> PyResult<usize> {
+        let wide = if wide_wires {
+            Wide::Wires
+        } else {
+            Wide::Quotient
+        };
+        run(py, threads, None, |_| {
+            Ok(self.0.prepare_tables(wide, budget))
+        })
     }
 
     /// Commits to a model's private weights, once for each model.

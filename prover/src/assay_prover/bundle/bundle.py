@@ -407,8 +407,10 @@ class Bundle:
         replace_file(self.path / SETUP, (report.model_dump_json(indent=2) + "\n").encode())
         return report
 
-    def prover(self, *, threads: int | None = None) -> ModelProver:
+    def prover(self, *, threads: int | None = None, tables: bool = False) -> ModelProver:
         """Open the proving key; the result is reusable.
+
+        `tables` trades memory and a slower start for faster proofs of small circuits: see `ModelProver`.
 
         Raises:
             BundleError: no keys, or private weights not here or not committed to.
@@ -416,7 +418,7 @@ class Bundle:
         """
         if not self.has_keys:
             raise BundleError(f"{self.path} has no keys of its circuit: run setup")
-        return ModelProver(self, threads)
+        return ModelProver(self, threads, tables=tables)
 
     # -- inputs and outputs
 

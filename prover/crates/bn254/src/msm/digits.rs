@@ -7,6 +7,7 @@ use ark_bn254::Fr;
 use ark_ff::{BigInteger, PrimeField};
 use rayon::prelude::*;
 
+use super::table::Table;
 use crate::curve::Curve;
 use crate::scalars::Scalars;
 
@@ -20,7 +21,7 @@ const LINE: usize = 32;
 const MAX_WIDTH: u32 = 16;
 
 /// Additions that reducing one bucket costs.
-const REDUCTION_PER_BUCKET: f64 = 2.3;
+pub(crate) const REDUCTION_PER_BUCKET: f64 = 2.3;
 
 /// Cost of looking at a zero digit, in additions.
 const SCAN: f64 = 0.05;
@@ -53,6 +54,8 @@ pub(crate) struct Digits {
     pub width: u32,
     /// Digits a scalar.
     pub windows: usize,
+    /// Whether each window has bases of its own, in a table, so that all share one array of buckets.
+    pub shared: bool,
     /// The points, in order.
     pub blocks: Vec<Block>,
 }
@@ -68,7 +71,7 @@ fn signed_length(value: i64) -> usize {
 }
 
 /// Number of windows that hold every scalar of at most `length` signed bits.
-fn windows_for(length: usize, width: u32) -> usize {
+pub(crate) fn windows_for(length: usize, width: u32) -> usize {
     let width = width as usize;
     if length <= width {
         1
@@ -78,25 +81,27 @@ fn windows_for(length: usize, width: u32) -> usize {
     }
 }
 
-/// The cheapest width for scalars of these lengths.
-fn choose_width(lengths: &Lengths) -> (u32, usize) {
-    let longest = lengths.iter().rposition(|&n| n > 0).unwrap_or(0);
+/// Cost, in additions, of scalars of these lengths in digits of `width` bits that fill `arrays` arrays of buckets.
+fn cost(lengths: &Lengths, width: u32, windows: usize, arrays: usize) -> f64 {
     let count: usize = lengths.iter().sum();
+    let buckets = arrays as f64 * f64::from(1u32 << (width - 1));
+    let additions: usize = lengths
+        .iter()
+        .enumerate()
+        .map(|(length, n)| n * length.div_ceil(width as usize))
+        .sum();
+    additions as f64 + buckets * REDUCTION_PER_BUCKET + SCAN * (windows * count) as f64
+}
+
+/// The cheapest width for scalars of these lengths, with its windows and its cost.
+fn choose_width(lengths: &Lengths) -> (u32, usize, f64) {
+    let longest = lengths.iter().rposition(|&n| n > 0).unwrap_or(0);
     (2..=MAX_WIDTH)
         .map(|width| {
             let windows = windows_for(longest, width);
-            let buckets = windows as f64 * f64::from(1u32 << (width - 1));
-            let additions: usize = lengths
-                .iter()
-                .enumerate()
-                .map(|(length, n)| n * length.div_ceil(width as usize))
-                .sum();
-            let cost =
-                additions as f64 + buckets * REDUCTION_PER_BUCKET + SCAN * (windows * count) as f64;
-            (cost, width, windows)
+            (width, windows, cost(lengths, width, windows, windows))
         })
-        .min_by(|a, b| a.0.total_cmp(&b.0))
-        .map(|(_, width, windows)| (width, windows))
+        .min_by(|a, b| a.2.total_cmp(&b.2))
         .expect("at least one width")
 }
 
@@ -129,7 +134,7 @@ pub(crate) fn small_digits<C: Curve>(bases: &[C::Slot], scalars: &[Scalars<'_>])
             lengths
         })
         .reduce(|| [0; 256], add_lengths);
-    let (width, windows) = choose_width(&lengths);
+    let (width, windows, _) = choose_width(&lengths);
     let bias = bias(width, windows);
     let bias = i128::from(bias[0]) | i128::from(bias[1]) << 64;
     let blocks = segments
@@ -144,16 +149,21 @@ pub(crate) fn small_digits<C: Curve>(bases: &[C::Slot], scalars: &[Scalars<'_>])
     Some(Digits {
         width,
         windows,
+        shared: false,
         blocks,
     })
 }
 
 /// Digits of the full-width segments of `scalars`, or `None` if there is none. A scalar above r/2 is taken as the negative
-/// of r less itself, so that small negative values have few digits.
+/// of r less itself, so that small negative values have few digits. A `table` of the bases is used where that is cheaper.
 ///
 /// # Panics
 /// When a scalar is not below r.
-pub(crate) fn full_digits<C: Curve>(bases: &[C::Slot], scalars: &[Scalars<'_>]) -> Option<Digits> {
+pub(crate) fn full_digits<C: Curve>(
+    bases: &[C::Slot],
+    scalars: &[Scalars<'_>],
+    table: Option<&Table<C>>,
+) -> Option<Digits> {
     let segments = pieces(scalars, |s| match *s {
         Scalars::Full(values) => Some(values),
         Scalars::Small(_) => None,
@@ -176,7 +186,11 @@ pub(crate) fn full_digits<C: Curve>(bases: &[C::Slot], scalars: &[Scalars<'_>]) 
             lengths
         })
         .reduce(|| [0; 256], add_lengths);
-    let (width, windows) = choose_width(&lengths);
+    let (mut width, mut windows, least) = choose_width(&lengths);
+    let mut shared = false;
+    if let Some(table) = table.filter(|t| cost(&lengths, t.width, t.windows, 1) < least) {
+        (width, windows, shared) = (table.width, table.windows, true);
+    }
     let bias = bias(width, windows);
     let blocks = segments
         .par_iter()
@@ -198,6 +212,7 @@ pub(crate) fn full_digits<C: Curve>(bases: &[C::Slot], scalars: &[Scalars<'_>]) 
     Some(Digits {
         width,
         windows,
+        shared,
         blocks,
     })
 }

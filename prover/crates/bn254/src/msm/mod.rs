@@ -8,6 +8,7 @@ pub(crate) mod accumulate;
 pub(crate) mod digits;
 mod reduce;
 mod schedule;
+pub(crate) mod table;
 
 use ark_bn254::{G1Projective, G2Projective};
 
@@ -15,6 +16,8 @@ use crate::kernel::Kernel;
 use crate::packed::{PackedG1, PackedG2};
 use crate::scalars::Scalars;
 use schedule::Job;
+
+pub use table::{TableG1, TableG2};
 
 /// `sum scalars_i * bases_i`; the segments' total length equals `bases.len()`.
 ///
@@ -26,7 +29,15 @@ pub fn msm_g1(bases: &[PackedG1], scalars: &[Scalars<'_>]) -> G1Projective {
 
 /// [`msm_g1`] on a chosen code path.
 pub fn msm_g1_with(kernel: Kernel, bases: &[PackedG1], scalars: &[Scalars<'_>]) -> G1Projective {
-    schedule::run(kernel, &[Job { bases, scalars }])[0]
+    let table = None;
+    schedule::run(
+        kernel,
+        &[Job {
+            bases,
+            scalars,
+            table,
+        }],
+    )[0]
 }
 
 /// `sum scalars_i * bases_i` in G2; the segments' total length equals `bases.len()`.
@@ -39,7 +50,36 @@ pub fn msm_g2(bases: &[PackedG2], scalars: &[Scalars<'_>]) -> G2Projective {
 
 /// [`msm_g2`] on a chosen code path.
 pub fn msm_g2_with(kernel: Kernel, bases: &[PackedG2], scalars: &[Scalars<'_>]) -> G2Projective {
-    schedule::run(kernel, &[Job { bases, scalars }])[0]
+    let table = None;
+    schedule::run(
+        kernel,
+        &[Job {
+            bases,
+            scalars,
+            table,
+        }],
+    )[0]
+}
+
+/// [`msm_g2_with`] and a table of these bases, if there is one.
+///
+/// # Panics
+/// As [`msm_g1`], and when the table is of another number of bases.
+pub fn msm_g2_table(
+    kernel: Kernel,
+    bases: &[PackedG2],
+    table: Option<&TableG2>,
+    scalars: &[Scalars<'_>],
+) -> G2Projective {
+    let table = table.map(|table| &table.0);
+    schedule::run(
+        kernel,
+        &[Job {
+            bases,
+            scalars,
+            table,
+        }],
+    )[0]
 }
 
 /// One multi-scalar multiplication of a batch: bases and the segments that multiply them.
@@ -49,20 +89,29 @@ pub struct MsmG1<'a> {
     pub bases: &'a [PackedG1],
     /// The scalars, as many as points.
     pub scalars: &'a [Scalars<'a>],
+    /// Multiples of these bases, which full-width scalars use where that is faster.
+    pub table: Option<&'a TableG1>,
 }
 
 /// Several multi-scalar multiplications whose windows share one task queue, so that no core idles between them.
 ///
 /// # Panics
-/// As [`msm_g1`].
+/// As [`msm_g1`], and when a table is of another number of bases.
 #[must_use]
 pub fn msm_g1_many(jobs: &[MsmG1<'_>]) -> Vec<G1Projective> {
+    msm_g1_many_with(Kernel::active(), jobs)
+}
+
+/// [`msm_g1_many`] on a chosen code path.
+#[must_use]
+pub fn msm_g1_many_with(kernel: Kernel, jobs: &[MsmG1<'_>]) -> Vec<G1Projective> {
     let jobs: Vec<_> = jobs
         .iter()
         .map(|job| Job {
             bases: job.bases,
             scalars: job.scalars,
+            table: job.table.map(|table| &table.0),
         })
         .collect();
-    schedule::run(Kernel::active(), &jobs)
+    schedule::run(kernel, &jobs)
 }

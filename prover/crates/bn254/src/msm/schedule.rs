@@ -10,6 +10,7 @@ use ark_ec::{AdditiveGroup, CurveGroup};
 use super::accumulate::Accumulator;
 use super::digits::{self, Block, Digits};
 use super::reduce::{WindowSums, window_sums};
+use super::table::Table;
 use crate::curve::{BATCH, Curve, NEGATE};
 use crate::kernel::Kernel;
 use crate::scalars::Scalars;
@@ -29,11 +30,15 @@ const TASKS_PER_THREAD: usize = 8;
 /// Additions below which cutting a window among threads costs more than it saves.
 const SMALLEST_CUT: usize = 1 << 14;
 
+/// Additions a bucket that a piece of a multiplication with a table has at least.
+const PIECE_PER_BUCKET: usize = 4;
+
 /// One multi-scalar multiplication.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Job<'a, C: Curve> {
     pub bases: &'a [C::Slot],
     pub scalars: &'a [Scalars<'a>],
+    pub table: Option<&'a Table<C>>,
 }
 
 /// Some windows of some blocks of one group of digits.
@@ -42,6 +47,8 @@ struct Task {
     group: usize,
     windows: Range<usize>,
     blocks: Range<usize>,
+    /// Whether all windows fill one array of buckets.
+    shared: bool,
     cost: usize,
 }
 
@@ -60,10 +67,14 @@ pub(crate) fn run<C: Curve>(kernel: Kernel, jobs: &[Job<'_, C>]) -> Vec<Projecti
         .flat_map(|(index, job)| {
             let length: usize = job.scalars.iter().map(Scalars::len).sum();
             assert_eq!(length, job.bases.len(), "as many scalars as bases");
-            assert!(length < NEGATE as usize, "bases are counted in 31 bits");
+            let points = job.table.map_or(length, |table| {
+                assert_eq!(table.bases, length, "a table of these bases");
+                table.points.len()
+            });
+            assert!(points < NEGATE as usize, "bases are counted in 31 bits");
             [
                 digits::small_digits::<C>(job.bases, job.scalars),
-                digits::full_digits::<C>(job.bases, job.scalars),
+                digits::full_digits::<C>(job.bases, job.scalars, job.table),
             ]
             .into_iter()
             .flatten()
@@ -80,12 +91,12 @@ pub(crate) fn run<C: Curve>(kernel: Kernel, jobs: &[Job<'_, C>]) -> Vec<Projecti
                 let mut accumulator = Accumulator::new(kernel, 0);
                 while let Some(task) = tasks.get(next.fetch_add(1, Ordering::Relaxed)) {
                     let (job, digits) = &groups[task.group];
-                    let sums = run_task(&mut accumulator, jobs[*job].bases, digits, task);
+                    let sums = run_task(&mut accumulator, &jobs[*job], digits, task);
                     done.lock()
                         .expect("no task panics while it holds the lock")
                         .push(Done {
                             group: task.group,
-                            first_window: task.windows.start,
+                            first_window: if task.shared { 0 } else { task.windows.start },
                             sums,
                         });
                 }
@@ -135,11 +146,32 @@ fn combine<'a, C: Curve>(parts: impl Iterator<Item = (usize, &'a Done<C>)>) -> P
         })
 }
 
+/// Non-zero digits of a window.
+fn cost_of(blocks: &[Block], window: usize) -> usize {
+    blocks.iter().map(|b| b.nonzero[window] as usize).sum()
+}
+
+/// The windows of a group whose bases have a table, in a piece a thread: each piece has buckets to reduce.
+fn shared_tasks(group: usize, digits: &Digits, threads: usize) -> Vec<Task> {
+    let cost =
+        |windows: Range<usize>| -> usize { windows.map(|w| cost_of(&digits.blocks, w)).sum() };
+    let worthwhile = cost(0..digits.windows) / (PIECE_PER_BUCKET << (digits.width - 1));
+    let pieces = threads.min(digits.windows).min(worthwhile).max(1);
+    (0..pieces)
+        .map(|k| k * digits.windows / pieces..(k + 1) * digits.windows / pieces)
+        .map(|windows| Task {
+            group,
+            cost: cost(windows.clone()),
+            windows,
+            blocks: 0..digits.blocks.len(),
+            shared: true,
+        })
+        .filter(|task| task.cost > 0)
+        .collect()
+}
+
 /// Tasks for all groups, longest first.
 fn plan(groups: &[(usize, Digits)], threads: usize) -> Vec<Task> {
-    let cost_of = |blocks: &[Block], window: usize| -> usize {
-        blocks.iter().map(|b| b.nonzero[window] as usize).sum()
-    };
     let total: usize = groups
         .iter()
         .flat_map(|(_, digits)| (0..digits.windows).map(move |w| (digits, w)))
@@ -148,6 +180,10 @@ fn plan(groups: &[(usize, Digits)], threads: usize) -> Vec<Task> {
     let share = total / (threads * TASKS_PER_THREAD) + 1;
     let mut tasks: Vec<Task> = Vec::new();
     for (group, (_, digits)) in groups.iter().enumerate() {
+        if digits.shared {
+            tasks.extend(shared_tasks(group, digits, threads));
+            continue;
+        }
         let most_windows = (TASK_SLOTS >> (digits.width - 1)).max(1);
         let mut open: Option<Task> = None;
         for window in 0..digits.windows {
@@ -169,6 +205,7 @@ fn plan(groups: &[(usize, Digits)], threads: usize) -> Vec<Task> {
                         group,
                         windows: window..window + 1,
                         blocks: 0..digits.blocks.len(),
+                        shared: false,
                         cost,
                     }));
                 }
@@ -193,6 +230,7 @@ fn cut_tail(tasks: Vec<Task>, total: usize, threads: usize) -> Vec<Task> {
         let pieces = threads.min(task.blocks.len());
         let long = task.cost > total / (threads * TASKS_PER_THREAD);
         if pieces > 1
+            && !task.shared
             && task.cost >= 2 * SMALLEST_CUT
             && long
             && (late || task.cost > total / threads)
@@ -216,12 +254,16 @@ fn cut_tail(tasks: Vec<Task>, total: usize, threads: usize) -> Vec<Task> {
 
 fn run_task<C: Curve>(
     accumulator: &mut Accumulator<C>,
-    bases: &[C::Slot],
+    job: &Job<'_, C>,
     digits: &Digits,
     task: &Task,
 ) -> Vec<WindowSums<C>> {
     let log_buckets = digits.width - 1;
-    let windows = task.windows.len();
+    // With a table, window w has bases of its own, `stride` further on; all go to the same buckets.
+    let (bases, stride, windows) = match job.table {
+        Some(table) if task.shared => (table.points.as_slice(), table.bases, 1),
+        _ => (job.bases, 0, task.windows.len()),
+    };
     let mut copies = 1;
     while (windows << log_buckets) * copies < ENOUGH_SLOTS.min(task.cost / 4) {
         copies *= 2;
@@ -232,7 +274,12 @@ fn run_task<C: Curve>(
         for first in (0..block.len).step_by(strip) {
             let last = (first + strip).min(block.len);
             for (k, window) in task.windows.clone().enumerate() {
-                let low = (k << log_buckets) as u32;
+                let low = if task.shared {
+                    0
+                } else {
+                    (k << log_buckets) as u32
+                };
+                let first_base = block.start + window * stride;
                 for (point, &digit) in (first..last).zip(&block.row(window)[first..last]) {
                     if digit == 0 {
                         continue;
@@ -240,7 +287,7 @@ fn run_task<C: Curve>(
                     let bucket = low + u32::from(digit.unsigned_abs()) - 1;
                     let dst = bucket * copies as u32 + (point as u32 & (copies as u32 - 1));
                     let sign = if digit < 0 { NEGATE } else { 0 };
-                    accumulator.push(bases, dst, (block.start + point) as u32 | sign);
+                    accumulator.push(bases, dst, (first_base + point) as u32 | sign);
                 }
             }
         }

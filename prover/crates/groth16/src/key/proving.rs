@@ -1,12 +1,13 @@
 //! A proving key mapped from its file.
 
-use std::{fs::File, path::Path};
+use std::{fs::File, path::Path, sync::OnceLock};
 
 use ark_bn254::{G1Affine, G2Affine};
 use assay_bn254::{PackedG1, PackedG2, ntt::Domain};
 use memmap2::Mmap;
 
 use super::format::{ALIGNMENT, G1_SIZE, G2_SIZE, HEADER, Header, Origin, Section, get_g1, get_g2};
+use super::tables::Tables;
 use crate::{
     error::{Error, Result, bail},
     layout::Layout,
@@ -46,6 +47,7 @@ pub struct ProvingKey {
     domain: Domain,
     pub(crate) constants: Constants,
     indices: [Vec<u32>; 5],
+    pub(crate) tables: OnceLock<Tables>,
 }
 
 impl std::fmt::Debug for ProvingKey {
@@ -162,6 +164,7 @@ impl ProvingKey {
             indices,
             header,
             map,
+            tables: OnceLock::new(),
         })
     }
 
