@@ -61,8 +61,10 @@ async def test_a_node_cannot_serve_one_models_record_under_anothers_id(
     requester = await market.requester(1, "deceived")
     await requester.check_model(bc_mlp.bundle, evidence.submitted.request.model_id)
 
+    served: Model = evidence.model
+
     async def lie(_: bytes) -> Model:
-        return evidence.model
+        return served
 
     monkeypatch.setattr(market.chain.models, "model_of", lie)
     with pytest.raises(EvidenceMismatch, match="hash to"):

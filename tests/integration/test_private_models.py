@@ -84,9 +84,9 @@ async def test_two_trainings_are_proven_and_paid_under_one_key(
                 graph.run(integers)[graph.output].ravel() * training.bundle.manifest.output.scale,
             )
             # of the same key, but not what the answer was proven for
-            (other,) = (t.public for t in trainings if t is not training)
+            (sibling,) = (t.public for t in trainings if t is not training)
             with pytest.raises(EvidenceMismatch, match="another description"):
-                await requester.result(posted.job_id, other)
+                await requester.result(posted.job_id, sibling)
             evidences.append(await gather_evidence(market.chain, posted.job_id))
 
     verifier = market.chain.verifier
