@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import logging
 from collections.abc import Iterator
@@ -43,3 +44,13 @@ def test_the_level_is_kept(capfd: pytest.CaptureFixture[str]) -> None:
     structlog.get_logger().info("quiet")
     structlog.get_logger().warning("loud")
     assert [json.loads(line)["event"] for line in capfd.readouterr().err.splitlines()] == ["loud"]
+
+
+def test_logs_follow_stderr_when_it_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second = io.StringIO(), io.StringIO()
+    monkeypatch.setattr("sys.stderr", first)
+    configure_logs()
+    monkeypatch.setattr("sys.stderr", second)
+    first.close()
+    structlog.get_logger().warning("heard")
+    assert json.loads(second.getvalue())["event"] == "heard"
