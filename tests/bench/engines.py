@@ -80,18 +80,17 @@ class Running:
             os.sched_setaffinity(0, before)
 
     def answer(self) -> Answer:
-        """The next line that the engine prints."""
+        """The next line that the engine prints that is an answer: some libraries add remarks of their own."""
         assert self._process.stdout
         assert self._process.stderr
-        line = self._process.stdout.readline()
-        try:
-            answer = json.loads(line)
-        except ValueError:
-            answer = None
-        if not isinstance(answer, dict):
-            reason = line + self._process.stderr.read()
-            raise EngineError(f"{self.engine.name} failed: {reason.strip() or 'it ended without a word'}")
-        return answer
+        remarks = ""
+        for line in self._process.stdout:
+            if line.startswith("{"):
+                answer: Answer = json.loads(line)
+                return answer
+            remarks += line
+        reason = remarks + self._process.stderr.read()
+        raise EngineError(f"{self.engine.name} failed: {reason.strip() or 'it ended without a word'}")
 
     def run(self) -> Answer:
         """One counted run."""
