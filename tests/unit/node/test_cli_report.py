@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from assay_node.cli import main
+from assay_node.cli.console import note
 from assay_node.cli.report import in_bytes, in_seconds
 
 MODELS = Path(__file__).parents[2] / "vectors" / "models"
@@ -50,3 +51,11 @@ def test_sizes_are_short(value: int, text: str) -> None:
 @pytest.mark.parametrize(("value", "text"), [(0.0123, "12 ms"), (1.25, "1.2 s"), (600.0, "10 min")])
 def test_durations_are_short(value: float, text: str) -> None:
     assert in_seconds(value) == text
+
+
+def test_what_strangers_say_is_printed_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+    # The second, taken for markup, would close a tag that was never opened: an error, and the end of a command.
+    for text in ("[link=http://evil.example]your wallet[/link]", "a worker said: [/bold]", r"/tmp/[red]/x\["):
+        note(text)
+        note(text, label="skipped:")
+        assert capsys.readouterr().err == f"{text}\nskipped: {text}\n"

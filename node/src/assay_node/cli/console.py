@@ -32,9 +32,9 @@ def emit_json(data: object) -> None:
     sys.stdout.flush()
 
 
-def note(message: str) -> None:
-    """Say something on the way (stderr)."""
-    err.print(message)
+def note(message: str, *, label: str = "") -> None:
+    """Say something on the way (stderr). As it is, never as markup: it may quote a stranger or a path."""
+    err.print(Text.assemble((f"{label} ", "yellow"), message) if label else Text(message))
 
 
 def fields(rows: Mapping[str, object]) -> Text:

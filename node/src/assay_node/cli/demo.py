@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 
 from ..demo.bundle import prepare
 from ..demo.patient import choose
 from ..demo.scenario import play
 from ..demo.summary import show
 from . import options
-from .console import emit_json, err, out
+from .console import emit_json, err, note, out
 from .exit_codes import ExitCode
 from .progress import Progress
 
@@ -47,7 +48,7 @@ def demo(
     chosen = choose(patient)
 
     def say(text: str) -> None:
-        err.print(f"[dim]{time.monotonic() - started:6.1f} s[/]  {text}", soft_wrap=True)
+        err.print(f"[dim]{time.monotonic() - started:6.1f} s[/]  {escape(text)}", soft_wrap=True)
 
     with Progress("preparing the model") as progress:
         prepared = prepare(work / "bc_mlp", progress)
@@ -68,6 +69,6 @@ def demo(
         emit_json(asdict(story.summary))
     else:
         show(story, out)
-        err.print(f"[dim]The figures are in {work / 'summary.json'}[/]")
+        note(f"The figures are in {work / 'summary.json'}")
     if story.summary.decrypted_label != story.summary.expected_label:
         raise typer.Exit(ExitCode.FAILED)

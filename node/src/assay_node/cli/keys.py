@@ -102,7 +102,7 @@ def list_keys(*, home: options.Home = options.DEFAULT_HOME, json: options.Json =
         try:
             found[path.stem] = keystore_address(path)
         except KeyFileError as error:  # one bad file must not hide the others
-            note(f"[yellow]skipped:[/] {error}")
+            note(str(error), label="skipped:")
 
     def human() -> None:
         out.print(fields(found) if found else f"no keys in {folder}; create one with: assay keys new")

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 
 from assay_prover import Bundle, compile_model
 
@@ -112,7 +111,7 @@ def compile_(
         human=lambda: show_bundle(Bundle.open(out_dir)),
     )
     for remark in () if json else (*report.warnings, *report.notes):
-        note(f"[yellow]note:[/] {escape(remark)}")
+        note(remark, label="note:")
     if not json:
         note(f"Next: assay model setup {out_dir}")
 
@@ -139,7 +138,7 @@ def setup(
     document = {**report.model_dump(mode="json"), "vk_hash": "0x" + opened.vk_hash.hex()}
     emit(document, as_json=json, human=lambda: out.print(fields(_flat(document))))
     if not json:
-        note("[yellow]Single-party setup: fit for development, not for money of strangers.[/]")
+        note("fit for development, not for money of strangers.", label="Single-party setup:")
         note(f"Next: assay model {'commit' if opened.is_private else 'publish'} {bundle}")
 
 

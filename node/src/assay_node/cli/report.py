@@ -76,7 +76,9 @@ def error_table(layers: Iterable[LayerError]) -> Table:
     table.add_column("added", justify="right", no_wrap=True)
     table.add_column("in all", justify="right", no_wrap=True)
     for layer in layers:
-        table.add_row(escape(layer.layer), layer.operator, f"{layer.added:.2%}", f"{layer.relative:.2%}")
+        table.add_row(
+            escape(layer.layer), escape(layer.operator), f"{layer.added:.2%}", f"{layer.relative:.2%}"
+        )
     return table
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, deque
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 import structlog
@@ -352,8 +353,12 @@ class Desk:
 
     # ---------- inputs
 
-    async def receive(self, job_id: bytes, body: bytes) -> int:
+    async def receive(self, job_id: bytes, read: Callable[[], Awaitable[bytes]]) -> int:
         """Takes a delivered input: checks it, stores it, and only then says so.
+
+        Args:
+            job_id: as the sender says.
+            read: reads the body; not called for a job this worker does not hold.
 
         Returns:
             200; the input is the job's, and on disk.
@@ -376,6 +381,7 @@ class Desk:
             await self.observe(job_id, (await self.chain.latest()).number)
             if not self._holds(job_id):
                 raise self._refused(409, "the job is not awarded to this worker")
+        body = await read()
         if len(self._checks) >= 2:
             raise self._refused(503, "busy checking other inputs, try again")
         check = asyncio.create_task(asyncio.to_thread(self.inputs.check_sealed, model, job, body))

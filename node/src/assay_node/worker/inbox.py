@@ -5,15 +5,18 @@
                                   422 not the job's input   503 busy, try again
     GET  /v1/health               who this is
 
-A stranger can reach it, so everything is bounded: the body by `max_bytes`, the time it may take, how many are
-handled at once. Only jobs this worker holds are looked at at all, and what was verified once is not replaced.
+A stranger can reach it, so everything is bounded: connections, the time one may be idle or take over its
+headers, the body by `max_bytes`, the time that may take, how many are handled at once. A body is read only
+for a job this worker holds, and what was verified once is not replaced.
 """
 
 from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from typing import Any
 
 import structlog
@@ -26,11 +29,17 @@ _log = structlog.get_logger(__name__)
 
 READ_SECONDS = 30.0
 """Time a body may take to arrive."""
+IDLE_SECONDS = 15.0
+"""Time from connecting, or from the last answer, to the end of the next request's headers."""
+LINGER_SECONDS = 5.0
+"""Time a refused body is still read and thrown away, so that its sender sees the answer."""
 AT_ONCE = 16
 """Requests handled at once; more are told to come back."""
+MAX_CONNECTIONS = 128
+"""Connections open at once; more are closed before they have cost anything."""
 
-Receive = Callable[[bytes, bytes], Awaitable[int]]
-"""Takes job id and body; returns 200 or 202, raises `InboxError`."""
+Receive = Callable[[bytes, Callable[[], Awaitable[bytes]]], Awaitable[int]]
+"""Takes a job id and what reads the body; returns 200 or 202, raises `InboxError`."""
 
 
 class Inbox:
@@ -57,7 +66,7 @@ class Inbox:
         self._host, self._port = host, port
         self._max_bytes = max_bytes
         self._busy = 0
-        self._runner: web.AppRunner | None = None
+        self._stack = AsyncExitStack()
 
     @property
     def url(self) -> str:
@@ -70,13 +79,12 @@ class Inbox:
         app = web.Application(client_max_size=self._max_bytes)
         app.router.add_post("/v1/jobs/{job_id}/input", self._post_input)
         app.router.add_get("/v1/health", self._get_health)
-        self._runner, self._port = await serve(app, self._host, self._port, "inbox_port")
+        self._port = await self._stack.enter_async_context(serve(app, self._host, self._port, "inbox_port"))
         return self
 
     async def __aexit__(self, *exc: object) -> None:
         """Stops listening."""
-        if self._runner is not None:
-            await self._runner.cleanup()
+        await self._stack.aclose()
 
     async def _get_health(self, _: web.Request) -> web.Response:
         return web.json_response(dict(self._describe()))
@@ -86,7 +94,7 @@ class Inbox:
             return _answer(503, "busy, try again", {"Retry-After": "1"})
         self._busy += 1
         try:
-            status = await self._receive(_job_id(request.match_info["job_id"]), await self._body(request))
+            status = await self._receive(_job_id(request.match_info["job_id"]), partial(self._body, request))
         except InboxError as error:
             _log.info("inbox.refused", status=error.status, reason=error.what, peer=request.remote)
             return _answer(error.status, error.what)
@@ -112,20 +120,52 @@ class Inbox:
             raise too_large from error
 
 
-async def serve(app: web.Application, host: str, port: int, setting: str) -> tuple[web.AppRunner, int]:
-    """Serves an application; returns its runner and the port it got. Raises `WorkerError` if it is taken."""
-    runner = web.AppRunner(app, access_log=None, handle_signals=False)
+@asynccontextmanager
+async def serve(app: web.Application, host: str, port: int, setting: str) -> AsyncIterator[int]:
+    """Serves an application while the block runs; gives the port it got.
+
+    Raises `WorkerError` if it is taken.
+    """
+    # aiohttp's idle time runs from the connection on, and partial headers do not stop it. Bodies are
+    # ciphertext: nobody has a reason to compress one, but for making it grow here.
+    runner = web.AppRunner(
+        app,
+        access_log=None,
+        handle_signals=False,
+        keepalive_timeout=IDLE_SECONDS,
+        lingering_time=LINGER_SECONDS,
+        auto_decompress=False,
+    )
     await runner.setup()
-    site = web.TCPSite(runner, host, port)
     try:
-        await site.start()
-    except OSError as error:
+        assert runner.server is not None  # noqa: S101 - set up just above
+        try:
+            factory = partial(_connection, runner.server)
+            listener = await asyncio.get_running_loop().create_server(factory, host, port)
+        except OSError as error:
+            raise WorkerError(
+                f"cannot listen on {host}:{port} ({os.strerror(error.errno) if error.errno else error})",
+                f"Choose another {setting}",
+            ) from error
+        try:
+            yield int(listener.sockets[0].getsockname()[1])
+        finally:
+            listener.close()
+    finally:
         await runner.cleanup()
-        raise WorkerError(
-            f"cannot listen on {host}:{port} ({os.strerror(error.errno) if error.errno else error})",
-            f"Choose another {setting}",
-        ) from error
-    return runner, int(runner.addresses[0][1])
+
+
+def _connection(server: web.Server, /) -> asyncio.Protocol:
+    """The protocol of a new connection: aiohttp's, or none if there are enough."""
+    return server() if len(server.connections) < MAX_CONNECTIONS else _Refused()
+
+
+class _Refused(asyncio.Protocol):
+    """A connection that is closed at once."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)  # noqa: S101 - of TCP
+        transport.abort()
 
 
 def _job_id(text: str) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import AsyncExitStack
 from typing import Any
 
 from aiohttp import web
@@ -74,7 +75,7 @@ class MetricsServer:
         self._metrics = metrics
         self._health = health
         self._host, self._port = host, port
-        self._runner: web.AppRunner | None = None
+        self._stack = AsyncExitStack()
 
     @property
     def url(self) -> str:
@@ -86,13 +87,12 @@ class MetricsServer:
         app = web.Application()
         app.router.add_get("/metrics", self._get_metrics)
         app.router.add_get("/health", self._get_health)
-        self._runner, self._port = await serve(app, self._host, self._port, "metrics_port")
+        self._port = await self._stack.enter_async_context(serve(app, self._host, self._port, "metrics_port"))
         return self
 
     async def __aexit__(self, *exc: object) -> None:
         """Stops listening."""
-        if self._runner is not None:
-            await self._runner.cleanup()
+        await self._stack.aclose()
 
     async def _get_metrics(self, _: web.Request) -> web.Response:
         return web.Response(
