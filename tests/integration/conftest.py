@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +27,9 @@ from assay_node.chain import (
     create_encryption_key,
     deploy_all,
 )
+from assay_node.chain.keys import keystore_address
+from assay_node.cli import main
+from assay_node.cli.exit_codes import ExitCode
 from assay_node.client import (
     JobEvidence,
     JobStore,
@@ -37,15 +40,20 @@ from assay_node.client import (
     publish_model,
 )
 from assay_node.client.stake import add_stake
-from assay_node.devnet import Devnet, DevnetConfig
+from assay_node.devnet import Devnet, DevnetConfig, DevnetThread
+from assay_node.devnet.accounts import DevAccounts
+from assay_node.devnet.config import DEFAULT_MNEMONIC
 from assay_node.worker import PricingConfig, Worker, WorkerConfig, register
 from assay_prover import Bundle, compile_model
 
 MODELS = Path(__file__).parents[1] / "vectors" / "models"
 ETHER = 10**18
 PASSWORD = "correct horse"
+NOWHERE = "http://127.0.0.1:1"
+Assay = Callable[..., tuple[str, str]]
+# Windows that no machine is too busy for: `Market.follow` moves the chain's clock when bidding is to end.
 TERMS = JobTerms(
-    max_price=ETHER // 50, collateral=ETHER // 20, bid_window=3, accept_window=300, prove_window=900
+    max_price=ETHER // 50, collateral=ETHER // 20, bid_window=3600, accept_window=3600, prove_window=3600
 )
 QUICK = OutboxConfig(poll=0.05, wait_timeout=120)
 
@@ -152,7 +160,7 @@ class Market:
         folder.mkdir()
         # One round of PBKDF2 and not scrypt, which would take a second for every worker of every test.
         keystore = Account.encrypt(account.key, PASSWORD, kdf="pbkdf2", iterations=1)
-        (folder / "account.json").write_text(json.dumps(keystore))
+        (folder / "account.json").write_text(json.dumps({"address": account.address[2:], **keystore}))
         key = create_encryption_key(folder / "encryption.json", PASSWORD)
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
@@ -182,6 +190,13 @@ class Market:
         latest = await self.chain.latest()
         await self.net.rpc("evm_setNextBlockTimestamp", latest.timestamp + seconds)
         await self.net.rpc("evm_mine")
+
+    async def until_all_bid(self, job_id: bytes, *workers: WorkerConfig) -> None:
+        """Wait until each of these workers has a bid; the test's own time-out is the limit."""
+        for worker in workers:
+            address = keystore_address(worker.keystore)
+            while not (await self.chain.market.bid_of(job_id, address)).standing:
+                await asyncio.sleep(0.02)
 
     async def follow(self, requester: Requester, job_id: bytes) -> list[JobState]:
         """Follow a job to its end and return its states; bidding ends with the first bid."""
@@ -244,3 +259,51 @@ async def settled_market(
             posted = await requester.submit(bc_mlp.bundle, model_id, bc_mlp.x[3], TERMS)
             await opened.follow(requester, posted.job_id)
         yield opened, await gather_evidence(opened.chain, posted.job_id)
+
+
+# the command, in this process
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A home with the devnet's first account as the default key, and an account without funds as "poor"."""
+    folder = tmp_path / "home"
+    (folder / "keys").mkdir(parents=True)
+    rich = next(iter(DevAccounts(DEFAULT_MNEMONIC, 1)))
+    for name, account in (("default", rich), ("poor", Account.create())):
+        keystore = Account.encrypt(account.key, PASSWORD, kdf="pbkdf2", iterations=1)
+        (folder / "keys" / f"{name}.json").write_text(json.dumps(keystore))
+    monkeypatch.setenv("ASSAY_HOME", str(folder))
+    monkeypatch.setenv("ASSAY_PASSWORD", PASSWORD)
+    monkeypatch.setenv("ASSAY_RPC", NOWHERE)
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.delenv("ASSAY_DEBUG", raising=False)
+    return folder
+
+
+@pytest.fixture
+def assay(home: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Assay:
+    """Run a command; check its exit status (None takes any); return what it printed and its error."""
+
+    def run(*arguments: object, code: int | None = ExitCode.OK) -> tuple[str, str]:
+        monkeypatch.setattr("sys.argv", ["assay", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        printed = capfd.readouterr()
+        status = ended.value.code or 0
+        assert code is None or status == code, printed
+        assert "Traceback" not in printed.err
+        errors = [line for line in printed.err.splitlines() if line.startswith("error: ")]
+        expected = 0 if status in (ExitCode.OK, ExitCode.USAGE, ExitCode.INTERRUPTED) else 1
+        assert len(errors) == expected, printed.err
+        return printed.out, errors[0] if errors else printed.err
+
+    return run
+
+
+@pytest.fixture
+def net(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[DevnetThread]:
+    """A devnet that the command talks to."""
+    with DevnetThread(DevnetConfig(port=0)) as running:
+        monkeypatch.setenv("ASSAY_RPC", running.url)
+        yield running

@@ -6,82 +6,28 @@ The command runs in this process (its own `main`, its own exit status), so that 
 from __future__ import annotations
 
 import json
-import resource
 import shutil
-import signal
 import socket
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnx
 import pytest
-from eth_account import Account
 from onnx import numpy_helper
 
 from assay_node.chain import Deployment
-from assay_node.cli import main
 from assay_node.cli.exit_codes import ExitCode
-from assay_node.cli.progress import Progress
 from assay_node.client import ProofFile
 from assay_node.devnet import DevnetConfig, DevnetThread
-from assay_node.devnet.accounts import DevAccounts
-from assay_node.devnet.config import DEFAULT_MNEMONIC
 from assay_prover import Bundle, binding, new_salt
 
 MODELS = Path(__file__).parents[1] / "vectors" / "models"
-PASSWORD = "correct horse"
-R = 21888242871839275222246405745257275088548364400416034343698204186575808495617
 NOWHERE = "http://127.0.0.1:1"
+R = 21888242871839275222246405745257275088548364400416034343698204186575808495617
 
 Assay = Callable[..., tuple[str, str]]
-
-
-@pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A home with the devnet's first account as the default key, and an account without funds as "poor"."""
-    folder = tmp_path / "home"
-    (folder / "keys").mkdir(parents=True)
-    rich = next(iter(DevAccounts(DEFAULT_MNEMONIC, 1)))
-    for name, account in (("default", rich), ("poor", Account.create())):
-        keystore = Account.encrypt(account.key, PASSWORD, kdf="pbkdf2", iterations=1)
-        (folder / "keys" / f"{name}.json").write_text(json.dumps(keystore))
-    monkeypatch.setenv("ASSAY_HOME", str(folder))
-    monkeypatch.setenv("ASSAY_PASSWORD", PASSWORD)
-    monkeypatch.setenv("ASSAY_RPC", NOWHERE)
-    monkeypatch.setenv("COLUMNS", "200")
-    monkeypatch.delenv("ASSAY_DEBUG", raising=False)
-    return folder
-
-
-@pytest.fixture
-def assay(home: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Assay:
-    """Run a command; check its exit status; return what it printed and its last line on stderr."""
-
-    def run(*arguments: object, code: int = ExitCode.OK) -> tuple[str, str]:
-        monkeypatch.setattr("sys.argv", ["assay", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        printed = capfd.readouterr()
-        assert (ended.value.code or 0) == code, printed
-        assert "Traceback" not in printed.err
-        errors = [line for line in printed.err.splitlines() if line.startswith("error: ")]
-        expected = 1 if code not in (ExitCode.OK, ExitCode.USAGE) else 0
-        assert len(errors) == expected, printed.err
-        return printed.out, errors[0] if errors else printed.err
-
-    return run
-
-
-@pytest.fixture
-def net(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[DevnetThread]:
-    """A devnet that the command talks to."""
-    with DevnetThread(DevnetConfig(port=0)) as running:
-        monkeypatch.setenv("ASSAY_RPC", running.url)
-        yield running
 
 
 @pytest.fixture
@@ -380,62 +326,6 @@ def test_an_id_is_never_broken_over_lines(assay: Assay, bc_mlp: Any, monkeypatch
     out, _ = assay("model", "show", bc_mlp.bundle.path)
     assert "0x" + bc_mlp.bundle.vk_hash.hex() in out
     assert "\x1b" not in out  # nor coloured, where nobody looks
-
-
-# disks
-
-
-def test_a_full_disk_while_setting_up_leaves_no_half_key(
-    assay: Assay, bc_mlp: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    copy = tmp_path / "copy"
-    shutil.copytree(bc_mlp.bundle.path, copy)
-    for name in ("proving.key", "verifying.key"):
-        (copy / name).unlink()
-    before = sorted(path.name for path in copy.iterdir())
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # a limit on files stands for a full disk
-    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, hard))
-    try:
-        _, error = assay("model", "setup", copy, code=ExitCode.FAILED)
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-        signal.signal(signal.SIGXFSZ, handler)
-    assert str(copy) in error
-    assert sorted(path.name for path in copy.iterdir()) == before
-    assay("model", "setup", copy)
-
-
-def test_ctrl_c_during_setup_leaves_no_half_key(
-    home: Path, bc_mlp: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    copy = tmp_path / "copy"
-    shutil.copytree(bc_mlp.bundle.path, copy)
-    for name in ("proving.key", "verifying.key"):
-        (copy / name).unlink()
-    before = sorted(path.name for path in copy.iterdir())
-    steps = iter(range(3))
-
-    def interrupted(*_: object) -> None:
-        if next(steps, None) is None:
-            raise KeyboardInterrupt
-
-    monkeypatch.setattr(Progress, "__call__", interrupted)
-    monkeypatch.setattr("sys.argv", ["assay", "model", "setup", str(copy)])
-    with pytest.raises(SystemExit) as ended:
-        main()
-    assert ended.value.code == ExitCode.INTERRUPTED
-    assert sorted(path.name for path in copy.iterdir()) == before
-
-
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
-def test_a_result_that_cannot_be_written_is_a_failure(home: Path, bc_mlp: Any) -> None:
-    command = [sys.executable, "-m", "assay_node.cli", "model", "show", bc_mlp.bundle.path, "--json"]
-    with Path("/dev/full").open("w") as full:
-        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
-    assert done.returncode == ExitCode.FAILED
-    assert "No space left" in done.stderr
-    assert "Traceback" not in done.stderr
 
 
 # worker

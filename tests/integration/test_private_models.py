@@ -24,7 +24,7 @@ from unit.prover.trainings import bc_mlp, retrained
 
 ETHER = 10**18
 TERMS = JobTerms(
-    max_price=ETHER // 50, collateral=ETHER // 20, bid_window=3, accept_window=300, prove_window=900
+    max_price=ETHER // 50, collateral=ETHER // 20, bid_window=3600, accept_window=3600, prove_window=3600
 )
 
 

@@ -18,12 +18,7 @@ from assay_prover.groth16 import split_key
 ETHER = 10**18
 R = 21888242871839275222246405745257275088548364400416034343698204186575808495617
 TERMS = JobTerms(
-    # A busy machine bids late; `follow` ends the bidding as soon as somebody has bid.
-    max_price=ETHER // 50,
-    collateral=ETHER // 20,
-    bid_window=600,
-    accept_window=300,
-    prove_window=900,
+    max_price=ETHER // 50, collateral=ETHER // 20, bid_window=3600, accept_window=3600, prove_window=3600
 )
 
 

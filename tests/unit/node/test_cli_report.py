@@ -54,8 +54,8 @@ def test_durations_are_short(value: float, text: str) -> None:
 
 
 def test_what_strangers_say_is_printed_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:
-    # The second, taken for markup, would close a tag that was never opened: an error, and the end of a command.
-    for text in ("[link=http://evil.example]your wallet[/link]", "a worker said: [/bold]", r"/tmp/[red]/x\["):
+    # The second, taken for markup, would close a tag that was never opened: the end of a command.
+    for text in ("[link=http://evil.example]your wallet[/link]", "a worker said: [/bold]", r"C:\[red]\x\["):
         note(text)
         note(text, label="skipped:")
         assert capsys.readouterr().err == f"{text}\nskipped: {text}\n"

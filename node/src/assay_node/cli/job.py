@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shlex
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,14 +12,14 @@ import typer
 
 from assay_prover import Bundle
 
-from ..chain import Job, JobState
+from ..chain import Job, JobState, NodeUnavailable, TransactionPending
 from ..client.errors import JobNotFound
-from ..client.requester import JobTerms, Result
+from ..client.requester import JobTerms, Requester, Result
 from ..client.store import JobStore
 from ..errors import AssayError
 from . import options, samples
 from .console import emit, emit_json, ether, fields, note, out
-from .session import connect, jobs_path, unlock
+from .session import Signer, connect, jobs_path, unlock
 
 app = typer.Typer(no_args_is_help=True, help="Jobs: ask for a proven answer, follow it, read it.")
 
@@ -99,7 +100,11 @@ def submit(
             connect(rpc, deployment, home) as session,
             session.requester(signer, allow_local=allow_local) as requester,
         ):
-            posted = await requester.submit(opened, model_id, x, terms, saturate=clip)
+            try:
+                posted = await requester.submit(opened, model_id, x, terms, saturate=clip)
+            except (asyncio.CancelledError, TransactionPending, NodeUnavailable):  # the first is Ctrl-C
+                note("Whether the job was posted is not known here. Ask the chain: assay job list --find")
+                raise
             note(f"posted job 0x{posted.job_id.hex()} ({posted.receipt.gas_used:,} gas)")
             if not follow:
                 document = {
@@ -109,12 +114,7 @@ def submit(
                 }
                 emit(document, as_json=json, human=lambda: out.print("0x" + posted.job_id.hex()))
                 return
-            try:
-                async for job in requester.follow(posted.job_id, say=note):
-                    note(_describe(job))
-            except asyncio.CancelledError:  # Ctrl-C
-                note(f"The job goes on. Take it up again: assay job status 0x{posted.job_id.hex()} --follow")
-                raise
+            await _follow(requester, posted.job_id, key, allow_local=allow_local)
             _show_result(posted.job_id, await requester.result(posted.job_id, opened), json=json)
 
     asyncio.run(act())
@@ -158,10 +158,7 @@ def status(
             connect(rpc, deployment, home) as session,
             session.requester(signer, allow_local=allow_local) as requester,
         ):
-            last = await requester.job(job_id)
-            async for job in requester.follow(job_id, say=note):
-                note(_describe(job))
-                last = job
+            last = await _follow(requester, job_id, key, allow_local=allow_local)
         _show_job(job_id, last, json=json)
 
     asyncio.run(stay() if follow else look())
@@ -237,13 +234,31 @@ def cancel(
 
 
 @app.command("list")
-def list_jobs(*, home: options.Home = options.DEFAULT_HOME, json: options.Json = False) -> None:
-    """List the jobs posted from this home, newest first. Needs neither password nor chain.
+def list_jobs(
+    *,
+    find: Annotated[
+        bool,
+        typer.Option(
+            "--find", help="Ask the chain for jobs whose posting was cut short. Needs the key's password."
+        ),
+    ] = False,
+    rpc: options.Rpc = options.DEFAULT_RPC,
+    deployment: options.DeploymentFile = None,
+    home: options.Home = options.DEFAULT_HOME,
+    key: options.KeyName = options.DEFAULT_KEY,
+    password_file: options.PasswordFile = None,
+    json: options.Json = False,
+) -> None:
+    """List the jobs posted from this home, newest first. Needs neither password nor chain without --find.
 
-    Example:
+    Examples:
 
       assay job list --json
+
+      assay job list --find --key alice
     """
+    if find:
+        asyncio.run(_find(unlock(home, key, password_file), rpc, deployment, home))
     records = []
     if jobs_path(home).exists():
         with JobStore(jobs_path(home)) as store:
@@ -272,6 +287,28 @@ def list_jobs(*, home: options.Home = options.DEFAULT_HOME, json: options.Json =
         job_id = "not on chain (yet)" if record.job_id is None else "0x" + record.job_id.hex()
         delivered = f", input delivered to {record.delivered_to}" if record.delivered_to else ""
         out.print(f"[dim]{posted}[/]  {job_id}  [dim]chain {record.chain_id}{delivered}[/]")
+
+
+async def _follow(requester: Requester, job_id: bytes, key: str, *, allow_local: bool) -> Job:
+    """Stay with a job to its end, and return it. Ctrl-C leaves it, and is told how to take it up again."""
+    try:
+        last = await requester.job(job_id)
+        async for job in requester.follow(job_id, say=note):
+            note(_describe(job))
+            last = job
+    except asyncio.CancelledError:
+        flags = ("" if key == options.DEFAULT_KEY else f" --key {shlex.quote(key)}") + (
+            " --allow-local" if allow_local else ""
+        )
+        note(f"The job goes on. Take it up again: assay job status 0x{job_id.hex()} --follow{flags}")
+        raise
+    return last
+
+
+async def _find(signer: Signer, rpc: str, deployment: Path | None, home: Path) -> None:
+    """Look for the jobs of drafts on chain, which opening a requester does."""
+    async with connect(rpc, deployment, home) as session, session.requester(signer, allow_local=False):
+        pass
 
 
 def _describe(job: Job) -> str:
