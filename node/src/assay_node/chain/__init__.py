@@ -14,6 +14,7 @@ from .contracts import Market, ModelRegistry, Vault, Verifier, WorkerRegistry
 from .database import Database
 from .deploy import Deployed, create_address, deploy_all
 from .deployment import Address, Deployment
+from .dispatcher import OutboxConfig
 from .errors import (
     ChainError,
     ContractReverted,
@@ -63,7 +64,7 @@ from .keys import (
     load_encryption_key,
     read_password,
 )
-from .outbox import Outbox, OutboxConfig
+from .outbox import Outbox
 from .outbox_store import Attempt, Intent, IntentStatus
 from .reverts import decode_revert
 from .rpc import Header, Log, Node, Receipt, Rpc

@@ -44,34 +44,40 @@ class FeePolicy(BaseModel):
     history_blocks: int = Field(default=10, ge=1, le=100)
     percentile: float = Field(default=50.0, ge=0.0, le=100.0)
 
-    async def quote(self, node: Node) -> Fees:
-        """An offer for a transaction to be mined soon.
+    async def market(self, node: Node) -> tuple[int, list[int]]:
+        """The next block's base fee, and the tips paid lately; wei per gas."""
+        base_fees, tips = await node.fee_history(self.history_blocks, self.percentile)
+        return base_fees[-1], tips
+
+    def offer(self, base_fee: int, tips: list[int], cap: int | None = None) -> Fees:
+        """The offer for a base fee and the tips seen lately, the median of those that are not 0.
+
+        Args:
+            base_fee: of the next block.
+            tips: paid in the blocks before.
+            cap: instead of `max_fee_cap`.
 
         Raises:
-            FeesTooHigh: the next block's base fee alone is above the cap.
+            FeesTooHigh: the base fee alone is above the cap.
         """
-        base_fees, tips = await node.fee_history(self.history_blocks, self.percentile)
-        return self.offer(base_fees[-1], tips)
-
-    def offer(self, base_fee: int, tips: list[int]) -> Fees:
-        """The offer for a base fee and the tips seen lately, the median of those that are not 0."""
-        if base_fee > self.max_fee_cap:
+        cap = self.max_fee_cap if cap is None else cap
+        if base_fee > cap:
             raise FeesTooHigh(
-                f"the base fee is {base_fee / GWEI:.3g} gwei, above the cap of {self.max_fee_cap / GWEI:.3g}",
+                f"the base fee is {base_fee / GWEI:.3g} gwei, above the cap of {cap / GWEI:.3g}",
                 "Wait, or raise the cap",
             )
         paid = sorted(tip for tip in tips if tip > 0)
         tip = paid[len(paid) // 2] if paid else 0
         tip = max(self.tip_floor, min(tip, self.tip_cap))
-        max_fee = min(self.max_fee_cap, int(base_fee * self.base_fee_headroom) + tip)
+        max_fee = min(cap, int(base_fee * self.base_fee_headroom) + tip)
         return Fees(max_fee, min(tip, max_fee))
 
-    def replacement(self, previous: Fees, market: Fees) -> Fees | None:
-        """An offer that replaces `previous` in the pool, the market's at least; None above the caps."""
+    def replacement(self, previous: Fees, market: Fees, cap: int | None = None) -> Fees | None:
+        """An offer that replaces `previous` in the pool, the market's at least; None above the cap."""
         max_fee = max(market.max_fee, _bump(previous.max_fee, self.bump_percent))
         tip = max(market.tip, _bump(previous.tip, self.bump_percent))
         # The tip's cap yields to the pool's rule (both fields must rise), the overall cap never does.
-        if max_fee > self.max_fee_cap or tip > max_fee:
+        if max_fee > (self.max_fee_cap if cap is None else cap) or tip > max_fee:
             return None
         return Fees(max_fee, tip)
 

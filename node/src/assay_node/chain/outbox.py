@@ -9,7 +9,7 @@ its receipt, whether a nonce is used from the chain; a node's error message only
   mined.
 * **Forgotten.** The same bytes are broadcast again every `rebroadcast_after` seconds, and after every start.
 * **Stuck.** After `resubmit_after` seconds a transaction is signed anew at higher fees (EIP-1559 pools ask
-  for +10 % on both), never above the operator's cap.
+  for +10 % on both), never above the operator's cap, but for one whose absence costs more (`allow`).
 * **Re-org.** A mined intent whose receipt is gone is pending again, and broadcast again. Only `final_after`
   blocks make it done.
 * **Gap.** A nonce that a foreign transaction was to use and never did would block all later ones; it is
@@ -22,57 +22,38 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 import structlog
 from eth_account.signers.local import LocalAccount
 
+from .budget import Budget
 from .contracts import interfaces
+from .dispatcher import Dispatcher, OutboxConfig
 from .errors import (
     ChainError,
     FeesTooHigh,
-    InsufficientFunds,
     NodeUnavailable,
     RpcError,
     TransactionFailed,
     TransactionLost,
     TransactionPending,
 )
-from .fees import FeePolicy, Fees
+from .fees import FeePolicy
 from .finality import FinalityPolicy, finality_of
-from .outbox_store import ACTIVE, UNSUCCESSFUL, Attempt, Intent, IntentStatus, OutboxStore
+from .outbox_store import ACTIVE, UNSUCCESSFUL, Intent, IntentStatus, OutboxStore
 from .reverts import as_revert
 from .rpc import Node, Receipt
 from .sender_lock import SenderLock
+from .sender_watch import SenderWatch
+from .signing import EMPTY_GAS, Signer
 from .types import Call
 
 _log = structlog.get_logger(__name__)
 
 GAS_MARGIN_PERCENT = 25
 """Added to an estimate: state may change before the transaction is mined (a cold slot, a longer array)."""
-EMPTY_GAS = 21_000
-MISSES_BEFORE_LOST = 3
-
-
-@dataclass(frozen=True, slots=True)
-class OutboxConfig:
-    """How patient the outbox is; seconds.
-
-    Attributes:
-        resubmit_after: a transaction this old is replaced at higher fees.
-        rebroadcast_after: between two broadcasts of the same bytes; free, and heals a forgetful pool.
-        poll: between two looks in `wait`.
-        wait_timeout: of `wait`, unless told.
-        outage: how long a node may be away while `wait` waits.
-    """
-
-    resubmit_after: float = 45.0
-    rebroadcast_after: float = 5.0
-    poll: float = 0.5
-    wait_timeout: float = 600.0
-    outage: float = 10.0
 
 
 class Outbox:
@@ -81,28 +62,40 @@ class Outbox:
     def __init__(
         self,
         node: Node,
-        account: LocalAccount,
+        signer: Signer,
         store: OutboxStore,
         lock: SenderLock | None,
-        chain_id: int,
-        fees: FeePolicy,
-        finality: FinalityPolicy,
+        budget: Budget,
+        watch: SenderWatch,
+        dispatcher: Dispatcher,
         config: OutboxConfig,
         clock: Callable[[], float],
     ) -> None:
         self.node = node
-        self.account = account
-        self.chain_id = chain_id
+        self._signer = signer
         self._store = store
         self._lock = lock
-        self._fees = fees
-        self._finality = finality
+        self._budget = budget
+        self._watch = watch
+        self._dispatcher = dispatcher
         self._config = config
         self._clock = clock
         self._turn = asyncio.Lock()
-        self._gap_seen: dict[int, float] = {}
-        self._broadcasts: dict[bytes, float] = {}
-        self._pushes: dict[bytes, float] = {}
+
+    @property
+    def account(self) -> LocalAccount:
+        """The sender."""
+        return self._signer.account
+
+    @property
+    def chain_id(self) -> int:
+        """Its chain."""
+        return self._signer.chain_id
+
+    @property
+    def shared(self) -> str:
+        """What to tell the operator if another program was seen to send with this account; "" if none was."""
+        return self._watch.trouble
 
     @classmethod
     async def open(
@@ -142,21 +135,23 @@ class Outbox:
         lock = SenderLock(folder, chain_id, account.address) if folder is not None else None
         try:
             store = _open_store(path, (chain_id, genesis.hash, account.address))
+            try:
+                watch = SenderWatch(account.address, store, await node.nonce(account.address), clock)
+                watch.see(await node.nonce(account.address, "pending"))
+            except BaseException:
+                store.close()
+                raise
         except BaseException:
             if lock is not None:
                 lock.release()
             raise
-        return cls(
-            node,
-            account,
-            store,
-            lock,
-            chain_id,
-            fees or FeePolicy(),
-            finality or finality_of(chain_id),
-            config or OutboxConfig(),
-            clock,
+        config = config or OutboxConfig()
+        signer = Signer(account, chain_id)
+        budget = Budget(fees or FeePolicy(), node, store, account.address)
+        dispatcher = Dispatcher(
+            node, store, signer, budget, watch, finality or finality_of(chain_id), config, clock
         )
+        return cls(node, signer, store, lock, budget, watch, dispatcher, config, clock)
 
     async def __aenter__(self) -> Self:
         """The outbox is open already."""
@@ -185,8 +180,9 @@ class Outbox:
 
     async def next_nonce(self) -> int:
         """The nonce the next intent will have."""
-        used = [intent.nonce + 1 for intent in self._store.active()]
-        return max([await self.node.nonce(self.account.address, "pending"), *used])
+        pending = await self.node.nonce(self.account.address, "pending")
+        self._watch.see(pending)
+        return max([pending, *(intent.nonce + 1 for intent in self._store.active())])
 
     async def submit(self, key: str, call: Call, *, again: bool = False) -> Intent:
         """Makes sure that `call` is on its way, once.
@@ -209,10 +205,9 @@ class Outbox:
             if known is not None and not (again and came_to_nothing(known)):
                 return known
             gas = call.gas or await self._estimate(call)
-            fees = await self._fees.quote(self.node)
-            await self._check_funds(call, gas, fees)
             nonce = await self.next_nonce()
-            attempt = self._sign(call, gas, nonce, fees)
+            fees = await self._budget.offer(key, call, gas, nonce)
+            attempt = self._signer.sign(call, gas, nonce, fees)
             generation = 0 if known is None else known.generation + 1
             intent = self._store.add(key, generation, call, gas, nonce, attempt, self._clock())
             _log.info(
@@ -222,8 +217,23 @@ class Outbox:
                 nonce=nonce,
                 tx="0x" + attempt.tx_hash.hex(),
             )
-            await self._broadcast(intent, attempt)
+            await self._dispatcher.broadcast(intent, attempt)
+            if self._budget.allows_more(key):
+                self._dispatcher.hurry(nonce - 1)  # what would hold it up
             return intent
+
+    def allow(self, key: str, spend: int) -> None:
+        """Lets an intent's gas cost up to `spend` wei, whatever the cap, because its absence would cost more.
+
+        It may be there already or be submitted later; what waits is replaced in the next round. To be said
+        again after a restart.
+        """
+        if not self._budget.allow(key, spend):
+            return
+        _log.warning("transaction.cap_raised", intent=key, spend=spend)
+        intent = self._store.latest(key)
+        if intent is not None and intent.status is IntentStatus.PENDING:
+            self._dispatcher.hurry(intent.nonce)
 
     async def _recheck(self, intent: Intent) -> Intent:
         """A final intent that is wanted again: a re-org deeper than the policy may have undone it."""
@@ -235,7 +245,7 @@ class Outbox:
             self._store.set_lost(intent)
         else:
             self._store.set_pending(intent, 0)
-            await self._broadcast(intent, self._store.attempts(intent)[0])
+            await self._dispatcher.broadcast(intent, self._store.attempts(intent)[0])
         return self._store.get(intent)
 
     async def send(self, key: str, call: Call, *, timeout: float | None = None) -> Receipt:
@@ -308,11 +318,12 @@ class Outbox:
             if intent is None or intent.status is not IntentStatus.PENDING or intent.cancelling:
                 return
             newest = self._store.attempts(intent)[0]
-            market = await self._fees.quote(self.node)
-            fees = self._fees.replacement(newest.fees, market)
+            fees = await self._budget.replacement(intent, newest, EMPTY_GAS)
             if fees is None:
-                raise FeesTooHigh(f"cancelling {key} needs fees above the cap", "Raise the cap")
-            await self._replace(intent, self._sign_empty(intent.nonce, fees, empty_gas=EMPTY_GAS))
+                raise FeesTooHigh(
+                    f"cancelling {key} needs fees above the cap, or more than there is", "Raise the cap"
+                )
+            await self._dispatcher.replace(intent, self._signer.sign_empty(intent.nonce, fees))
 
     async def step(self) -> None:
         """One round over everything not settled for good: look, settle, rebroadcast, replace, fill gaps.
@@ -320,172 +331,19 @@ class Outbox:
         A node that cannot be reached raises `NodeUnavailable`; nothing is lost, and the next round goes on.
         """
         async with self._turn:
-            active = self._store.active()
-            if not active:
-                return
-            head = await self.node.block_number()
-            used = await self.node.nonce(self.account.address)
-            for intent in active:
-                await self._look(intent, head, used)
-            await self._fill_gap(used)
-
-    async def _look(self, intent: Intent, head: int, used: int) -> None:
-        attempts = self._store.attempts(intent)
-        for attempt in attempts:
-            receipt = await self.node.receipt(attempt.tx_hash)
-            if receipt is not None:
-                self._settle(intent, attempt, receipt, head)
-                return
-        if intent.status is IntentStatus.MINED:
-            _log.warning("transaction.reorganised", intent=intent.key, nonce=intent.nonce)
-            self._store.set_pending(intent, 0)
-        if used > intent.nonce:
-            await self._miss(intent, head)
-            return
-        if intent.misses:
-            self._store.set_pending(intent, 0)
-        newest = attempts[0]
-        reorganised = intent.status is IntentStatus.MINED
-        now = self._clock()
-        if newest.sent is None or reorganised or now < newest.sent:
-            await self._broadcast(intent, newest)
-        elif now - max(newest.sent, self._pushes.get(newest.tx_hash, 0.0)) >= self._config.resubmit_after:
-            await self._push(intent, newest)
-        elif now - self._broadcasts.get(newest.tx_hash, 0.0) >= self._config.rebroadcast_after:
-            await self._broadcast(intent, newest)
-
-    def _settle(self, intent: Intent, attempt: Attempt, receipt: Receipt, head: int) -> None:
-        status = IntentStatus.MINED
-        if head - receipt.block_number >= self._finality.final_after:
-            if attempt.empty and intent.cancelling:
-                status = IntentStatus.CANCELLED
-            else:
-                status = IntentStatus.DONE if receipt.succeeded else IntentStatus.FAILED
-        if (intent.status, intent.block_hash) == (status, receipt.block_hash):
-            return
-        if intent.status is IntentStatus.PENDING:
-            _log.info(
-                "transaction.mined",
-                intent=intent.key,
-                nonce=intent.nonce,
-                block=receipt.block_number,
-                gas=receipt.gas_used,
-                succeeded=receipt.succeeded,
-            )
-        self._store.set_mined(
-            intent, status, receipt.tx_hash, receipt.block_number, receipt.block_hash, receipt.succeeded
-        )
-
-    async def _miss(self, intent: Intent, head: int) -> None:
-        """The nonce is used, none of ours is mined: a foreign one is, or the node lags."""
-        misses = intent.misses + 1
-        self._store.set_pending(intent, misses)
-        if misses < MISSES_BEFORE_LOST:
-            return
-        deep = max(0, head - self._finality.final_after)
-        if await self.node.nonce(self.account.address, hex(deep)) > intent.nonce:
-            _log.error("transaction.lost", intent=intent.key, nonce=intent.nonce)
-            self._store.set_lost(intent)
-
-    async def _push(self, intent: Intent, newest: Attempt) -> None:
-        """Replaces a stuck transaction at higher fees, or broadcasts it again where the cap allows none."""
-        self._pushes[newest.tx_hash] = self._clock()
-        try:
-            market = await self._fees.quote(self.node)
-        except FeesTooHigh as error:
-            self._store.note(intent, str(error))
-            market = newest.fees
-        fees = self._fees.replacement(newest.fees, market)
-        if fees is None:
-            await self._broadcast(intent, newest)
-        elif newest.empty:
-            await self._replace(intent, self._sign_empty(intent.nonce, fees, empty_gas=EMPTY_GAS))
-        else:
-            await self._replace(intent, self._sign(intent.call, intent.gas, intent.nonce, fees))
-
-    async def _replace(self, intent: Intent, attempt: Attempt) -> None:
-        self._store.add_attempt(intent, attempt)
-        _log.info(
-            "transaction.replaced",
-            intent=intent.key,
-            nonce=intent.nonce,
-            max_fee=attempt.fees.max_fee,
-            tip=attempt.fees.tip,
-            empty=attempt.empty,
-        )
-        await self._broadcast(intent, attempt)
-
-    async def _broadcast(self, intent: Intent, attempt: Attempt) -> None:
-        """Hands a transaction to the node.
-
-        No answer concludes anything: receipts and nonces do, in `step`.
-        """
-        note = ""
-        try:
-            await self.node.send_raw(attempt.raw)
-        except NodeUnavailable as error:
-            self._store.note(intent, str(error))
-            return
-        except RpcError as error:
-            if "already" not in error.message.lower():  # "already known", "already imported"
-                note = error.message
-                _log.warning("transaction.refused", intent=intent.key, nonce=intent.nonce, reason=note)
-        # Refused or not, the clock of `resubmit_after` starts: a refusal is pressed no harder than silence.
-        self._broadcasts[attempt.tx_hash] = self._clock()
-        if attempt.sent is None:
-            self._store.mark_sent(attempt, self._clock())
-        if note != intent.note:
-            self._store.note(intent, note)
-
-    async def _fill_gap(self, used: int) -> None:
-        """Fills nonces below our lowest that neither chain nor pool has had for a while."""
-        active = self._store.active()
-        if not active or active[0].nonce <= used:
-            self._gap_seen.clear()
-            return
-        pooled = await self.node.nonce(self.account.address, "pending")
-        for nonce in range(max(used, pooled), active[0].nonce):
-            since = self._gap_seen.setdefault(nonce, self._clock())
-            if self._clock() - since < self._config.resubmit_after:
-                continue
-            fees = await self._fees.quote(self.node)
-            attempt = self._sign_empty(nonce, fees, empty_gas=EMPTY_GAS)
-            call = Call(self.account.address, b"", 0, f"fill the unused nonce {nonce}", EMPTY_GAS)
-            key = f"gap/{nonce}"
-            known = self._store.latest(key)
-            generation = 0 if known is None else known.generation + 1
-            intent = self._store.add(key, generation, call, EMPTY_GAS, nonce, attempt, self._clock())
-            _log.warning("transaction.gap", nonce=nonce)
-            await self._broadcast(intent, attempt)
+            await self._dispatcher.step()
 
     async def _estimate(self, call: Call) -> int:
         try:
             gas = await self.node.estimate_gas(self.account.address, call.to, call.data, call.value)
         except RpcError as error:
             if "insufficient funds" in error.message.lower():
-                raise await self._unfunded(call) from error
+                raise await self._budget.unfunded(call) from error
             revert = as_revert(error, interfaces())
             if revert is not None and call.description:
                 revert.what = f"cannot {call.description}: {revert.what}"
             raise (revert or error) from error
         return gas + gas * GAS_MARGIN_PERCENT // 100
-
-    async def _check_funds(self, call: Call, gas: int, fees: Fees) -> None:
-        promised = sum(
-            intent.call.value + intent.gas * self._store.attempts(intent)[0].fees.max_fee
-            for intent in self._store.active()
-            if intent.status is IntentStatus.PENDING
-        )
-        if await self.node.balance(self.account.address) < promised + call.value + gas * fees.max_fee:
-            raise await self._unfunded(call, promised + gas * fees.max_fee)
-
-    async def _unfunded(self, call: Call, gas_cost: int = 0) -> InsufficientFunds:
-        balance = await self.node.balance(self.account.address)
-        what = f"cannot {call.description}: " if call.description else ""
-        needed = f"{call.value + gas_cost} wei" if gas_cost else f"{call.value} wei and gas"
-        return InsufficientFunds(
-            f"{what}account {self.account.address} has {balance} wei and needs {needed}", "Send it some"
-        )
 
     async def _reason(self, intent: Intent) -> str:
         """Why a mined transaction reverted, by running it again on the block before; best effort."""
@@ -505,26 +363,6 @@ class Outbox:
 
     def _is_empty(self, intent: Intent, tx_hash: bytes) -> bool:
         return any(attempt.empty for attempt in self._store.attempts(intent) if attempt.tx_hash == tx_hash)
-
-    def _sign_empty(self, nonce: int, fees: Fees, *, empty_gas: int) -> Attempt:
-        attempt = self._sign(Call(self.account.address, b""), empty_gas, nonce, fees)
-        return Attempt(attempt.tx_hash, attempt.raw, attempt.fees, True, None)
-
-    def _sign(self, call: Call, gas: int, nonce: int, fees: Fees) -> Attempt:
-        transaction: dict[str, Any] = {
-            "type": 2,
-            "chainId": self.chain_id,
-            "nonce": nonce,
-            "gas": gas,
-            "maxFeePerGas": fees.max_fee,
-            "maxPriorityFeePerGas": fees.tip,
-            "value": call.value,
-            "data": call.data,
-        }
-        if call.to is not None:
-            transaction["to"] = bytes.fromhex(call.to.removeprefix("0x"))
-        signed = self.account.sign_transaction(transaction)
-        return Attempt(bytes(signed.hash), bytes(signed.raw_transaction), fees, False, None)
 
 
 def _open_store(path: Path | str, identity: tuple[int, bytes, str]) -> OutboxStore:

@@ -154,6 +154,12 @@ class OutboxStore:
         rows = self.database.rows("SELECT * FROM intents WHERE status IN ('pending', 'mined') ORDER BY nonce")
         return [_intent(row) for row in rows]
 
+    def has_nonce(self, nonce: int) -> bool:
+        """Whether a transaction with this nonce was signed here, and not displaced by a foreign one."""
+        return (
+            self.database.row("SELECT 1 FROM intents WHERE nonce = ? AND status != 'lost'", nonce) is not None
+        )
+
     def attempts(self, intent: Intent) -> list[Attempt]:
         """Transactions signed for an intent, newest first."""
         rows = self.database.rows("SELECT * FROM attempts WHERE intent = ? ORDER BY id DESC", intent.row)

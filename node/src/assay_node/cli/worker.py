@@ -235,7 +235,12 @@ async def _operator(config: WorkerConfig, password_file: Path | None) -> AsyncIt
     account: LocalAccount = load_account(config.keystore, _password(config, password_file))
     async with await Chain.connect(config.rpc_url, Deployment.load(config.deployment)) as chain:
         outbox = await Outbox.open(
-            chain.node, account, config.state_dir / "outbox.sqlite", lock_dir=config.keystore.parent
+            chain.node,
+            account,
+            config.state_dir / "outbox.sqlite",
+            lock_dir=config.keystore.parent,
+            fees=config.fees,
+            finality=config.finality,
         )
         async with outbox:
             yield chain, outbox

@@ -85,6 +85,9 @@ class WorkerConfig(BaseModel):
         prover_threads: threads of one proof; None takes all cores.
         poll_seconds: pause between two looks at the chain.
         fees: what gas may cost.
+        rescue_seconds: this long before a proof's deadline, or half its window if that is less, its gas may
+            cost more than `fees` allows: late, it costs the collateral. 0 never does.
+        rescue_percent: how much of what would be lost, collateral and price less royalty, it may cost then.
         finality: depths; None takes the chain's.
         pricing: what to ask for.
     """
@@ -111,6 +114,8 @@ class WorkerConfig(BaseModel):
     prover_threads: int | None = Field(default=None, ge=1)
     poll_seconds: float = Field(default=1.0, gt=0.0, le=60.0)
     fees: FeePolicy = FeePolicy()
+    rescue_seconds: int = Field(default=180, ge=0)
+    rescue_percent: int = Field(default=90, ge=0, le=100)
     finality: FinalityPolicy | None = None
     pricing: PricingConfig = PricingConfig()
 

@@ -216,6 +216,7 @@ class Desk:
         for job_id, send in list(self._sends.items()):
             intent = self.outbox.intent(_intent_key(job_id, send))
             if intent is None or intent.status is IntentStatus.PENDING:
+                self._rescue(job_id, send)
                 continue
             del self._sends[job_id]
             if came_to_nothing(intent):
@@ -296,6 +297,7 @@ class Desk:
             reason = await self._objection(job_id, send)
             if not reason:
                 call = self._call(job_id, send)
+                self._rescue(job_id, send)
                 await self.outbox.submit(_intent_key(job_id, send), call, again=True)
         except ChainError as error:
             reason = str(error)
@@ -307,6 +309,19 @@ class Desk:
         if send.action is Action.BID:
             self.metrics.bids.inc()
             self.store.decide(job_id, "bid", f"{send.price} wei in round {send.round}", {})
+
+    def _rescue(self, job_id: bytes, send: Send) -> None:
+        """Lets a proof that is nearly late cost more gas than the cap: late, it costs the collateral."""
+        job, config = self.jobs[job_id], self.config
+        view = job.track.view
+        if send.action is not Action.PROVE or view is None:
+            return
+        if view.deadline - self.clock.now() > min(config.rescue_seconds, job.request.prove_window // 2):
+            return
+        model = self.library.known(job.model_id)
+        royalty_bps = 0 if model is None else model.model.spec.royalty_bps
+        at_stake = job.request.collateral + view.price * (10_000 - royalty_bps) // 10_000
+        self.outbox.allow(_intent_key(job_id, send), at_stake * config.rescue_percent // 100)
 
     async def _objection(self, job_id: bytes, send: Send) -> str:
         """Why an action must not be taken now: other jobs, or what has changed since the price was set; ""
@@ -321,6 +336,9 @@ class Desk:
             return f"no bids while a failed job holds collateral ({failed})"
         if load >= self.config.max_jobs:
             return f"{load} jobs in hand, which is as many as allowed"
+        await self.outbox.next_nonce()  # which shows whether somebody else has used one
+        if self.outbox.shared:
+            return self.outbox.shared
         # A bidding window may last for days: gas, stake and purse are no longer what they were at the quote.
         assert send.price is not None  # noqa: S101 - every bid has one
         now = await self._price(job_id)

@@ -125,7 +125,7 @@ class Worker:
                 desk.wake.clear()
                 try:
                     await self._round(desk, follower, earnings)
-                    self._last_good, self._trouble, backoff = time.monotonic(), "", 0.0
+                    self._last_good, self._trouble, backoff = time.monotonic(), desk.outbox.shared, 0.0
                 except ChainError as error:
                     backoff = min(LONGEST_BACKOFF, 2 * backoff or self.config.poll_seconds)
                     self._trouble = str(error)

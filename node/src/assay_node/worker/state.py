@@ -377,7 +377,10 @@ def _restart(track: Track) -> tuple[Track, tuple[Instruction, ...]]:
 
 
 def _pause(track: Track, now: int) -> Track:
+    """Waits before the next try, longer every time, but not away most of the time that is left."""
     pause = min(LONGEST_PAUSE, FIRST_PAUSE << min(track.refusals, 10))
+    if track.view is not None and now < track.view.deadline:
+        pause = min(pause, max(FIRST_PAUSE, (track.view.deadline - now) // 4))
     return replace(track, refusals=track.refusals + 1, pause_until=now + pause)
 
 
