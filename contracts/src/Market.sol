@@ -25,7 +25,7 @@ contract Market is IMarket, ReentrancyGuardTransient {
     uint8 public constant MAX_ROUNDS = 3;
     /// @notice Most gas a callback may ask for; the sender of the proof pays it.
     uint32 public constant MAX_CALLBACK_GAS = 1_000_000;
-    /// @notice A bid must be at least this share of the leading one lower: 1 %.
+    /// @notice To take the lead a bid must be at least this share of the leading one lower: 1 %.
     uint128 public constant BID_STEP_DIVISOR = 100;
 
     uint256 private constant BPS = 10_000;
@@ -109,19 +109,17 @@ contract Market is IMarket, ReentrancyGuardTransient {
         Job storage job = _in(jobId, JobState.Open);
         _notAfter(jobId, job.deadline);
         if (price > job.maxPrice) revert PriceAboveCeiling(jobId, price, job.maxPrice);
-        if (job.worker != address(0)) {
-            uint128 leading = job.price;
-            if (leading == 0) revert BidUnbeatable(jobId, leading);
-            uint128 highest = leading - (leading + BID_STEP_DIVISOR - 1) / BID_STEP_DIVISOR;
-            if (price > highest) revert BidNotLower(jobId, price, highest);
-        }
         if (_missed[jobId][msg.sender]) revert WorkerMissedJob(jobId, msg.sender);
         _requireStake(job, msg.sender);
 
-        job.worker = msg.sender;
-        job.price = price;
-        _bids[jobId][job.round][msg.sender] = Bid({price: price, standing: true});
-        emit BidPlaced(jobId, msg.sender, job.round, price);
+        uint8 round = job.round;
+        Bid storage bid = _bids[jobId][round][msg.sender];
+        // Never up: whom the requester awards to has the price that the requester saw, or a lower one.
+        if (bid.standing && price >= bid.price) revert BidNotLower(jobId, price, bid.price);
+        bool leads = _leads(job, price);
+        (bid.price, bid.standing) = (price, true);
+        if (leads) (job.worker, job.price) = (msg.sender, price);
+        emit BidPlaced(jobId, msg.sender, round, price, leads);
     }
 
     /// @inheritdoc IMarket
@@ -268,6 +266,14 @@ contract Market is IMarket, ReentrancyGuardTransient {
     }
 
     // --------------------------------------------------------------------------------------------------- internals
+
+    /// @dev Whether a price takes the lead: the first does, the leader's own lower one, and one that beats it by the
+    /// step. Any other stands beside it, so that no bid, not even one of nothing, shuts out those who mean theirs.
+    function _leads(Job storage job, uint128 price) private view returns (bool) {
+        (address leader, uint128 leading) = (job.worker, job.price);
+        if (leader == address(0) || leader == msg.sender) return true;
+        return leading != 0 && price <= leading - (leading + BID_STEP_DIVISOR - 1) / BID_STEP_DIVISOR;
+    }
 
     function _award(bytes32 jobId, Job storage job, address worker, uint128 price) private {
         job.state = JobState.Awarded;

@@ -22,8 +22,8 @@ interface IMarket {
         JobRequest request,
         uint256[] inputWords
     );
-    /// @notice A bid was placed, and leads.
-    event BidPlaced(bytes32 indexed jobId, address indexed worker, uint8 round, uint128 price);
+    /// @notice A bid was placed. One that does not lead stands all the same, for the requester to award to.
+    event BidPlaced(bytes32 indexed jobId, address indexed worker, uint8 round, uint128 price, bool leads);
     event JobAwarded(bytes32 indexed jobId, address indexed worker, uint8 round, uint128 price, uint64 acceptDeadline);
     event JobAccepted(bytes32 indexed jobId, address indexed worker, uint128 collateral, uint64 proveDeadline);
     /// @notice Proven and paid. `price` includes `royalty`; what is left of the ceiling, `refund`, went back.
@@ -66,10 +66,8 @@ interface IMarket {
     /// @notice The input words are not those the job was posted with.
     error InputMismatch(bytes32 jobId);
     error PriceAboveCeiling(bytes32 jobId, uint128 price, uint128 ceiling);
-    /// @notice The bid does not beat the leading one by the minimum step: `highest` is what would.
-    error BidNotLower(bytes32 jobId, uint128 price, uint128 highest);
-    /// @notice The leading bid is 0 or too low to be beaten.
-    error BidUnbeatable(bytes32 jobId, uint128 leading);
+    /// @notice The worker's own bid of this round, `standing`, is as low or lower.
+    error BidNotLower(bytes32 jobId, uint128 price, uint128 standing);
     error InsufficientStake(address worker, uint256 free, uint256 needed);
     /// @notice The worker let an award of this job lapse, so it may not bid on it again.
     error WorkerMissedJob(bytes32 jobId, address worker);
@@ -91,7 +89,8 @@ interface IMarket {
         returns (bytes32 jobId);
 
     /// @notice Bids on an open job inside its window. Registered workers with enough free stake; the price must be
-    /// at most the ceiling, and beat a leading bid by 1 % of it, rounded up and at least 1 wei.
+    /// at most the ceiling, and below the worker's own bid of the round, if any. It leads if it is the first or beats
+    /// the leading bid by 1 % of it, rounded up and at least 1 wei; if not, it stands, and the requester may choose it.
     function placeBid(bytes32 jobId, uint128 price) external;
 
     /// @notice Awards an open job to the leading bid after the window. Anyone.

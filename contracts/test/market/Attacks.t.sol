@@ -182,9 +182,23 @@ contract MarketAttacksTest is MarketTest {
         vm.assertEq(market.jobOf(jobId).price, PRICE);
     }
 
-    /// @dev Bidding nothing before anyone else shuts the others out, and not accepting costs no stake: as many identities
-    /// as there are rounds can keep a job from being done. It costs the requester time alone: it may cancel at any
-    /// moment between rounds, and has the whole ceiling back in the end.
+    /// @dev Bidding nothing before anyone else shuts nobody out: the requester may choose any bid of the round, at its
+    /// own price, as long as the window lasts.
+    function test_a_first_bid_of_nothing_shuts_nobody_out() public {
+        bytes32 jobId = open();
+        bid(jobId, bob, 0);
+        bid(jobId, alice, PRICE);
+        vm.prank(requester);
+        market.awardTo(jobId, alice);
+        accepted(jobId);
+        market.submitProof(jobId, inputWords(), outputWords(), proof(jobId, alice));
+        vm.assertEq(vault.balanceOf(alice), PRICE * 9 / 10);
+        vm.assertEq(vault.balanceOf(requester), MAX_PRICE - PRICE);
+    }
+
+    /// @dev If a requester chooses nobody, as many identities as there are rounds can keep a job from being done by not
+    /// accepting. It costs the requester time alone: it may cancel at any moment between rounds, and has the whole
+    /// ceiling back in the end.
     function test_sybils_that_never_accept_cost_a_requester_time_and_no_money() public {
         address[3] memory sybils = [alice, bob, stranger];
         enlist(stranger);

@@ -10,7 +10,7 @@ contract MarketBidTest is MarketTest {
     function test_placeBid_leads_and_stands() public {
         bytes32 jobId = open();
         vm.expectEmit(address(market));
-        emit IMarket.BidPlaced(jobId, alice, 0, PRICE);
+        emit IMarket.BidPlaced(jobId, alice, 0, PRICE, true);
         bid(jobId, alice, PRICE);
         assertBest(jobId, alice, PRICE);
         Bid memory standing = market.bidOf(jobId, alice);
@@ -26,15 +26,20 @@ contract MarketBidTest is MarketTest {
         bid(jobId, alice, MAX_PRICE);
     }
 
-    function test_placeBid_must_be_one_percent_lower() public {
+    function test_placeBid_leads_by_one_percent_or_stands_beside() public {
         bytes32 jobId = open();
         bid(jobId, alice, 1000);
-        vm.expectRevert(abi.encodeWithSelector(IMarket.BidNotLower.selector, jobId, 991, 990));
+        vm.expectEmit(address(market));
+        emit IMarket.BidPlaced(jobId, bob, 0, 991, false);
         bid(jobId, bob, 991);
+        assertBest(jobId, alice, 1000);
+        vm.expectEmit(address(market));
+        emit IMarket.BidPlaced(jobId, bob, 0, 990, true);
         bid(jobId, bob, 990);
+        assertBest(jobId, bob, 990);
         // 1 % of 990 is 9.9, rounded up.
-        vm.expectRevert(abi.encodeWithSelector(IMarket.BidNotLower.selector, jobId, 981, 980));
         bid(jobId, alice, 981);
+        assertBest(jobId, bob, 990);
         bid(jobId, alice, 980);
         assertBest(jobId, alice, 980);
     }
@@ -42,24 +47,59 @@ contract MarketBidTest is MarketTest {
     function test_placeBid_steps_are_at_least_one_wei() public {
         bytes32 jobId = open();
         bid(jobId, alice, 2);
-        vm.expectRevert(abi.encodeWithSelector(IMarket.BidNotLower.selector, jobId, 2, 1));
         bid(jobId, bob, 2);
+        assertBest(jobId, alice, 2);
         bid(jobId, bob, 1);
+        assertBest(jobId, bob, 1);
         bid(jobId, alice, 0);
-        vm.expectRevert(abi.encodeWithSelector(IMarket.BidUnbeatable.selector, jobId, 0));
-        bid(jobId, bob, 0);
+        assertBest(jobId, alice, 0);
+        bid(jobId, bob, 0); // equal to the leading one, and stands
+        assertBest(jobId, alice, 0);
+        vm.assertTrue(market.bidOf(jobId, bob).standing);
     }
 
-    function testFuzz_placeBid_a_better_bid_is_always_lower_by_the_step(uint128 first, uint128 second) public {
-        first = uint128(bound(first, 1, MAX_PRICE));
+    /// @dev Whoever `awardTo` names has the price the requester saw, or a lower one; and a leader its latest.
+    function test_placeBid_of_ones_own_only_falls() public {
+        bytes32 jobId = open();
+        bid(jobId, alice, 1000);
+        bid(jobId, alice, 999);
+        assertBest(jobId, alice, 999);
+        bid(jobId, bob, 2000);
+        bid(jobId, bob, 1500);
+        vm.assertEq(market.bidOf(jobId, bob).price, 1500);
+        for (uint128 price = 1500; price < 1502; ++price) {
+            vm.expectRevert(abi.encodeWithSelector(IMarket.BidNotLower.selector, jobId, price, 1500));
+            bid(jobId, bob, price);
+        }
+        vm.expectRevert(abi.encodeWithSelector(IMarket.BidNotLower.selector, jobId, 999, 999));
+        bid(jobId, alice, 999);
+        assertBest(jobId, alice, 999);
+    }
+
+    /// @dev A new round is a new auction: what a worker asked in the one before does not bind it.
+    function test_placeBid_of_a_new_round_may_be_higher() public {
+        bytes32 jobId = open();
+        bid(jobId, bob, 2000);
+        bid(jobId, alice, 1000);
+        afterDeadline(jobId);
+        market.award(jobId);
+        afterDeadline(jobId);
+        market.lapse(jobId);
+        bid(jobId, bob, 3000);
+        assertBest(jobId, bob, 3000);
+    }
+
+    function testFuzz_placeBid_the_lead_is_taken_by_the_step_alone(uint128 first, uint128 second) public {
+        first = uint128(bound(first, 0, MAX_PRICE));
         second = uint128(bound(second, 0, MAX_PRICE));
         bytes32 jobId = open();
         bid(jobId, alice, first);
-        uint128 step = first % 100 == 0 ? first / 100 : first / 100 + 1;
-        if (second > first - step) {
-            vm.expectRevert(abi.encodeWithSelector(IMarket.BidNotLower.selector, jobId, second, first - step));
-        }
         bid(jobId, bob, second);
+        uint256 step = first % 100 == 0 ? first / 100 : first / 100 + 1;
+        bool beaten = first != 0 && uint256(second) + step <= first;
+        assertBest(jobId, beaten ? bob : alice, beaten ? second : first);
+        vm.assertEq(market.bidOf(jobId, alice).price, first);
+        vm.assertEq(market.bidOf(jobId, bob).price, second);
     }
 
     function test_placeBid_at_the_deadline_is_in_time_and_a_second_later_is_not() public {
@@ -122,7 +162,7 @@ contract MarketBidTest is MarketTest {
         bid(jobId, bob, PRICE);
     }
 
-    /// @dev Constant gas: the hundredth bid costs what the second did.
+    /// @dev Constant gas: the hundredth bid costs what the second did, whether it leads or not.
     function test_placeBid_gas_does_not_grow_with_bids() public {
         bytes32 jobId = open();
         uint128 price = MAX_PRICE;

@@ -52,11 +52,12 @@ class JobSubmitted(JobEvent):
 
 @dataclass(frozen=True, slots=True)
 class BidPlaced(JobEvent):
-    """A bid was placed, and leads."""
+    """A bid was placed. One that does not lead stands all the same, for the requester to award to."""
 
     worker: str
     round: int
     price: int
+    leads: bool
 
 
 @dataclass(frozen=True, slots=True)

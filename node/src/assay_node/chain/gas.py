@@ -15,7 +15,7 @@ CHALLENGE = 700
 """Hashing key, statement and commitment."""
 
 TRANSACTION, CALLDATA_BYTE = 21_000, 16
-JOB_CALLS = {"submitJob": 262_641, "placeBid": 74_964, "award": 40_718, "accept": 54_118}
+JOB_CALLS = {"submitJob": 262_641, "placeBid": 75_422, "award": 40_718, "accept": 54_118}
 """Execution of each, for a statement of four words."""
 SETTLEMENT = 189_764
 """Of submitProof, beside the verification."""

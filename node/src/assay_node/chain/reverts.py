@@ -58,9 +58,8 @@ _SENTENCES: dict[str, Callable[[dict[str, Any]], str]] = {
         f"{_job(a)}: a price of {a['price']} wei is above the ceiling of {a['ceiling']}"
     ),
     "BidNotLower": lambda a: (
-        f"{_job(a)}: a bid of {a['price']} wei does not beat the leading one; {a['highest']} would"
+        f"{_job(a)}: a bid of {a['price']} wei is not below one's own of {a['standing']}"
     ),
-    "BidUnbeatable": lambda a: f"{_job(a)}: the leading bid of {a['leading']} wei cannot be beaten",
     "WorkerMissedJob": lambda a: f"{a['worker']} let an award of {_job(a)} lapse and may not bid again",
     "NoBid": lambda a: f"{_job(a)} has no bid of {a['worker']} in this round",
     "HasBid": lambda a: f"{_job(a)} has a bid, of {a['worker']}: award or cancel it",

@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from eth_utils.address import is_address, to_checksum_address
 
 from assay_prover import Bundle
 
 from ..chain import Job, JobState, NodeUnavailable, TransactionPending
+from ..client.bids import StandingBid, standing_bids
 from ..client.errors import JobNotFound
 from ..client.requester import JobTerms, Requester, Result
 from ..client.store import JobStore
@@ -198,6 +200,83 @@ def result(
             if folder is None:
                 raise AssayError("the model's bundle is not known", "Name it with --bundle")
             _show_result(job_id, await requester.result(job_id, Bundle.open(folder)), json=json)
+
+    asyncio.run(act())
+
+
+@app.command("bids")
+def bids(
+    job_id: options.JobId,
+    *,
+    rpc: options.Rpc = options.DEFAULT_RPC,
+    deployment: options.DeploymentFile = None,
+    home: options.Home = options.DEFAULT_HOME,
+    json: options.Json = False,
+) -> None:
+    """List the bids on an open job, lowest first, with what became of each worker's earlier jobs.
+
+    Example:
+
+      assay job bids 0x5e1f...09
+    """
+
+    async def look() -> list[StandingBid]:
+        async with connect(rpc, deployment, home) as session:
+            return await standing_bids(session.chain, job_id)
+
+    found = asyncio.run(look())
+    if json:
+        emit_json(
+            [
+                {
+                    "worker": bid.worker,
+                    "price_wei": bid.price,
+                    "leads": bid.leads,
+                    "completed": bid.record.completed,
+                    "missed": bid.record.missed,
+                    "failed": bid.record.failed,
+                }
+                for bid in found
+            ]
+        )
+        return
+    if not found:
+        out.print("no bids: none were placed in this round, or the job is not open")
+    for bid in found:
+        record = f"{bid.record.completed} completed, {bid.record.missed} missed, {bid.record.failed} failed"
+        out.print(f"{bid.worker}  {ether(bid.price)}  [dim]{record}{', leads' if bid.leads else ''}[/]")
+
+
+@app.command("award")
+def award(
+    job_id: options.JobId,
+    worker: Annotated[str, typer.Argument(metavar="WORKER", help="A worker that `assay job bids` lists.")],
+    *,
+    rpc: options.Rpc = options.DEFAULT_RPC,
+    deployment: options.DeploymentFile = None,
+    home: options.Home = options.DEFAULT_HOME,
+    key: options.KeyName = options.DEFAULT_KEY,
+    password_file: options.PasswordFile = None,
+    json: options.Json = False,
+) -> None:
+    """Award an open job of yours to any of its bids now, instead of leaving it to the lowest.
+
+    Example:
+
+      assay job award 0x5e1f...09 0x70997970C51812dc3A010C7d01b50e0d17dc79C8
+    """
+    if not is_address(worker):
+        raise typer.BadParameter("WORKER is an address, 0x and 40 hexadecimal digits")
+    signer = unlock(home, key, password_file)
+
+    async def act() -> None:
+        async with (
+            connect(rpc, deployment, home) as session,
+            session.requester(signer, allow_local=False) as requester,
+        ):
+            await requester.award(job_id, to_checksum_address(worker))
+            job = await requester.job(job_id)
+        _show_job(job_id, job, json=json)
 
     asyncio.run(act())
 

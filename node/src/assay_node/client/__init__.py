@@ -11,6 +11,7 @@ async with Rpc(url) as node:
             print((await requester.result(posted.job_id, bundle)).label)
 """
 
+from .bids import StandingBid, standing_bids
 from .delivery import Recipient, deliver
 from .errors import (
     ClientError,
@@ -48,6 +49,7 @@ __all__ = [
     "Recipient",
     "Requester",
     "Result",
+    "StandingBid",
     "StoreError",
     "StoreKey",
     "deliver",
@@ -58,5 +60,6 @@ __all__ = [
     "publish_model",
     "request_hash",
     "spec_of",
+    "standing_bids",
     "submissions_by",
 ]

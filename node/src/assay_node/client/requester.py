@@ -36,6 +36,7 @@ from ..chain import (
     TransactionFailed,
 )
 from ..chain.contracts import view
+from .bids import choice, standing_bids
 from .delivery import Recipient, deliver
 from .errors import (
     DeliveryError,
@@ -56,6 +57,8 @@ PATIENCE_WITH_REFUSALS = 60.0
 """Seconds a due exit may be refused while the job stays as it is, before that is an error."""
 PATIENCE_WITH_NODE = 60.0
 """Seconds a node may be away, or not know a job it knew (a re-org under way), before that is an error."""
+CHOOSING_TIME = 30
+"""Seconds before the end of a later round's bidding at which a bid is chosen; at most a quarter of it."""
 WINNERS_HEAD_START = 5
 """Seconds after the bidding in which awarding is left to the winner, so that not both pay for it."""
 
@@ -127,6 +130,7 @@ class Requester:
         self._store_key = store_key
         self._allow_local = allow_local
         self._clock = ChainClock()
+        self._chosen: set[tuple[bytes, int]] = set()
 
     @property
     def address(self) -> str:
@@ -247,7 +251,9 @@ class Requester:
         """Yield the job whenever it changes, until it is final, doing on the way what falls to the requester.
 
         That is: deliver the input to an awarded worker, and take the exits that are due (award, lapse,
-        expire) if nobody else has by then. ``say`` is told of every such step and of deliveries that failed.
+        expire) if nobody else has by then. Once an award has lapsed, later rounds go to the lowest bid of a
+        worker that keeps its awards, if there is one. ``say`` is told of every such step and of deliveries
+        that failed.
         """
         last: Job | None = None
         told: set[str] = set()
@@ -299,6 +305,10 @@ class Requester:
             except DeliveryError as error:
                 return str(error)
             return f"delivered the input to {job.worker}" if delivered else ""
+        if job.state is JobState.OPEN and job.round > 0:
+            chosen = await self._choose(job_id, job, now)
+            if chosen:
+                return chosen
         grace = WINNERS_HEAD_START if job.state is JobState.OPEN and job.worker != ZERO_ADDRESS else 0
         if now <= job.deadline + grace:
             return ""
@@ -310,6 +320,27 @@ class Requester:
             call = market.expire(job_id)
         await self.outbox.send(f"{job_id.hex()}/{job.state.name}/{job.round}/{job.deadline}", call)
         return call.description
+
+    async def _choose(self, job_id: bytes, job: Job, now: int) -> str:
+        """Near the end of a round after a lapse, award to a worker that has a record, once."""
+        left = job.deadline - now
+        if not 0 <= left <= min(CHOOSING_TIME, job.bid_window // 4) or (job_id, job.round) in self._chosen:
+            return ""
+        self._chosen.add((job_id, job.round))
+        best = choice(await standing_bids(self.chain, job_id))
+        if best is None:
+            return ""
+        await self.award(job_id, best.worker)
+        return (
+            f"an award has lapsed, so the job goes to {best.worker}, the lowest bid of a worker with a record"
+        )
+
+    async def award(self, job_id: bytes, worker: str) -> None:
+        """Award an open job to any worker with a bid in this round, whoever leads."""
+        round_ = (await self.job(job_id)).round
+        await self.outbox.send(
+            f"{job_id.hex()}/award/{round_}/{worker.lower()}", self.chain.market.award_to(job_id, worker)
+        )
 
     async def deliver_input(self, job_id: bytes, *, patience: float) -> bool:
         """Deliver a private input to the worker the job is awarded to.

@@ -277,16 +277,16 @@ class Desk:
         _log.info(f"job.{what}", job="0x" + job_id.hex(), round=round_, reason=price.reason)
         if price.ask is None:
             self.metrics.declined.inc()
-        self.feed(job_id, Quoted(round_, price.ask, price.floor))
+        self.feed(job_id, Quoted(round_, price.ask, price.floor, price.gas_cost))
 
     async def _price(self, job_id: bytes) -> Price:
         job = self.jobs[job_id]
         model = await self.library.find(self.chain.models, job.model_id)
         if model is None:
-            return Price(None, 0, 0, "declined: the model is not served any more", {})
+            return Price(None, 0, 0, 0, "declined: the model is not served any more", {})
         fault = "" if model.private_input else await self.inputs.packing_fault(model, job)
         if fault:
-            return Price(None, 0, 0, f"declined: {fault}", {})
+            return Price(None, 0, 0, 0, f"declined: {fault}", {})
         return await self.appraiser.price(job, model, self._others(job_id), self.clock.now())
 
     def _others(self, job_id: bytes) -> list[StoredJob]:

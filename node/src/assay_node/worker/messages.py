@@ -58,11 +58,13 @@ class Quoted:
         round: the round it is for.
         ask: price to open with, wei; None to stay out.
         floor: price below which the job does not pay.
+        gas_cost: what the job's transactions cost whoever does it: no price below can be meant.
     """
 
     round: int
     ask: int | None
     floor: int
+    gas_cost: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -92,6 +92,7 @@ class Price:
         ask: price to open with; None to stay out.
         floor: lowest price that pays.
         cost: what the job costs this worker.
+        gas_cost: the part of it that is gas, which it costs any worker.
         reason: how it came about, one line.
         details: the figures behind it, for the log.
     """
@@ -99,6 +100,7 @@ class Price:
     ask: int | None
     floor: int
     cost: int
+    gas_cost: int
     reason: str
     details: dict[str, Any]
 
@@ -123,7 +125,8 @@ def gas_reserve(gas: int, gas_price: int) -> int:
 def quote(config: PricingConfig, speed: Speed, offer: Offer) -> Price:
     """Prices a job, or declines it with the reason."""
     gas = job_gas(offer.words, offer.callback_gas, offer.slices)
-    cost = int(speed.seconds * config.wei_per_second) + gas * offer.gas_price
+    gas_cost = gas * offer.gas_price
+    cost = int(speed.seconds * config.wei_per_second) + gas_cost
     # The worker keeps price * (1 - royalty); the market caps royalties at half.
     kept = 10_000 - offer.royalty_bps
     ask = _gross(cost, config.margin_percent, kept)
@@ -139,7 +142,7 @@ def quote(config: PricingConfig, speed: Speed, offer: Offer) -> Price:
     }
 
     def decline(reason: str) -> Price:
-        return Price(None, floor, cost, f"declined: {reason}", details)
+        return Price(None, floor, cost, gas_cost, f"declined: {reason}", details)
 
     if offer.time_left <= 0:
         return decline("the bidding window is over")
@@ -163,7 +166,7 @@ def quote(config: PricingConfig, speed: Speed, offer: Offer) -> Price:
         f"ask {ask} wei: {speed.seconds:.2f} s of proving ({source}), {gas} gas at {offer.gas_price} wei,"
         f" royalty {offer.royalty_bps / 100:g} %, margin {config.margin_percent:g} %, floor {floor} wei"
     )
-    return Price(ask, floor, cost, reason, details)
+    return Price(ask, floor, cost, gas_cost, reason, details)
 
 
 def _gross(cost: int, percent: float, kept_bps: int) -> int:

@@ -101,6 +101,7 @@ class Track:
         quote_asked: a quote is being made.
         ask: opening price; None if the worker stays out.
         floor: lowest price that pays.
+        gas_cost: lowest price that could pay anybody.
         bids: bids sent in `quote_round`.
         input: see `InputState`.
         checking: the stored input is being checked.
@@ -119,6 +120,7 @@ class Track:
     quote_asked: bool = False
     ask: int | None = None
     floor: int = 0
+    gas_cost: int = 0
     bids: int = 0
     input: InputState = InputState.MISSING
     checking: bool = False
@@ -266,14 +268,19 @@ def burden(tracks: Iterable[Track], me: Me) -> tuple[int, str]:
 
 
 def next_bid(track: Track, view: JobView, me: Me) -> int | None:
-    """The price to bid now, or None: between floor and ask, below the leader by the market's step."""
+    """The price to bid now, or None: between floor and ask, below the leader by the market's step.
+
+    Where the lead can't be taken, one bid stands beside it if the leader is not to be relied upon: its price
+    does not even pay the gas, or an award of this job has lapsed already. The requester may choose any bid.
+    """
     if track.ask is None or track.quote_round != view.round or track.bids >= me.max_bids:
         return None
     price = min(track.ask, view.max_price)
     if int(view.worker, 16) != 0:
         highest = view.price - (view.price + BID_STEP_DIVISOR - 1) // BID_STEP_DIVISOR
         if view.price == 0 or highest < track.floor:
-            return None
+            doubtful = view.price < track.gas_cost or view.round > 0
+            return price if doubtful and view.own_bid is None and price >= track.floor else None
         price = min(price, max(track.floor, min(highest, view.price * (100 - me.undercut_percent) // 100)))
     return price if price >= track.floor else None
 
@@ -301,7 +308,9 @@ def _observe(track: Track, view: JobView, now: int, me: Me) -> tuple[Track, tupl
         instructions.append(StopProving())
     match wanted:
         case Quote(round_):
-            track = replace(track, quote_asked=True, quote_round=round_, ask=None, floor=0, bids=0)
+            track = replace(
+                track, quote_asked=True, quote_round=round_, ask=None, floor=0, gas_cost=0, bids=0
+            )
             instructions.append(wanted)
         case Prove():
             track = replace(track, proof=ProofState.RUNNING)
@@ -360,7 +369,7 @@ def _quoted(track: Track, event: Quoted) -> Track:
         raise _impossible(track, f"was quoted for round {event.round}, having asked for {track.quote_round}")
     if event.ask is not None and event.ask < event.floor:
         raise _impossible(track, "was quoted a price below its own floor")
-    return replace(track, quote_asked=False, ask=event.ask, floor=event.floor)
+    return replace(track, quote_asked=False, ask=event.ask, floor=event.floor, gas_cost=event.gas_cost)
 
 
 def _restart(track: Track) -> tuple[Track, tuple[Instruction, ...]]:

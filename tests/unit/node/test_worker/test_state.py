@@ -185,8 +185,10 @@ class TestRefusals:
 
 
 class TestBidding:
-    def quoted(self, ask: int | None, floor: int, bids: int = 0) -> Track:
-        return Track(quote_round=0, ask=ask, floor=floor, bids=bids)
+    def quoted(
+        self, ask: int | None, floor: int, bids: int = 0, *, quote_round: int = 0, gas_cost: int = 0
+    ) -> Track:
+        return Track(quote_round=quote_round, ask=ask, floor=floor, bids=bids, gas_cost=gas_cost)
 
     def test_opens_with_the_ask(self):
         assert next_bid(self.quoted(500, 300), view(JobState.OPEN), ME_) == 500
@@ -200,8 +202,19 @@ class TestBidding:
     def test_leaves_it_below_the_floor(self):
         assert next_bid(self.quoted(500, 496), view(JobState.OPEN, RIVAL, 500), ME_) is None
 
-    def test_leaves_a_bid_of_nothing(self):
-        assert next_bid(self.quoted(500, 0), view(JobState.OPEN, RIVAL, 0), ME_) is None
+    def test_stands_beside_a_price_that_does_not_pay_the_gas_once(self):
+        track = self.quoted(500, 300, gas_cost=200)
+        for price in (0, 1, 199):
+            assert next_bid(track, view(JobState.OPEN, RIVAL, price), ME_) == 500
+            assert next_bid(track, view(JobState.OPEN, RIVAL, price, own_bid=500), ME_) is None
+        for price in (200, 299):
+            assert next_bid(track, view(JobState.OPEN, RIVAL, price), ME_) is None
+
+    def test_stands_beside_any_leader_once_an_award_has_lapsed(self):
+        track = self.quoted(500, 300, quote_round=1, gas_cost=200)
+        assert next_bid(track, view(JobState.OPEN, RIVAL, 299, round=1), ME_) == 500
+        assert next_bid(track, view(JobState.OPEN, RIVAL, 299, round=1, own_bid=500), ME_) is None
+        assert next_bid(track, view(JobState.OPEN, RIVAL, 600, round=1), ME_) == 500  # and leads if it can
 
     def test_stops_after_so_many(self):
         assert next_bid(self.quoted(500, 300, bids=3), view(JobState.OPEN), ME_) is None
@@ -409,6 +422,8 @@ def check_send(send: Send, track: Track, now_view: JobView, now: int) -> None:
             assert now_view.state is JobState.OPEN
             assert not late
             assert not mine
+            assert send.price is not None
+            assert track.ask is not None
             assert track.floor <= send.price <= min(track.ask, CEILING)
         case Action.AWARD:
             assert now_view.state is JobState.OPEN
@@ -472,8 +487,10 @@ class World:
     def send(self, send: Send) -> None:
         """The contract's rules, as in Market.sol."""
         mine, late = self.worker == ME, self.now > self.deadline
+        after: tuple[JobState, str, int, int, int | None]
         match send.action:
             case Action.BID:
+                assert send.price is not None
                 ok = self.state is JobState.OPEN and not late and (not self.price or send.price < self.price)
                 after = (JobState.OPEN, ME, send.price, self.deadline, send.price)
             case Action.AWARD:

@@ -1,0 +1,63 @@
+"""The bids on an open job, and whose to take where the lowest can't be relied upon.
+
+The market awards to the lowest bid once the window is over. A worker that bids nothing and never accepts
+costs the requester a round that way; but every bid of the round stands, and until then the requester may
+choose any.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ..chain import BidPlaced, Chain, WorkerRecord
+from .history import job_events
+
+MOST = 200
+"""Bids looked at, lowest first: each costs a stranger a transaction, and us a look at its worker."""
+
+
+@dataclass(frozen=True, slots=True)
+class StandingBid:
+    """A worker's bid in the job's current round.
+
+    Attributes:
+        worker: whose.
+        price: wei.
+        leads: the job goes to it unless the requester chooses another, or a lower one comes.
+        record: the worker as registered, with what became of its jobs.
+    """
+
+    worker: str
+    price: int
+    leads: bool
+    record: WorkerRecord
+
+    @property
+    def proven(self) -> bool:
+        """Whether the worker has been paid for jobs, and let no more awards lapse than that."""
+        return 0 < self.record.completed >= self.record.missed
+
+
+async def standing_bids(chain: Chain, job_id: bytes) -> list[StandingBid]:
+    """The bids of an open job's current round, lowest first; none of a job that is not open."""
+    leader, _ = await chain.market.best_bid(job_id)
+    round_ = (await chain.market.job_of(job_id)).round
+    prices = {
+        event.worker: event.price
+        for event in await job_events(chain, job_id)
+        if isinstance(event, BidPlaced) and event.round == round_
+    }
+    if leader not in prices:
+        return []
+    lowest = sorted(prices.items(), key=lambda bid: bid[1])[:MOST]
+    return [
+        StandingBid(worker, price, worker == leader, await chain.workers.worker_of(worker))
+        for worker, price in lowest
+    ]
+
+
+def choice(bids: Sequence[StandingBid]) -> StandingBid | None:
+    """The lowest bid of a proven worker; None if there is none, or it leads already."""
+    best = next((bid for bid in bids if bid.proven), None)
+    return None if best is None or best.leads else best
