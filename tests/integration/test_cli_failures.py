@@ -345,3 +345,15 @@ def test_a_worker_that_is_not_registered(
     _, error = assay("worker", "run", "-c", config, code=ExitCode.FAILED)
     assert "assay worker register" in error
     assay("worker", "init", bc_mlp.bundle.path, "-c", config, code=ExitCode.FAILED)
+
+
+@pytest.mark.parametrize("wrong", [("--payout", "0x12"), ("--endpoint", "worker.example.org")])
+def test_worker_settings_that_cannot_be(
+    assay: Assay, net: DevnetThread, bc_mlp: Any, tmp_path: Path, wrong: tuple[str, str]
+) -> None:
+    assay("deploy")
+    config = tmp_path / "w" / "worker.json"
+    _, error = assay("worker", "init", bc_mlp.bundle.path, "-c", config, *wrong, code=ExitCode.FAILED)
+    assert wrong[0].removeprefix("--") in error
+    assert not config.exists()
+    assert not (config.parent / "encryption.json").exists()

@@ -106,7 +106,7 @@ def init(
     deployment = deployment or deployment_path(home, asyncio.run(chain_id()))
     Deployment.load(deployment)
     folder = config_file.resolve().parent
-    config = WorkerConfig(
+    config = WorkerConfig.of(
         rpc_url=rpc,
         deployment=deployment.resolve(),
         keystore=account.resolve(),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -118,6 +118,14 @@ class WorkerConfig(BaseModel):
     rescue_percent: int = Field(default=90, ge=0, le=100)
     finality: FinalityPolicy | None = None
     pricing: PricingConfig = PricingConfig()
+
+    @classmethod
+    def of(cls, **settings: Any) -> WorkerConfig:
+        """From settings that a person chose. Raises `WorkerError` with the first that cannot be."""
+        try:
+            return cls(**settings)
+        except ValidationError as error:
+            raise WorkerError(f"no worker can be set up so ({_first(error)})", "Correct it") from error
 
     @classmethod
     def load(cls, path: Path | str) -> WorkerConfig:
