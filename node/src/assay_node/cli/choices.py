@@ -33,3 +33,8 @@ class Target(StrEnum):
     BALANCED = "balanced"
     ACCURACY = "accuracy"
     SPEED = "speed"
+
+
+def disclosure_of(visibility: Visibility) -> Disclosure:
+    """Who can read the output unless told otherwise: nobody but whoever has the input."""
+    return Disclosure.ENCRYPTED if visibility is Visibility.PRIVATE else Disclosure.PUBLIC

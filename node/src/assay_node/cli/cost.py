@@ -15,7 +15,7 @@ from assay_prover.bundle.machine import load_profile, measure_machine, save_prof
 
 from ..chain.gas import job_gas, verify_gas
 from . import options, samples
-from .choices import Disclosure, Target, Visibility, Weights
+from .choices import Target, Visibility, Weights, disclosure_of
 from .console import emit, fields, note, out
 from .progress import Progress
 from .report import in_bytes, in_seconds, keys_of, layer_table, tables_of
@@ -37,27 +37,14 @@ def machine_profile(progress: Progress, *, anew: bool) -> MachineProfile:
 
 
 def cost(
-    model: Annotated[Path, typer.Argument(metavar="MODEL.onnx", help="The network.")],
+    model: options.Network,
     *,
-    samples_file: Annotated[
-        Path | None,
-        typer.Option("--samples", metavar="FILE", help="Typical inputs, as for compile."),
-    ] = None,
-    input_: Annotated[
-        Visibility, typer.Option("--input", help="Where the input stays.")
-    ] = Visibility.PRIVATE,
-    output: Annotated[
-        Disclosure | None,
-        typer.Option("--output", help="Who can read the output. Default: encrypted if the input is private."),
-    ] = None,
-    target: Annotated[Target, typer.Option("--target", help="What to favour.")] = Target.BALANCED,
-    input_range: Annotated[
-        tuple[float, float] | None,
-        typer.Option("--range", metavar="LOW HIGH", help="Values an input may have."),
-    ] = None,
-    weights: Annotated[
-        Weights, typer.Option("--weights", help="Constants of the circuit, or private.")
-    ] = Weights.CONSTANT,
+    samples_file: options.SamplesFile = None,
+    input_: options.InputVisibility = Visibility.PRIVATE,
+    output: options.OutputDisclosure = None,
+    target: options.PrecisionTarget = Target.BALANCED,
+    input_range: options.InputRange = None,
+    weights: options.WeightsPlace = Weights.CONSTANT,
     profile: Annotated[
         bool, typer.Option("--profile", help="Measure this machine anew; about ten seconds, best when idle.")
     ] = False,
@@ -75,8 +62,6 @@ def cost(
       assay model cost secret.onnx --range 0 1 --weights private --json
     """
     data = samples.load(samples_file) if samples_file is not None else samples.Samples(None, None)
-    if output is None:
-        output = Disclosure.ENCRYPTED if input_ is Visibility.PRIVATE else Disclosure.PUBLIC
     with Progress(f"pricing {model.name}") as progress:
         machine = machine_profile(progress, anew=profile)
         quote = quote_model(
@@ -85,7 +70,7 @@ def cost(
             machine,
             labels=data.y,
             input=input_.value,
-            output=output.value,
+            output=(output or disclosure_of(input_)).value,
             target=target.value,
             input_range=input_range,
             weights=weights.value,

@@ -14,7 +14,7 @@ from assay_prover import Bundle, compile_model
 from ..client.publish import publish_model
 from ..errors import AssayError
 from . import options, samples
-from .choices import Disclosure, Target, Visibility, Weights
+from .choices import Target, Visibility, Weights, disclosure_of
 from .console import emit, err, fields, note, out
 from .cost import cost
 from .progress import Progress
@@ -29,33 +29,15 @@ app.command("cost")(cost)
 
 @app.command("compile")
 def compile_(
-    model: Annotated[Path, typer.Argument(metavar="MODEL.onnx", help="The network.")],
+    model: options.Network,
     *,
     out_dir: Annotated[Path, typer.Option("--out", "-o", metavar="DIR", help="The bundle's directory.")],
-    samples_file: Annotated[
-        Path | None,
-        typer.Option(
-            "--samples", metavar="FILE", help="Typical inputs: .npy, or .npz with x and, to judge by, y."
-        ),
-    ] = None,
-    input_: Annotated[
-        Visibility, typer.Option("--input", help="Where the input stays.")
-    ] = Visibility.PRIVATE,
-    output: Annotated[
-        Disclosure | None,
-        typer.Option("--output", help="Who can read the output. Default: encrypted if the input is private."),
-    ] = None,
-    target: Annotated[Target, typer.Option("--target", help="What to favour.")] = Target.BALANCED,
-    input_range: Annotated[
-        tuple[float, float] | None,
-        typer.Option(
-            "--range", metavar="LOW HIGH", help="Values an input may have. Default: the samples', widened."
-        ),
-    ] = None,
-    weights: Annotated[
-        Weights,
-        typer.Option("--weights", help="Constants of the circuit, or private behind a commitment."),
-    ] = Weights.CONSTANT,
+    samples_file: options.SamplesFile = None,
+    input_: options.InputVisibility = Visibility.PRIVATE,
+    output: options.OutputDisclosure = None,
+    target: options.PrecisionTarget = Target.BALANCED,
+    input_range: options.InputRange = None,
+    weights: options.WeightsPlace = Weights.CONSTANT,
     slices: Annotated[
         int | None,
         typer.Option("--slices", metavar="N", min=2, max=16, help="Cut the network into N linked circuits."),
@@ -87,8 +69,6 @@ def compile_(
     if slices is not None and max_constraints is not None:
         raise typer.BadParameter("give either --slices or --max-constraints")
     data = samples.load(samples_file) if samples_file is not None else samples.Samples(None, None)
-    if output is None:
-        output = Disclosure.ENCRYPTED if input_ is Visibility.PRIVATE else Disclosure.PUBLIC
     with Progress(f"compiling {model.name}") as progress:
         report = compile_model(
             model,
@@ -96,7 +76,7 @@ def compile_(
             out_dir,
             labels=data.y,
             input=input_.value,
-            output=output.value,
+            output=(output or disclosure_of(input_)).value,
             target=target.value,
             input_range=input_range,
             weights=weights.value,

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from .amounts import parse_amount, parse_duration
+from .choices import Disclosure, Target, Visibility, Weights
 
 
 def _amount(text: str | int) -> int:
@@ -92,6 +93,31 @@ JobId = Annotated[
 ModelId = Annotated[bytes, typer.Argument(parser=parse_id, metavar="MODEL_ID", help="The model's id.")]
 BundleDir = Annotated[
     Path, typer.Argument(metavar="BUNDLE", help="Directory written by `assay model compile`.")
+]
+
+# What a network is compiled with, or priced for.
+
+Network = Annotated[Path, typer.Argument(metavar="MODEL.onnx", help="The network.")]
+SamplesFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--samples", metavar="FILE", help="Typical inputs: .npy, or .npz with x and, to judge by, y."
+    ),
+]
+InputVisibility = Annotated[Visibility, typer.Option("--input", help="Where the input stays.")]
+OutputDisclosure = Annotated[
+    Disclosure | None,
+    typer.Option("--output", help="Who can read the output. Default: encrypted if the input is private."),
+]
+PrecisionTarget = Annotated[Target, typer.Option("--target", help="What to favour.")]
+InputRange = Annotated[
+    tuple[float, float] | None,
+    typer.Option(
+        "--range", metavar="LOW HIGH", help="Values an input may have. Default: the samples', widened."
+    ),
+]
+WeightsPlace = Annotated[
+    Weights, typer.Option("--weights", help="Constants of the circuit, or private behind a commitment.")
 ]
 
 
