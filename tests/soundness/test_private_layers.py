@@ -314,8 +314,8 @@ def test_the_degree_is_bounded_by_the_powers_there_are(name: str) -> None:
     powers = layer.builder.powers
     for group in layer.builder.groups:
         if isinstance(group, WeightedInputRows | WeightedResultRows):
-            assert int(group.exponents.max()) <= powers.degree
-            assert int(group.exponents.min()) >= 0
+            assert int(group.power.exponents.max()) <= powers.degree
+            assert int(group.power.exponents.min()) >= 0
 
 
 @pytest.mark.parametrize("name", BOTH)

@@ -1,8 +1,9 @@
 """Model bundles: compile a network into a directory, set it up, prove with it."""
 
 from assay_prover.bundle.binding import binding
-from assay_prover.bundle.bundle import Bundle, Decoded, new_salt
+from assay_prover.bundle.bundle import Bundle, new_salt
 from assay_prover.bundle.compiler import CompileReport, compile_model
+from assay_prover.bundle.encoding import Decoded
 from assay_prover.bundle.keyed import KeyedCircuit, SetupReport
 from assay_prover.bundle.machine import MachineProfile
 from assay_prover.bundle.manifest import Manifest

@@ -20,7 +20,6 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
@@ -30,6 +29,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assay_prover.bundle.archive import load_graph
+from assay_prover.bundle.encoding import Decoded, check_integers, decode_output, encode_input, input_words
 from assay_prover.bundle.files import new_directory, replace_file
 from assay_prover.bundle.keyed import (
     PROVING_KEY,
@@ -56,31 +56,17 @@ from assay_prover.bundle.weights import (
 )
 from assay_prover.circuit import (
     FIELD_ORDER,
-    OUTPUT_DOMAIN,
     Circuit,
     StatementSpec,
-    commit,
-    decrypt,
-    pack_range,
-    unpack_range,
 )
 from assay_prover.circuit.slices import cut
-from assay_prover.errors import BundleError, InputError
+from assay_prover.errors import BundleError
 from assay_prover.groth16 import ProvingKey, join_keys, verify, verifying_key_hash
 from assay_prover.reference import IntegerGraph
 from assay_prover.reference.tensor import Int64Array
 
 MANIFEST, CIRCUIT, SLICES = "manifest.json", "circuit.npz", "slices"
 MAX_MANIFEST_BYTES = 16 << 20
-
-
-@dataclass(frozen=True, eq=False)
-class Decoded:
-    """An output made readable: real values, their integers, and the class (None for a single value)."""
-
-    values: NDArray[np.float64]
-    integers: Int64Array
-    label: int | None
 
 
 def new_salt() -> int:
@@ -432,27 +418,7 @@ class Bundle:
         Raises:
             InputError: NaN or infinity, another shape, or a value outside the declared range.
         """
-        info = self.manifest.input
-        try:
-            values = np.asarray(x, dtype=np.float64)
-        except (TypeError, ValueError) as error:
-            raise InputError(f"the input is not numeric: {error}") from error
-        if values.shape not in (info.shape, (1, *info.shape)):
-            raise InputError(f"the input has shape {values.shape}, the model takes {info.shape}")
-        values = values.reshape(info.shape)
-        if np.isnan(values).any() or (not saturate and np.isinf(values).any()):
-            raise InputError("the input holds NaN or infinity")
-        scaled = np.rint(values / info.scale) + info.zero
-        outside = (scaled < info.lo) | (scaled > info.hi)
-        if outside.any() and not saturate:
-            place = np.unravel_index(int(np.argmax(outside)), outside.shape)
-            lo, hi = info.declared_range
-            where = "" if not place else f" at {[int(i) for i in place]}"
-            raise InputError(
-                f"{int(outside.sum())} input values are outside the declared range [{lo:g}, {hi:g}], "
-                f"first {values[place]:g}{where}; saturate to clip them"
-            )
-        return np.asarray(np.clip(scaled, info.lo, info.hi), dtype=np.int64)
+        return encode_input(self.manifest.input, x, saturate=saturate)
 
     def check_integers(self, ints: Int64Array) -> Int64Array:
         """Quantised integers of the manifest's shape and range, as int64.
@@ -460,14 +426,7 @@ class Bundle:
         Raises:
             InputError: not integers, another shape, or out of range.
         """
-        info = self.manifest.input
-        values = np.asarray(ints)
-        if values.dtype.kind not in "iu" or values.shape not in (info.shape, (1, *info.shape)):
-            raise InputError(f"expected integers of shape {info.shape}, got {values.dtype} {values.shape}")
-        values = values.reshape(info.shape)
-        if values.size and (int(values.min()) < info.lo or int(values.max()) > info.hi):
-            raise InputError(f"the integers leave the declared range [{info.lo}, {info.hi}]")
-        return values.astype(np.int64)
+        return check_integers(self.manifest.input, ints)
 
     def input_words(self, ints: Int64Array, salt: int | None = None) -> list[int]:
         """The statement's input: packed words, or the commitment alone if the input is private.
@@ -475,17 +434,7 @@ class Bundle:
         Raises:
             InputError: integers that do not fit, or a salt missing, superfluous or outside [0, r).
         """
-        info = self.manifest.input
-        if (salt is not None) != (info.visibility == "private"):
-            raise InputError(
-                "a private input needs a salt" if salt is None else "a public input takes no salt"
-            )
-        words = pack_range(self.check_integers(ints), info.lo, info.bits)
-        if salt is None:
-            return words
-        if not 0 <= salt < FIELD_ORDER:
-            raise InputError("the salt is outside [0, r)")
-        return [commit(words, salt)]
+        return input_words(self.manifest.input, ints, salt)
 
     def infer(self, ints: Int64Array) -> Int64Array:
         """The network's answer to an input, in integers of the output's shape: what a proof of it would say.
@@ -513,52 +462,7 @@ class Bundle:
             InputError: the wrong number of words, a missing or superfluous salt or opening, or, for hidden
             words, the wrong one.
         """
-        out = self.manifest.output
-        if (salt is not None) != (out.visibility != "public"):
-            raise InputError(
-                f"an output that is {out.visibility} needs its salt"
-                if salt is None
-                else "a public output takes no salt"
-            )
-        if (outputs is not None) != (out.visibility == "committed"):
-            raise InputError("a committed output, and no other, is opened with the integers it holds")
-        if len(words) != out.words or any(not 0 <= word < FIELD_ORDER for word in words):
-            raise InputError(f"expected {out.words} field elements, got {len(words)} words")
-        if salt is not None and not 0 <= salt < FIELD_ORDER:
-            raise InputError("the salt is outside [0, r)")
-        if salt is not None and outputs is not None:
-            return self._open(words[0], salt, outputs)
-        plain = list(words) if salt is None else decrypt(words, salt)
-        size = int(np.prod(out.shape))
-        try:
-            integers = unpack_range(plain, out.lo, out.bits, size).reshape(out.shape)
-        except ValueError as error:
-            hint = "the salt is not the one the input was committed with" if salt is not None else str(error)
-            raise InputError(f"the words are no packed output: {hint}") from error
-        if integers.size and int(integers.max()) > out.hi:
-            raise InputError("the words are no packed output: a value exceeds the declared range")
-        return self._readable(integers)
-
-    def _open(self, word: int, salt: int, outputs: Int64Array) -> Decoded:
-        out, integers = self.manifest.output, np.asarray(outputs)
-        if integers.dtype.kind not in "iu" or integers.shape != out.shape:
-            raise InputError(f"expected integers of shape {out.shape}, got {integers.dtype} {integers.shape}")
-        if integers.size and not out.lo <= int(integers.min()) <= int(integers.max()) <= out.hi:
-            raise InputError("the commitment does not open to these integers: they leave the declared range")
-        if commit(pack_range(integers, out.lo, out.bits), salt, OUTPUT_DOMAIN) != word:
-            raise InputError("the commitment does not open to these integers under this salt")
-        return self._readable(integers.astype(np.int64))
-
-    def _readable(self, integers: Int64Array) -> Decoded:
-        out = self.manifest.output
-        if out.kind == "label":
-            label = int(integers.ravel()[0]) if integers.size == 1 else None
-            return Decoded(integers.astype(np.float64), integers, label)
-        return Decoded(
-            np.asarray(integers * out.scale, dtype=np.float64),
-            integers,
-            int(integers.argmax()) if integers.size > 1 else None,
-        )
+        return decode_output(self.manifest.output, words, salt, outputs)
 
     def verify(self, public: Sequence[int], proof: bytes) -> None:
         """Check a proof of this model, under this bundle's own M if its weights are private; returns nothing.

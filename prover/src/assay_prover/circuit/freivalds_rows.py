@@ -16,7 +16,7 @@ import scipy.sparse as sp
 
 from assay_prover import _native
 from assay_prover.circuit.private_rows import PackedDigits, wire_columns
-from assay_prover.circuit.rows import Block, Operands, RowGroup, csr_matrix, slices, unit_rows
+from assay_prover.circuit.rows import Block, Matrix, Operands, RowGroup, csr_matrix, slices, unit_rows
 
 if TYPE_CHECKING:
     from assay_prover.circuit.frame import FieldArray, Frame
@@ -50,6 +50,26 @@ def sum_groups(elements: FieldArray) -> FieldArray:
     return elements[..., 0, :]
 
 
+@dataclass(frozen=True, eq=False)
+class PowerColumn:
+    """c^e of each row: one side of rows that weight something by powers of the challenge."""
+
+    powers: Powers
+    exponents: Int64Array
+
+    def rows(self, cache: RowCache) -> Matrix:
+        """The wires of the powers."""
+        return csr_matrix(unit_rows(self.powers.columns(self.exponents, cache.layout), cache.layout))
+
+    def operands(self) -> Operands:
+        """The powers that are named."""
+        return self.powers.operands(self.exponents)
+
+    def values(self, frame: Frame, challenge: int | None) -> FieldArray:
+        """From the table of powers."""
+        return frame.derived(self.powers, _need(challenge))[self.exponents]
+
+
 class WeightedInputRows(RowGroup):
     """c^e * x = z for each input that a window meets."""
 
@@ -63,23 +83,21 @@ class WeightedInputRows(RowGroup):
         z: DerivedWires,
     ) -> None:
         super().__init__(layer, gadget, x.size)
-        self.powers = powers
-        self.exponents = exponents
+        self.power = PowerColumn(powers, exponents)
         self.x = x
         self.z = z
 
     def matrices(self, cache: RowCache) -> Block:
         """The power, the input's combination, the product."""
-        a = unit_rows(self.powers.columns(self.exponents, cache.layout), cache.layout)
-        return csr_matrix(a), csr_matrix(cache.rows(self.x)), csr_matrix(cache.rows(self.z))
+        return self.power.rows(cache), csr_matrix(cache.rows(self.x)), csr_matrix(cache.rows(self.z))
 
     def operands(self) -> tuple[Operands, Operands, Operands]:
         """The three tensors."""
-        return self.powers.operands(self.exponents), (self.x,), (self.z,)
+        return self.power.operands(), (self.x,), (self.z,)
 
     def evaluate(self, frame: Frame, challenge: int | None) -> tuple[FieldArray, Int64Array]:
         """From the table of powers and the input's integers."""
-        return frame.derived(self.powers, _need(challenge))[self.exponents], frame.value(self.x)
+        return self.power.values(frame, challenge), frame.value(self.x)
 
 
 class TapSums:
@@ -203,7 +221,7 @@ class HornerRows(RowGroup):
         self, layer: str, gadget: str, powers: Powers, bundles: int, gaps: Int64Array, terms: Sequence[Terms]
     ) -> None:
         super().__init__(layer, gadget, bundles * gaps.size)
-        self.powers = powers
+        self.power = PowerColumn(powers, np.tile(gaps, bundles))
         self.bundles = bundles
         self.gaps = gaps
         self.terms = tuple(terms)
@@ -222,7 +240,7 @@ class HornerRows(RowGroup):
             values = frame.derived(terms.products, challenge)
             sums = _native.field_add(sums, _sum_by_key(values, terms.bundle * self.steps + terms.step, sums))
         table = sums.reshape(self.bundles, self.steps, 4).copy()
-        powers = frame.derived(self.powers, challenge)
+        powers = frame.derived(self.power.powers, challenge)
         for step, gap in enumerate(self.gaps.tolist()):
             power = np.ascontiguousarray(np.broadcast_to(powers[gap], (self.bundles, 4)))
             carried = _native.field_mul(np.ascontiguousarray(table[:, step]), power)
@@ -263,8 +281,7 @@ class HornerRows(RowGroup):
         if self.h is None:
             raise ValueError("one offset alone has no rows")
         a = sp.csr_array(self.combinations(cache)[self._inner])
-        b = unit_rows(self.powers.columns(np.tile(self.gaps, self.bundles), cache.layout), cache.layout)
-        return csr_matrix(a), csr_matrix(b), csr_matrix(cache.rows(self.h))
+        return csr_matrix(a), self.power.rows(cache), csr_matrix(cache.rows(self.h))
 
     def operands(self) -> tuple[Operands, Operands, Operands]:
         """Products of all steps but the last, and h; powers; h."""
@@ -272,14 +289,12 @@ class HornerRows(RowGroup):
             raise ValueError("one offset alone has no rows")
         early = [terms.products[np.flatnonzero(terms.step < self.gaps.size)] for terms in self.terms]
         inner = np.flatnonzero(np.arange(self.h.size) % self.gaps.size < self.gaps.size - 1)
-        powers = self.powers.operands(np.tile(self.gaps, self.bundles))
-        return (*early, self.h[inner]), powers, (self.h,)
+        return (*early, self.h[inner]), self.power.operands(), (self.h,)
 
     def evaluate(self, frame: Frame, challenge: int | None) -> tuple[FieldArray, FieldArray]:
         """From the table of sums and that of powers."""
-        c = _need(challenge)
-        gaps = np.tile(self.gaps, self.bundles)
-        return frame.derived(self, c)[self._inner], frame.derived(self.powers, c)[gaps]
+        sums = frame.derived(self, _need(challenge))[self._inner]
+        return sums, self.power.values(frame, challenge)
 
 
 def _sum_by_key(values: FieldArray, key: Int64Array, like: FieldArray) -> FieldArray:
@@ -310,8 +325,7 @@ class WeightedResultRows(RowGroup):
         v: DerivedWires,
     ) -> None:
         super().__init__(layer, gadget, digits.size)
-        self.powers = powers
-        self.exponents = exponents
+        self.power = PowerColumn(powers, exponents)
         self.digits = digits
         self.bias = bias
         self.bias_of = bias_of
@@ -319,7 +333,6 @@ class WeightedResultRows(RowGroup):
 
     def matrices(self, cache: RowCache) -> Block:
         """Full-width coefficients in B, on small wires."""
-        a = unit_rows(self.powers.columns(self.exponents, cache.layout), cache.layout)
         ptr, col, coefficient = self.digits.rows(cache)
         # one more entry at each row's beginning
         starts = ptr[:-1]
@@ -329,17 +342,17 @@ class WeightedResultRows(RowGroup):
             np.insert(col, starts, wire_columns(cache, self.bias, self.bias_of).astype(np.uint32)),
             np.insert(coefficient, starts, minus, axis=0),
         )
-        return csr_matrix(a), b, csr_matrix(cache.rows(self.v))
+        return self.power.rows(cache), b, csr_matrix(cache.rows(self.v))
 
     def operands(self) -> tuple[Operands, Operands, Operands]:
         """Powers; digits and biases; the products."""
         digits = self.digits.digits
-        return self.powers.operands(self.exponents), (digits, self.bias[self.bias_of]), (self.v,)
+        return self.power.operands(), (digits, self.bias[self.bias_of]), (self.v,)
 
     def evaluate(self, frame: Frame, challenge: int | None) -> tuple[FieldArray, FieldArray]:
         """From the table of powers and the integers."""
         packed = _native.field_sub(self.digits.value(frame), self.bias.limbs[self.bias_of])
-        return frame.derived(self.powers, _need(challenge))[self.exponents], packed
+        return self.power.values(frame, challenge), packed
 
 
 _ONE = np.array([[1, 0, 0, 0]], dtype=np.uint64)

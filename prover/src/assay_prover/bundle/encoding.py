@@ -1,0 +1,126 @@
+"""Samples as integers, integers as a statement's words, words as an answer: what the manifest says of both.
+
+Pure functions of the manifest's entries; `Bundle` has them as methods.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from assay_prover.bundle.manifest import InputInfo, OutputInfo
+from assay_prover.circuit import FIELD_ORDER, OUTPUT_DOMAIN, commit, decrypt, pack_range, unpack_range
+from assay_prover.errors import InputError
+from assay_prover.reference.tensor import Int64Array
+
+
+@dataclass(frozen=True, eq=False)
+class Decoded:
+    """An output made readable: real values, their integers, and the class (None for a single value)."""
+
+    values: NDArray[np.float64]
+    integers: Int64Array
+    label: int | None
+
+
+def encode_input(info: InputInfo, x: NDArray[Any], *, saturate: bool = False) -> Int64Array:
+    """See `Bundle.encode_input`."""
+    try:
+        values = np.asarray(x, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"the input is not numeric: {error}") from error
+    if values.shape not in (info.shape, (1, *info.shape)):
+        raise InputError(f"the input has shape {values.shape}, the model takes {info.shape}")
+    values = values.reshape(info.shape)
+    if np.isnan(values).any() or (not saturate and np.isinf(values).any()):
+        raise InputError("the input holds NaN or infinity")
+    scaled = np.rint(values / info.scale) + info.zero
+    outside = (scaled < info.lo) | (scaled > info.hi)
+    if outside.any() and not saturate:
+        place = np.unravel_index(int(np.argmax(outside)), outside.shape)
+        lo, hi = info.declared_range
+        where = "" if not place else f" at {[int(i) for i in place]}"
+        raise InputError(
+            f"{int(outside.sum())} input values are outside the declared range [{lo:g}, {hi:g}], "
+            f"first {values[place]:g}{where}; saturate to clip them"
+        )
+    return np.asarray(np.clip(scaled, info.lo, info.hi), dtype=np.int64)
+
+
+def check_integers(info: InputInfo, ints: Int64Array) -> Int64Array:
+    """See `Bundle.check_integers`."""
+    values = np.asarray(ints)
+    if values.dtype.kind not in "iu" or values.shape not in (info.shape, (1, *info.shape)):
+        raise InputError(f"expected integers of shape {info.shape}, got {values.dtype} {values.shape}")
+    values = values.reshape(info.shape)
+    if values.size and (int(values.min()) < info.lo or int(values.max()) > info.hi):
+        raise InputError(f"the integers leave the declared range [{info.lo}, {info.hi}]")
+    return values.astype(np.int64)
+
+
+def input_words(info: InputInfo, ints: Int64Array, salt: int | None) -> list[int]:
+    """See `Bundle.input_words`."""
+    if (salt is not None) != (info.visibility == "private"):
+        raise InputError("a private input needs a salt" if salt is None else "a public input takes no salt")
+    words = pack_range(check_integers(info, ints), info.lo, info.bits)
+    if salt is None:
+        return words
+    if not 0 <= salt < FIELD_ORDER:
+        raise InputError("the salt is outside [0, r)")
+    return [commit(words, salt)]
+
+
+def decode_output(
+    out: OutputInfo, words: Sequence[int], salt: int | None, outputs: Int64Array | None
+) -> Decoded:
+    """See `Bundle.decode_output`."""
+    if (salt is not None) != (out.visibility != "public"):
+        raise InputError(
+            f"an output that is {out.visibility} needs its salt"
+            if salt is None
+            else "a public output takes no salt"
+        )
+    if (outputs is not None) != (out.visibility == "committed"):
+        raise InputError("a committed output, and no other, is opened with the integers it holds")
+    if len(words) != out.words or any(not 0 <= word < FIELD_ORDER for word in words):
+        raise InputError(f"expected {out.words} field elements, got {len(words)} words")
+    if salt is not None and not 0 <= salt < FIELD_ORDER:
+        raise InputError("the salt is outside [0, r)")
+    if salt is not None and outputs is not None:
+        return _opened(out, words[0], salt, outputs)
+    plain = list(words) if salt is None else decrypt(words, salt)
+    size = int(np.prod(out.shape))
+    try:
+        integers = unpack_range(plain, out.lo, out.bits, size).reshape(out.shape)
+    except ValueError as error:
+        hint = "the salt is not the one the input was committed with" if salt is not None else str(error)
+        raise InputError(f"the words are no packed output: {hint}") from error
+    if integers.size and int(integers.max()) > out.hi:
+        raise InputError("the words are no packed output: a value exceeds the declared range")
+    return _readable(out, integers)
+
+
+def _opened(out: OutputInfo, word: int, salt: int, outputs: Int64Array) -> Decoded:
+    integers = np.asarray(outputs)
+    if integers.dtype.kind not in "iu" or integers.shape != out.shape:
+        raise InputError(f"expected integers of shape {out.shape}, got {integers.dtype} {integers.shape}")
+    if integers.size and not out.lo <= int(integers.min()) <= int(integers.max()) <= out.hi:
+        raise InputError("the commitment does not open to these integers: they leave the declared range")
+    if commit(pack_range(integers, out.lo, out.bits), salt, OUTPUT_DOMAIN) != word:
+        raise InputError("the commitment does not open to these integers under this salt")
+    return _readable(out, integers.astype(np.int64))
+
+
+def _readable(out: OutputInfo, integers: Int64Array) -> Decoded:
+    if out.kind == "label":
+        label = int(integers.ravel()[0]) if integers.size == 1 else None
+        return Decoded(integers.astype(np.float64), integers, label)
+    return Decoded(
+        np.asarray(integers * out.scale, dtype=np.float64),
+        integers,
+        int(integers.argmax()) if integers.size > 1 else None,
+    )
