@@ -98,7 +98,7 @@ fuzz: ## every format's fuzz target for SECONDS each; TARGETS="zkey r1cs" (needs
 lint: setup ## formatters, linters and types
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/mypy prover/src node/src tests/integration tests/e2e
+	$(BIN)/mypy prover/src node/src tests/integration tests/e2e tests/unit
 	$(BIN)/python -m mypy.stubtest assay_prover._native
 	cd prover && cargo fmt --all --check && cargo clippy --workspace --all-targets --quiet -- -D warnings
 
@@ -120,8 +120,9 @@ bench-quick: setup ## the essential rows of the bench
 bench-models: setup ## networks compiled and proved (build/bench/models.json, .svg); PEERS=1: EZKL too
 	PYTHONPATH=tests $(BIN)/python -m bench.models $(if $(PEERS),--peers) $(ARGS)
 
-contracts: ## compile the contracts and refresh the checked-in ABI (needs Node >= 20)
+contracts: ## compile the contracts, refresh the checked-in ABI and gas snapshots (needs Node >= 20)
 	contracts/scripts/export_abi.mjs
+	contracts/scripts/forge.sh test --match-test test_gas
 
 clean: ## remove everything that was built
 	rm -rf build $(VENV) prover/target contracts/out contracts/cache contracts/node_modules $(SNARKJS)/node_modules

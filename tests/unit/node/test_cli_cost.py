@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from assay_node.cli import cost, main
-from assay_prover import MachineProfile
-from assay_prover.bundle.machine import __version__, cores, cpu_name, save_profile
+from assay_prover import MachineProfile, __version__
+from assay_prover.bundle.machine import cores, cpu_name, save_profile
 
 MODELS = Path(__file__).parents[2] / "vectors" / "models"
 

@@ -32,8 +32,11 @@ def test_channels_last_is_channels_first_in_another_order(in_shape: tuple[int, .
     np.testing.assert_array_equal(last.apply(moved)[:, target], first.apply(x))
     np.testing.assert_array_equal(moved @ last.csr().toarray().T, last.apply(moved))
     np.testing.assert_array_equal(last.absolute().csr().toarray(), np.abs(last.csr().toarray()))
-    real = FloatConv(weight * 0.5, first.strides, first.pads, first.dilations, groups, in_shape, True)
-    np.testing.assert_allclose(real.apply(moved), last.apply(moved) * 0.5)
+    real = FloatConv(
+        weight.astype(np.float64) / 2, first.strides, first.pads, first.dilations, groups, in_shape, True
+    )
+    floats = moved.astype(np.float64)
+    np.testing.assert_allclose(real.apply(floats), last.apply(moved) * 0.5)
     np.testing.assert_allclose(real.csr().toarray(), last.csr().toarray() * 0.5)
     bound = np.ones(first.n_in)
     np.testing.assert_allclose(real.worst_case(-bound, bound)[1], np.abs(real.csr().toarray()).sum(axis=1))
@@ -42,7 +45,7 @@ def test_channels_last_is_channels_first_in_another_order(in_shape: tuple[int, .
     scaled = real.scale_rows(np.tile(factor, first.n_out // 6))
     assert isinstance(scaled, FloatConv)
     np.testing.assert_allclose(
-        scaled.apply(moved), real.apply(moved) * np.tile(factor, first.n_out // 6), atol=1e-9
+        scaled.apply(floats), real.apply(floats) * np.tile(factor, first.n_out // 6), atol=1e-9
     )
 
 

@@ -69,7 +69,8 @@ class Export:
         )
         version = 3 if old_inputs else 8 if self.opset < 21 else 10
         opsets = [helper.make_opsetid("", self.opset)]
-        return helper.make_model(graph, opset_imports=opsets, ir_version=version).SerializeToString()
+        model = helper.make_model(graph, opset_imports=opsets, ir_version=version)
+        return bytes(model.SerializeToString())
 
 
 def flattened_convnet(opset: int) -> bytes:

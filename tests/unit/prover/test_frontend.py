@@ -14,7 +14,7 @@ from onnx import TensorProto, helper, numpy_helper
 from assay_prover.errors import ModelError, UnsupportedModel
 from assay_prover.frontend import import_model, read_model, supported_operators
 from unit.prover.onnx_models import MODELS, build, mlp, run
-from unit.prover.operator_cases import RNG, W45
+from unit.prover.operator_cases import RNG, W45, Nodes
 
 
 def test_argmax_at_the_end_is_a_label() -> None:
@@ -109,7 +109,7 @@ def test_weight_that_is_not_finite_is_refused_by_name(bad: float) -> None:
 
 
 def test_constant_that_folds_to_infinity_is_refused() -> None:
-    nodes = [("Exp", ["w"], "e", {}), ("MatMul", ["input", "e"], "output", {})]
+    nodes: Nodes = [("Exp", ["w"], "e", {}), ("MatMul", ["input", "e"], "output", {})]
     with pytest.raises(UnsupportedModel, match="NaN or infinity"):
         import_model(build(nodes, {"w": W45 + 1000}, (1, 4)))
 
@@ -160,7 +160,7 @@ def test_shapes_that_do_not_fit_are_refused() -> None:
 
 
 def test_output_that_ignores_the_input_is_refused() -> None:
-    nodes = [("Relu", ["input"], "r", {}), ("Exp", ["w"], "output", {})]
+    nodes: Nodes = [("Relu", ["input"], "r", {}), ("Exp", ["w"], "output", {})]
     with pytest.raises(ModelError, match="does not depend"):
         import_model(build(nodes, {"w": W45}, (4, 5)))
 

@@ -35,7 +35,7 @@ def test_a_proof_verifies_in_every_mode(tmp_path: Path, committed: bool, private
     assert len(proof) == (320 if committed else 256)
     commitment = model.M if model else None
     groth16.verify(key.vk, circuit.public, proof, commitment)
-    groth16.verify(key.vk, limbs(*circuit.public), proof, commitment)
+    _native.verify(key.vk, limbs(*circuit.public), proof, commitment)
     groth16.verify_batch(key.vk, [(circuit.public, proof)] * 3, commitment)
     with pytest.raises(InvalidProof):
         groth16.verify(key.vk, [circuit.public[0], circuit.public[1] + 1], proof, commitment)
@@ -182,7 +182,7 @@ def test_verify_rejects_public_input_above_r(tmp_path: Path) -> None:
         with pytest.raises(InvalidInput):
             groth16.verify(key.vk, [bad, circuit.public[1]], proof)
     with pytest.raises(InvalidInput):
-        groth16.verify(key.vk, limbs(circuit.public[0] + FIELD_ORDER, circuit.public[1]), proof)
+        _native.verify(key.vk, limbs(circuit.public[0] + FIELD_ORDER, circuit.public[1]), proof)
     with pytest.raises(InvalidInput):
         groth16.verify(key.vk, circuit.public[:1], proof)
 

@@ -15,6 +15,7 @@ from assay_prover.frontend.graph import FloatAffine
 from assay_prover.passes import calibrate, declare_range, fuse
 from assay_prover.passes.precision import Precision, encode_range, plan_scale, plan_shift
 from unit.prover.onnx_models import build, mlp
+from unit.prover.operator_cases import Nodes
 
 RNG = np.random.default_rng(3)
 
@@ -30,7 +31,7 @@ def _conv_block() -> bytes:
         "w": RNG.normal(size=(18, 3)),
         "s": RNG.normal(size=(1, 3)),
     }
-    nodes = [
+    nodes: Nodes = [
         ("Conv", ["input", "k"], "c", {"pads": [1, 1, 1, 1]}),
         ("BatchNormalization", ["c", "g", "b", "m", "v"], "n", {}),
         ("Add", ["n", "input"], "a", {}),
@@ -56,7 +57,7 @@ def test_fuse_joins_convolution_normalisation_and_residual() -> None:
 
 
 def test_fuse_keeps_a_layer_that_two_others_read() -> None:
-    nodes = [
+    nodes: Nodes = [
         ("MatMul", ["input", "w"], "m", {}),
         ("Mul", ["m", "c"], "x", {}),
         ("Relu", ["m"], "r", {}),
@@ -71,7 +72,7 @@ def test_fuse_keeps_a_layer_that_two_others_read() -> None:
 
 
 def test_fuse_joins_clips() -> None:
-    nodes = [
+    nodes: Nodes = [
         ("Relu", ["input"], "r", {}),
         ("Clip", ["r", "lo", "hi"], "output", {}),
     ]

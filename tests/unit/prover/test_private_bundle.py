@@ -122,8 +122,10 @@ def test_another_trainings_answer_is_refused_under_the_first_ones_commitment(fam
     key = ProvingKey.open(second.proving_key_path)
     circuit = second.circuit
     witness = circuit.witness(second.encode_input(family.x[3]).reshape(circuit.graph.input.shape), salt=3)
-    ((_, mu),) = second.model_openings()
-    model = (circuit.model_values(), first.model_commitment, mu)
+    (opening,) = second.model_openings()
+    assert opening is not None
+    assert first.model_commitment is not None
+    model = (circuit.model_values(), first.model_commitment, opening[1])
     if circuit.layout.committed:
         session = key.commit(witness.public, witness.w1, model=model)
         proof = session.finish(witness.w2(session.challenge), *witness.rows(session.challenge))

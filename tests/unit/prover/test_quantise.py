@@ -22,6 +22,7 @@ from assay_prover.passes.report import AccuracyReport, assess, flip_risk
 from assay_prover.passes.search import GOALS, search
 from assay_prover.reference import Affine, Requantise
 from unit.prover.onnx_models import MODELS, build, mlp
+from unit.prover.operator_cases import Nodes
 
 KINDS = ["mlp", "conv", "residual", "attention", "functions", "softmax"]
 
@@ -160,7 +161,8 @@ def test_average_pooling_is_exact() -> None:
 def test_worst_case_that_would_explode_is_clamped() -> None:
     rng = np.random.default_rng(0)
     weights = [np.abs(rng.normal(size=(40, 40))) / 4 for _ in range(8)]
-    nodes, constants, name = [], {}, "input"
+    nodes: Nodes = []
+    constants, name = {}, "input"
     for k, weight in enumerate(weights):
         signs = np.where(np.arange(40) % 2, 1.0, -1.0)
         constants[f"w{k}"] = weight * signs[:, None]
@@ -312,7 +314,7 @@ def test_goal_refuses_risk_on_real_samples_alone() -> None:
 def test_output_that_is_no_vector_of_classes_agrees_by_its_error() -> None:
     """A sequence of vectors has no top-1 class, so a tie of two of its values must not count."""
     rng = np.random.default_rng(8)
-    nodes = [("MatMul", ["input", "w"], "output", {})]
+    nodes: Nodes = [("MatMul", ["input", "w"], "output", {})]
     model = build(nodes, {"w": rng.normal(size=(4, 4))}, (1, 3, 4))
     prepared = prepare(model, rng.normal(size=(40, 3, 4)), None, None, lambda *_: None)
     choice = prepared.choose("balanced", lambda quantised: float(len(quantised.graph.ops)))
@@ -352,7 +354,7 @@ def test_search_asks_every_limb_width_before_it_gives_up(monkeypatch: pytest.Mon
     graph = fuse(import_model(mlp(rng, [4, 8, 3])))
     x = rng.uniform(-1, 1, size=(64, 1, 4))
     calibration = calibrate(graph, x, (-1.0, 1.0))
-    real = search_module.assess
+    real = assess
     monkeypatch.setattr(search_module, "PATIENCE", 1)
 
     def worse(model: QuantisedModel, *rest: Any, **named: Any) -> AccuracyReport:

@@ -20,7 +20,7 @@ with warnings.catch_warnings():
     from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 
 
-class Samples(CalibrationDataReader):
+class Samples(CalibrationDataReader):  # type: ignore[misc]  # the package has no types
     """The quantiser's calibration data."""
 
     def __init__(self, x: np.ndarray) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from assay_prover import InputError, MachineProfile, compile_model, quote_model
+from assay_prover import InputError, MachineProfile, __version__, compile_model, quote_model
 from assay_prover.bundle import machine, quote
 from assay_prover.bundle.machine import load_profile, measure_machine, save_profile
 from assay_prover.frontend import import_model
@@ -120,7 +120,7 @@ def test_profile_is_measured_kept_and_read_again(tmp_path: Path, monkeypatch: py
 def test_profile_of_another_machine_or_version_is_measured_anew(
     change: dict[str, Any], tmp_path: Path
 ) -> None:
-    here = {"version": machine.__version__, "cpu": machine.cpu_name(), "threads": machine.cores()}
+    here = {"version": __version__, "cpu": machine.cpu_name(), "threads": machine.cores()}
     save_profile(PROFILE.model_copy(update=here), tmp_path / "machine.json")
     assert load_profile(tmp_path / "machine.json") is not None
     save_profile(PROFILE.model_copy(update=here | change), tmp_path / "machine.json")

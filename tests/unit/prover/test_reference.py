@@ -195,7 +195,7 @@ def test_run_refuses_floats_and_wrong_shapes(x: np.ndarray) -> None:
 
 
 def test_worst_case_beyond_62_bits_is_refused() -> None:
-    x = Tensor("x", (4,), np.int64(0), np.int64(1 << 40))
+    x = Tensor("x", (4,), np.array(0), np.array(1 << 40))
     wide = Dense(np.full((1, 4), 1 << 20, np.int64))
     with pytest.raises(QuantisationError):
         IntegerGraph([x], [Affine(("x",), "y", (1,), (wide,), np.zeros(1, np.int64))], "y")
@@ -204,13 +204,13 @@ def test_worst_case_beyond_62_bits_is_refused() -> None:
 
 
 def test_table_refuses_an_argument_it_may_not_hold() -> None:
-    x = Tensor("x", (1,), np.int64(-1), np.int64(3))
+    x = Tensor("x", (1,), np.array(-1), np.array(3))
     with pytest.raises(QuantisationError, match="holds"):
         IntegerGraph([x], [Table("x", "y", 0, np.arange(4, dtype=np.int64))], "y")
 
 
 def test_graph_refuses_names_out_of_order() -> None:
-    x = Tensor("x", (1,), np.int64(0), np.int64(1))
+    x = Tensor("x", (1,), np.array(0), np.array(1))
     with pytest.raises(ValueError, match="before it is written"):
         IntegerGraph([x], [Requantise("z", "y", 1)], "y")
     with pytest.raises(ValueError, match="written twice"):
@@ -257,7 +257,7 @@ def test_a_few_bytes_do_not_describe_more_than_memory_holds() -> None:
     with pytest.raises(QuantisationError):
         OneHot("x", "y", 0, 1 << 31).infer(index)
     tall, wide = (
-        Tensor(n, s, np.int64(0), np.int64(1)) for n, s in (("a", (1 << 15, 1)), ("b", (1, 1 << 15)))
+        Tensor(n, s, np.array(0), np.array(1)) for n, s in (("a", (1 << 15, 1)), ("b", (1, 1 << 15)))
     )
     with pytest.raises(QuantisationError):
         MatMul("a", "b", "y").infer(tall, wide)

@@ -90,7 +90,7 @@ def test_one_hot(c: ctypes.CDLL) -> None:
     x = np.arange(-2, 3)
     y = np.zeros(5, dtype=np.int64)
     for value, expected in zip(x, OneHot("x", "y", -2, 5).evaluate(x[None])[0], strict=True):
-        c.one_hot(*_integers(value, -2, 5), _pointer(y))
+        c.one_hot(*_integers(int(value), -2, 5), _pointer(y))
         np.testing.assert_array_equal(y, expected)
 
 

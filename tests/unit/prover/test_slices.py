@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -334,7 +334,7 @@ def test_only_private_weights_under_the_requesters_salt_are_warned_of(
     tmp_path: Path, options: dict[str, Any]
 ) -> None:
     x, y = _samples("bc_mlp")
-    output = "public" if "input" in options else "encrypted"
+    output: Literal["public", "encrypted"] = "public" if "input" in options else "encrypted"
     compile_model(MODELS / "bc_mlp.onnx", x, tmp_path / "bc", labels=y, output=output, **options)
     warnings = Bundle.open(tmp_path / "bc").manifest.warnings
     assert not any("guesses of the activations" in warning for warning in warnings)
@@ -395,9 +395,9 @@ def test_private_weights_have_a_commitment_for_each_slice(tmp_path: Path) -> Non
     for wrong in (joined[64:] + joined[:64], joined[:64] * private):
         with pytest.raises(InvalidProof):
             verify(key, proved.public, proved.proof, wrong)
-    for wrong in (joined[:64], joined + joined[:64], None):
+    for misshapen in (joined[:64], joined + joined[:64], None):
         with pytest.raises(InvalidInput):
-            verify(key, proved.public, proved.proof, wrong)
+            verify(key, proved.public, proved.proof, misshapen)
 
     shown = bundle.export_public(tmp_path / "public")
     shown.verify(proved.public, proved.proof)
@@ -432,7 +432,7 @@ def test_setup_makes_only_the_slices_that_are_missing(sliced: Bundle, tmp_path: 
     new = [(part.proving_key_path.stat().st_mtime_ns, part.vk_hash) for part in again.slices]
     assert [new[0], new[2]] == [kept[0], kept[2]]
     assert new[1] != kept[1]
-    assert again.vk_hash != report.vk_hash
+    assert again.vk_hash.hex() != report.vk_hash
     assert split_key(again.verifying_key)[1] == again.slices[1].verifying_key
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from eth_abi.abi import encode
@@ -21,6 +21,7 @@ from assay_node.chain import (
     Log,
     Market,
     ModelSpec,
+    Node,
     RpcError,
     artifact,
     create_address,
@@ -50,6 +51,11 @@ class OneAnswer:
         return self.answer
 
 
+def one_answer(answer: Any) -> Node:
+    """A node that answers every call so, and has nothing else."""
+    return cast("Node", OneAnswer(answer))
+
+
 def selector(signature: str) -> bytes:
     return bytes(keccak(text=signature)[:4])
 
@@ -66,14 +72,14 @@ def test_unknown_artifact_is_one_clear_error():
 
 
 def test_call_encodes_selector_and_arguments():
-    call = Market(OneAnswer(b""), A).place_bid(JOB, 12)
+    call = Market(one_answer(b""), A).place_bid(JOB, 12)
     assert call.data == selector("placeBid(bytes32,uint128)") + JOB + (12).to_bytes(32, "big")
     assert call.to == A
 
 
 def test_struct_arguments_round_trip():
     request = JobRequest(JOB, 5, 1, 2, 60, 61, 62, b"\x01" * 32, "http://x", B, 9)
-    call = Market(OneAnswer(b""), A).submit_job(request, [3, 4], value=77)
+    call = Market(one_answer(b""), A).submit_job(request, [3, 4], value=77)
     decoded = interface("Market").decode_arguments("submitJob", call.data)
     assert JobRequest(**decoded["request"]) == request
     assert decoded["input_words"] == (3, 4)
@@ -88,26 +94,26 @@ async def test_job_view_decodes_every_field():
         "(bytes32,bytes32,address,uint8,uint8,uint32,uint32,address,uint32,uint32,address,uint64"
         ",uint128,uint128,uint128,uint128)"
     )
-    job = await Market(OneAnswer(encode([kinds], [values])), A).job_of(JOB)
+    job = await Market(one_answer(encode([kinds], [values])), A).job_of(JOB)
     assert (job.state, job.round, job.worker, job.deadline) == (JobState.ACCEPTED, 1, B, 999)
     assert (job.max_price, job.price, job.min_stake, job.collateral) == (10, 9, 8, 7)
 
 
 async def test_view_of_nothing_says_so():
     with pytest.raises(ChainError, match="no Market at"):
-        await Market(OneAnswer(b""), A).job_of(JOB)
+        await Market(one_answer(b""), A).job_of(JOB)
 
 
 async def test_view_that_reverts_is_decoded():
     data = selector("JobUnknown(bytes32)") + JOB
     error = RpcError("eth_call", 3, "execution reverted", "0x" + data.hex())
     with pytest.raises(ContractReverted, match="the market has no job 0x0707"):
-        await Market(OneAnswer(error), A).job_of(JOB)
+        await Market(one_answer(error), A).job_of(JOB)
 
 
 async def test_other_node_errors_pass_through():
     with pytest.raises(RpcError):
-        await Market(OneAnswer(RpcError("eth_call", -32000, "header not found")), A).job_of(JOB)
+        await Market(one_answer(RpcError("eth_call", -32000, "header not found")), A).job_of(JOB)
 
 
 def test_job_submitted_is_decoded():
@@ -201,7 +207,19 @@ def test_create_address_is_known():
 
 def test_model_spec_order_is_the_contracts():
     names = _fields("ModelRegistry", "register")
-    spec = ModelSpec(b"\x01" * 32, b"\x02" * 32, b"\x03" * 32, 1, 2, True, False, b"\x04" * 32, "u", 3)
+    spec = ModelSpec(
+        b"\x01" * 32,
+        b"\x02" * 32,
+        b"\x03" * 32,
+        n_in=1,
+        n_out=2,
+        input_private=True,
+        output_encrypted=False,
+        output_committed=True,
+        ceremony_hash=b"\x04" * 32,
+        uri="u",
+        royalty_bps=3,
+    )
     assert spec.abi() == tuple(getattr(spec, snake_case(name)) for name in names)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import rlp
 from eth.vm.forks.prague.blocks import PragueBlockHeader
 from eth_hash.auto import keccak
+from eth_typing import Address, BlockNumber, Hash32
 
 
 async def test_genesis_holds_the_well_known_accounts(net):
@@ -32,15 +33,17 @@ async def test_block_hash_is_the_hash_of_the_header_the_fields_describe(net, ali
     raw = {key: bytes.fromhex(value[2:]) for key, value in hexes.items() if len(value) % 2 == 0}
     number = {key: int(value, 16) for key, value in hexes.items() if value != "0x"}
     header = PragueBlockHeader(
-        parent_hash=raw["parentHash"], uncles_hash=raw["sha3Uncles"], coinbase=raw["miner"],
-        state_root=raw["stateRoot"], transaction_root=raw["transactionsRoot"],
-        receipt_root=raw["receiptsRoot"], bloom=number["logsBloom"], difficulty=0,
-        block_number=number["number"],
+        parent_hash=Hash32(raw["parentHash"]), uncles_hash=Hash32(raw["sha3Uncles"]),
+        coinbase=Address(raw["miner"]),
+        state_root=Hash32(raw["stateRoot"]), transaction_root=Hash32(raw["transactionsRoot"]),
+        receipt_root=Hash32(raw["receiptsRoot"]), bloom=number["logsBloom"], difficulty=0,
+        block_number=BlockNumber(number["number"]),
         gas_limit=number["gasLimit"], gas_used=number["gasUsed"], timestamp=number["timestamp"],
-        extra_data=raw["extraData"], mix_hash=raw["mixHash"], nonce=raw["nonce"],
-        base_fee_per_gas=number["baseFeePerGas"], withdrawals_root=raw["withdrawalsRoot"], blob_gas_used=0,
-        excess_blob_gas=0, parent_beacon_block_root=raw["parentBeaconBlockRoot"],
-        requests_hash=raw["requestsHash"],
+        extra_data=raw["extraData"], mix_hash=Hash32(raw["mixHash"]), nonce=raw["nonce"],
+        base_fee_per_gas=number["baseFeePerGas"], withdrawals_root=Hash32(raw["withdrawalsRoot"]),
+        blob_gas_used=0,
+        excess_blob_gas=0, parent_beacon_block_root=Hash32(raw["parentBeaconBlockRoot"]),
+        requests_hash=Hash32(raw["requestsHash"]),
     )  # fmt: skip
     assert "0x" + keccak(rlp.encode(header)).hex() == block["hash"]
     assert block["size"] != "0x0"

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 
 from assay_node.devnet import Devnet, DevnetConfig, RpcError
 
 
-async def head(net) -> dict:
+async def head(net) -> Any:
     return await net.rpc("eth_getBlockByNumber", "latest", False)
 
 

@@ -8,12 +8,15 @@ import json
 import socket
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import pytest
+from eth_typing import HexStr
 from web3 import AsyncWeb3, HTTPProvider, Web3
 from web3.exceptions import ContractCustomError
 from web3.providers import AsyncHTTPProvider
+from web3.types import Wei
 
 from assay_node.devnet import Devnet, DevnetConfig, DevnetError, DevnetThread
 from node_tools import foundry, needs_node
@@ -22,7 +25,7 @@ ROOT = Path(__file__).parents[4]
 JSON = {"Content-Type": "application/json"}
 
 
-async def post(net, body: object, headers: dict[str, str] | None = None) -> tuple[int, object]:
+async def post(net, body: object, headers: dict[str, str] | None = None) -> tuple[int, Any]:
     raw = body if isinstance(body, bytes) else json.dumps(body).encode()
     async with (
         aiohttp.ClientSession() as session,
@@ -160,14 +163,14 @@ async def test_web3_sends_reads_and_gets_revert_data(net, alice, bob, deploy, co
     try:
         assert await web3.is_connected()
         assert await web3.eth.chain_id == 31337
-        tx_hash = await web3.eth.send_transaction({"from": alice.address, "to": bob.address, "value": 3})
+        tx_hash = await web3.eth.send_transaction({"from": alice.address, "to": bob.address, "value": Wei(3)})
         receipt = await web3.eth.wait_for_transaction_receipt(tx_hash)
         assert receipt["status"] == 1
         history = await web3.eth.fee_history(2, "latest", [50])
         assert history["oldestBlock"] == 0
         target = await deploy(contracts.reverter)
         with pytest.raises(ContractCustomError, match="0xdeadbeef"):
-            await web3.eth.call({"to": web3.to_checksum_address(target), "data": "0xdeadbeef"})
+            await web3.eth.call({"to": web3.to_checksum_address(target), "data": HexStr("0xdeadbeef")})
     finally:
         await provider.disconnect()
 
@@ -176,11 +179,14 @@ def test_thread_serves_synchronous_clients():
     with DevnetThread(DevnetConfig(port=0)) as net:
         web3 = Web3(HTTPProvider(net.url))
         sender, target = net.accounts[:2]
-        fields = {"to": target.address, "value": 1, "gas": 21_000, "gasPrice": web3.eth.gas_price}
+        fields: dict[str, Any] = {"to": target.address, "value": 1, "gas": 21_000}
+        fields["gasPrice"] = web3.eth.gas_price
         signed = sender.sign_transaction({**fields, "nonce": 0, "chainId": web3.eth.chain_id})
         receipt = web3.eth.wait_for_transaction_receipt(web3.eth.send_raw_transaction(signed.raw_transaction))
         assert receipt["status"] == 1
-        assert web3.eth.get_block("latest", full_transactions=True)["transactions"][0]["hash"] == signed.hash
+        (transaction,) = web3.eth.get_block("latest", full_transactions=True)["transactions"]
+        assert isinstance(transaction, dict)
+        assert transaction["hash"] == signed.hash
 
 
 def test_thread_hands_over_why_it_did_not_start():

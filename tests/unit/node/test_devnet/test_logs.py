@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 
 from assay_node.devnet import Devnet, DevnetConfig, RpcError
@@ -147,7 +149,7 @@ def test_a_query_walks_an_index_and_not_the_chain(log_filter, index):
     plans: list[str] = []
 
     class Explained(Store):
-        def select_logs(self, condition: str, values: list[int | bytes]) -> list[StoredLog]:
+        def select_logs(self, condition: str, values: Sequence[int | bytes]) -> list[StoredLog]:
             query = f"EXPLAIN QUERY PLAN SELECT * FROM logs WHERE {condition}"  # noqa: S608 - our own text
             plans.extend(str(row[3]) for row in self._connection.execute(query, values))
             return super().select_logs(condition, values)

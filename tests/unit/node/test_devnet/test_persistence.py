@@ -9,6 +9,7 @@ import subprocess
 import sys
 import urllib.request
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -22,7 +23,7 @@ run(DevnetConfig(port=0, state=Path(sys.argv[1])), on_ready=lambda net: print(ne
 """
 
 
-def post(url: str, method: str, *params: object) -> object:
+def post(url: str, method: str, *params: object) -> Any:
     body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}).encode()
     request = urllib.request.Request(url, body, {"Content-Type": "application/json"})  # noqa: S310 - loopback
     with urllib.request.urlopen(request, timeout=30) as response:  # noqa: S310 - loopback
@@ -61,7 +62,7 @@ async def test_waiting_transactions_survive_and_automine_mines_them(tmp_path, cl
 
 @pytest.mark.skipif(os.name != "posix", reason="needs SIGKILL")
 def test_killed_devnet_has_lost_nothing_it_confirmed(tmp_path):
-    confirmed: dict[str, object] = {}
+    confirmed: dict[str, Any] = {}
     for _ in range(2):
         process = subprocess.Popen(
             [sys.executable, "-c", SERVE, str(tmp_path)],
@@ -69,8 +70,8 @@ def test_killed_devnet_has_lost_nothing_it_confirmed(tmp_path):
             text=True,
             env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
         )
+        assert process.stdout is not None
         try:
-            assert process.stdout is not None
             url = process.stdout.readline().strip()
             for tx_hash, receipt in confirmed.items():
                 assert post(url, "eth_getTransactionReceipt", tx_hash) == receipt

@@ -32,7 +32,7 @@ class StockState(PragueState):
 
 
 class StockVM(DevnetVM):
-    _state_class = StockState
+    _state_class = StockState  # type: ignore[assignment]  # beside the devnet's, not below it
 
 
 NODES = AtomicDB()

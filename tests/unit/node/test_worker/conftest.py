@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import aiohttp
 import numpy as np
@@ -24,6 +24,8 @@ from assay_node.chain import (
     Job,
     JobRequest,
     JobState,
+    JobSubmitted,
+    ModelRegistered,
     ModelSpec,
     Outbox,
     Rpc,
@@ -50,10 +52,16 @@ def _quiet() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def samples() -> np.ndarray:
-    return np.load(MODELS / "bc_mlp.npz")["x"]
+    with np.load(MODELS / "bc_mlp.npz") as data:
+        return np.asarray(data["x"])
 
 
-def _bundle(folder: Path, samples: np.ndarray, visibility: str, output: str) -> Path:
+def _bundle(
+    folder: Path,
+    samples: np.ndarray,
+    visibility: Literal["private", "public"],
+    output: Literal["encrypted", "public"],
+) -> Path:
     path = folder / visibility
     compile_model(MODELS / "bc_mlp.onnx", samples, path, input=visibility, output=output)
     Bundle.open(path).setup(seed=b"\x01" * 32)
@@ -143,8 +151,8 @@ class Marketplace:
             self.chain.models.register(spec, bundle.verifying_key),
         )
         (event,) = self.chain.decode(receipt.logs)
-        model_id: bytes = event.model_id
-        return model_id
+        assert isinstance(event, ModelRegistered)
+        return event.model_id
 
     async def hire(self, index: int, *bundles: Path, stake: int = ETHER, **settings: Any) -> Hand:
         folder = self.folder / f"worker{index}"
@@ -189,6 +197,7 @@ class Marketplace:
             self.chain.market.submit_job(JobRequest(model_id, **fields), words, fields["max_price"]),
         )
         (event,) = self.chain.decode(receipt.logs)
+        assert isinstance(event, JobSubmitted)
         return Posted(event.job_id, bundle, integers, salt, words)
 
     async def award(self, posted: Posted, hand: Hand) -> None:

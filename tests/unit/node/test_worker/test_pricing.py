@@ -81,7 +81,7 @@ def test_a_job_that_cannot_be_seen_through_is_declined_with_the_reason(
     change: dict[str, int], reason: str
 ) -> None:
     assert quote(CONFIG, SPEED, OFFER).ask is not None
-    price = quote(CONFIG, SPEED, replace(OFFER, **change))  # type: ignore[arg-type]
+    price = quote(CONFIG, SPEED, replace(OFFER, **change))
     assert price.ask is None
     assert reason in price.reason
 

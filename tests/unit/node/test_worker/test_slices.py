@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 from types import SimpleNamespace
+from typing import cast
 from unittest.mock import AsyncMock
 
 import pytest
 
-from assay_node.chain import JobRequest, JobSubmitted, ModelSpec, Origin
+from assay_node.chain import Chain, JobRequest, JobSubmitted, ModelSpec, Origin
 from assay_node.chain.fees import FeePolicy
 from assay_node.worker import WorkerConfig, WorkerStore
 from assay_node.worker.appraiser import Appraiser
 from assay_node.worker.executor import SliceProof
+from assay_node.worker.models import ModelLibrary
 from assay_node.worker.pricing import SLICE_GAS, gas_reserve, job_gas
 from assay_node.worker.store import StoredProof
 
@@ -65,7 +67,7 @@ def test_every_further_slice_is_priced() -> None:
 async def test_accepting_takes_gas_at_hand_for_the_proofs_of_all_slices(store: WorkerStore) -> None:
     spec = ModelSpec(bytes(32), bytes(32), bytes(32), 1, 2, True, True)
     model = SimpleNamespace(model=SimpleNamespace(spec=spec), bundle=SimpleNamespace(slices=(None,) * 3))
-    library = SimpleNamespace(known=lambda _: model)
+    library = cast(ModelLibrary, SimpleNamespace(known=lambda _: model))
     config = WorkerConfig.model_construct(fees=FeePolicy())
     gas_price = 10**9
     needed = gas_reserve(job_gas(4, 0, 3), gas_price)
@@ -73,7 +75,7 @@ async def test_accepting_takes_gas_at_hand_for_the_proofs_of_all_slices(store: W
         node = SimpleNamespace(
             fee_history=AsyncMock(return_value=([gas_price], [])), balance=AsyncMock(return_value=balance)
         )
-        appraiser = Appraiser(config, SimpleNamespace(node=node), store, library, "0x")
+        appraiser = Appraiser(config, cast(Chain, SimpleNamespace(node=node)), store, library, "0x")
         job = store.job(JOB)
         assert job is not None
         assert (await appraiser.shortfall(job, []) == "") is enough

@@ -1,0 +1,76 @@
+"""Functions of one argument, products, resizing, recurrent layers."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .case import Case, Nodes, one
+
+RNG = np.random.default_rng(10)
+
+_RECURRENT = {
+    gates: {
+        "w": RNG.normal(size=(1, gates * 3, 2)) * 0.5,
+        "r": RNG.normal(size=(1, gates * 3, 3)) * 0.5,
+        "b": RNG.normal(size=(1, gates * 6)) * 0.2,
+    }
+    for gates in (1, 3, 4)
+}
+
+
+def _recurrent(operator: str, gates: int) -> Case:
+    nodes: Nodes = [(operator, ["input", "w", "r", "b"], "output", {"hidden_size": 3})]
+    return Case(nodes, _RECURRENT[gates], (2, 1, 2))
+
+
+CASES: dict[str, Case] = {
+    "pow_7": Case([("Pow", ["input", "e"], "output", {})], {"e": np.array(7.0)}, lo=-1.2, hi=1.2),
+    "pow_several": Case(
+        [("Pow", ["input", "e"], "output", {})], {"e": np.array([2.0, 0.7, 3.0])}, lo=0.2, hi=1.5
+    ),
+    "reduce_prod": Case(one("ReduceProd", axes=[1]), {}, (2, 3)),
+    "reduce_log_sum": Case(one("ReduceLogSum", axes=[1]), {}, (2, 3), 0.5, 2.0),
+    "reduce_log_sum_exp": Case(one("ReduceLogSumExp", axes=[1]), {}, (2, 3)),
+    "gelu": Case(one("Gelu"), opset=20),
+    "swish": Case(one("Swish", alpha=0.8), opset=24),
+    "mish": Case(one("Mish"), opset=18),
+    "celu": Case(one("Celu", alpha=0.7)),
+    "thresholded_relu": Case(one("ThresholdedRelu", alpha=0.3)),
+    "shrink": Case(one("Shrink", lambd=0.5, bias=0.1)),
+    "log": Case(one("Log"), lo=0.3),
+    "sqrt": Case(one("Sqrt"), lo=0.1),
+    "reciprocal": Case(one("Reciprocal"), lo=0.4),
+    "acos": Case(one("Acos"), lo=-0.9, hi=0.9),
+    "acosh": Case(one("Acosh"), lo=1.2, hi=3.0),
+    "asin": Case(one("Asin"), lo=-0.9, hi=0.9),
+    "asinh": Case(one("Asinh")),
+    "atan": Case(one("Atan")),
+    "atanh": Case(one("Atanh"), lo=-0.9, hi=0.9),
+    "cos": Case(one("Cos")),
+    "cosh": Case(one("Cosh")),
+    "sin": Case(one("Sin")),
+    "sinh": Case(one("Sinh")),
+    "resize": Case(
+        [("Resize", ["input", "", "s"], "output", {"mode": "nearest"})],
+        {"s": np.array([1.0, 1.0, 2.0, 2.0])},
+        (1, 1, 2, 3),
+    ),
+    "upsample": Case(
+        [("Upsample", ["input", "s"], "output", {})],
+        {"s": np.array([1.0, 1.0, 2.0, 2.0])},
+        (1, 1, 2, 3),
+        opset=9,
+    ),
+    "constants": Case(
+        [
+            ("Constant", [], "c", {"value_floats": [0.5, -1.0, 2.0]}),
+            ("Shape", ["input"], "s", {}),
+            ("ConstantOfShape", ["s"], "z", {}),
+            ("Add", ["input", "c"], "y", {}),
+            ("Add", ["y", "z"], "output", {}),
+        ]
+    ),
+    "rnn": _recurrent("RNN", 1),
+    "gru": _recurrent("GRU", 3),
+    "lstm": _recurrent("LSTM", 4),
+}
