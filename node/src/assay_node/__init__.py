@@ -1,3 +1,3 @@
-"""Assay's market node: worker, client, command line, devnet and explorer."""
+"""Assay's market node: worker, client, command line and devnet."""
 
 __version__ = "0.1.0"

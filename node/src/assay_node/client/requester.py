@@ -326,11 +326,12 @@ class Requester:
         left = job.deadline - now
         if not 0 <= left <= min(CHOOSING_TIME, job.bid_window // 4) or (job_id, job.round) in self._chosen:
             return ""
-        self._chosen.add((job_id, job.round))
         best = choice(await standing_bids(self.chain, job_id))
+        if best is not None:
+            await self.award(job_id, best.worker)
+        self._chosen.add((job_id, job.round))
         if best is None:
             return ""
-        await self.award(job_id, best.worker)
         return (
             f"an award has lapsed, so the job goes to {best.worker}, the lowest bid of a worker with a record"
         )

@@ -8,7 +8,7 @@ from ..chain import Chain, JobState, ModelSpec
 from .config import WorkerConfig
 from .messages import JobView
 from .models import ModelLibrary, ServedModel
-from .pricing import Offer, Price, Speed, gas_reserve, initial_speed, job_gas, quote
+from .pricing import Offer, Price, Speed, gas_reserve, initial_speed, job_gas, mined_after, quote
 from .state import ProofState
 from .store import StoredJob, WorkerStore
 
@@ -75,6 +75,7 @@ class Appraiser:
             max_price=job.request.max_price,
             collateral=job.request.collateral,
             min_stake=job.request.min_stake,
+            accept_window=job.request.accept_window,
             prove_window=job.request.prove_window,
             callback_gas=job.request.callback_gas,
             free_stake=record.free_stake - promised,
@@ -86,11 +87,15 @@ class Appraiser:
         )
         return quote(self._config.pricing, self.speed(model), offer)
 
-    async def shortfall(self, job: StoredJob, others: Iterable[StoredJob]) -> str:
-        """Why the account could not pay for this job's proof and those of the jobs in hand; "" if it could.
+    async def risk_of_accepting(self, job: StoredJob, others: Iterable[StoredJob]) -> str:
+        """Why a job must not be accepted: its proof would be late, or could not be paid for; "" if neither.
 
-        Collateral is locked by accepting, and lost if the proof then cannot be sent.
+        Collateral is locked by accepting. More jobs may have been awarded than were counted on when the bids
+        were made, and gas may have become dear.
         """
+        late = self._lateness(job, others)
+        if late:
+            return late
         gas_price = await self._gas_price()
         accepted = [other for other, view in self._in_hand(others) if view.state is JobState.ACCEPTED]
         needed = sum(gas_reserve(self._gas(each), gas_price) for each in (job, *accepted))
@@ -98,6 +103,16 @@ class Appraiser:
         if balance >= needed:
             return ""
         return f"accepting needs {needed} wei at hand for gas, the account has {balance}: send it some"
+
+    def _lateness(self, job: StoredJob, others: Iterable[StoredJob]) -> str:
+        model = self._library.known(job.model_id)
+        if model is None:
+            return "the model is not served any more"
+        accepted = [other for other, view in self._in_hand(others) if view.state is JobState.ACCEPTED]
+        expected = mined_after(self._config.pricing, self.speed(model).seconds + self.backlog(accepted))
+        if expected <= job.request.prove_window:
+            return ""
+        return f"a mined proof may take {expected:.1f} s by now, the window is {job.request.prove_window} s"
 
     def _in_hand(self, jobs: Iterable[StoredJob]) -> list[tuple[StoredJob, JobView]]:
         """Jobs that are this worker's to finish, or will be if nobody bids less."""

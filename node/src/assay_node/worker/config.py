@@ -39,7 +39,9 @@ class PricingConfig(BaseModel):
         gas_price_cap: wei per gas above which jobs are declined.
         max_bids: bids in one round before the job is left to others.
         undercut_percent: how far below the leading bid the next one goes.
-        deadline_margin: a job is taken only if its proving window is this many times the estimate.
+        deadline_margin: a job is taken only if its proving window is this many times the estimate,
+        inclusion_seconds: and this much longer, which a transaction may take to be mined; its window to
+            accept must be as long, too.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -53,6 +55,7 @@ class PricingConfig(BaseModel):
     max_bids: int = Field(default=3, ge=1, le=20)
     undercut_percent: int = Field(default=5, ge=1, le=50)
     deadline_margin: float = Field(default=1.5, ge=1.0, le=100.0)
+    inclusion_seconds: int = Field(default=60, ge=0)
 
     @model_validator(mode="after")
     def _floor_is_below(self) -> Self:

@@ -328,7 +328,7 @@ class Desk:
         if it may.
         """
         if send.action is Action.ACCEPT:
-            return await self.appraiser.shortfall(self.jobs[job_id], self._others(job_id))
+            return await self.appraiser.risk_of_accepting(self.jobs[job_id], self._others(job_id))
         if send.action is not Action.BID:
             return ""
         load, failed = burden((other.track for other in self._others(job_id)), self.me)

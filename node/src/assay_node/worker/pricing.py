@@ -59,6 +59,7 @@ class Offer:
         royalty_bps: the publisher's share of the price.
         max_price: the requester's ceiling.
         collateral, min_stake: what the market demands.
+        accept_window: from award to acceptance.
         prove_window: from acceptance to proof.
         callback_gas: gas of the consumer's callback, which the sender of the proof pays.
         free_stake: this worker's, less the collateral of jobs it leads or has won and not accepted.
@@ -74,6 +75,7 @@ class Offer:
     max_price: int
     collateral: int
     min_stake: int
+    accept_window: int
     prove_window: int
     callback_gas: int
     free_stake: int
@@ -117,6 +119,11 @@ def job_gas(words: int, callback_gas: int, slices: int = 1) -> int:
     return BID_GAS + AWARD_GAS + ACCEPT_GAS + settle + callback
 
 
+def mined_after(config: PricingConfig, seconds: float) -> float:
+    """Seconds to allow from acceptance to a mined proof, if so many of proving come before."""
+    return seconds * config.deadline_margin + config.inclusion_seconds
+
+
 def gas_reserve(gas: int, gas_price: int) -> int:
     """Wei to hold for this much gas."""
     return GAS_HEADROOM * gas * gas_price
@@ -155,9 +162,14 @@ def quote(config: PricingConfig, speed: Speed, offer: Offer) -> Price:
         )
     if offer.gas_price > config.gas_price_cap:
         return decline(f"gas at {offer.gas_price} wei is above the cap of {config.gas_price_cap}")
-    expected = (offer.backlog + speed.seconds) * config.deadline_margin
+    # A window that no block may fall into is a trap: an award to be missed, or a collateral to be lost.
+    if offer.accept_window < config.inclusion_seconds:
+        return decline(
+            f"an acceptance may take {config.inclusion_seconds} s, the window is {offer.accept_window} s"
+        )
+    expected = mined_after(config, offer.backlog + speed.seconds)
     if expected > offer.prove_window:
-        return decline(f"a proof may take {expected:.1f} s, the window is {offer.prove_window} s")
+        return decline(f"a mined proof may take {expected:.1f} s, the window is {offer.prove_window} s")
     if floor > offer.max_price:
         return decline(f"the lowest price that pays is {floor} wei, the ceiling is {offer.max_price}")
     ask = min(ask, offer.max_price)

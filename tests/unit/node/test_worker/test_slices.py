@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import cast
@@ -9,17 +10,22 @@ from unittest.mock import AsyncMock
 
 import pytest
 
-from assay_node.chain import Chain, JobRequest, JobSubmitted, ModelSpec, Origin
+from assay_node.chain import Chain, JobRequest, JobState, JobSubmitted, ModelSpec, Origin
 from assay_node.chain.fees import FeePolicy
-from assay_node.worker import WorkerConfig, WorkerStore
+from assay_node.worker import PricingConfig, WorkerConfig, WorkerStore
 from assay_node.worker.appraiser import Appraiser
 from assay_node.worker.executor import SliceProof
+from assay_node.worker.messages import JobView
 from assay_node.worker.models import ModelLibrary
 from assay_node.worker.pricing import SLICE_GAS, gas_reserve, job_gas
+from assay_node.worker.state import Track
 from assay_node.worker.store import StoredProof
 
 JOB = bytes(range(32))
 PARTS = [SliceProof(bytes([i]) * 320, (i, 2**200 + i), 1.5 + i) for i in range(3)]
+
+
+ME = "0x" + "11" * 20
 
 
 @pytest.fixture
@@ -64,18 +70,38 @@ def test_every_further_slice_is_priced() -> None:
     assert job_gas(4, 0, 3) - job_gas(4, 0) == 2 * SLICE_GAS
 
 
-async def test_accepting_takes_gas_at_hand_for_the_proofs_of_all_slices(store: WorkerStore) -> None:
+def appraiser_of(store: WorkerStore, balance: int, gas_price: int) -> Appraiser:
+    """With one model in three slices, of which a proof takes ten seconds."""
     spec = ModelSpec(bytes(32), bytes(32), bytes(32), 1, 2, True, True)
-    model = SimpleNamespace(model=SimpleNamespace(spec=spec), bundle=SimpleNamespace(slices=(None,) * 3))
+    model = SimpleNamespace(
+        model=SimpleNamespace(spec=spec), bundle=SimpleNamespace(slices=(None,) * 3), speed_key="circuit"
+    )
     library = cast(ModelLibrary, SimpleNamespace(known=lambda _: model))
-    config = WorkerConfig.model_construct(fees=FeePolicy())
+    config = WorkerConfig.model_construct(fees=FeePolicy(), pricing=PricingConfig())
+    node = SimpleNamespace(
+        fee_history=AsyncMock(return_value=([gas_price], [])), balance=AsyncMock(return_value=balance)
+    )
+    store.set_speed("circuit", 10.0)
+    return Appraiser(config, cast(Chain, SimpleNamespace(node=node)), store, library, ME)
+
+
+async def test_accepting_takes_gas_at_hand_for_the_proofs_of_all_slices(store: WorkerStore) -> None:
     gas_price = 10**9
     needed = gas_reserve(job_gas(4, 0, 3), gas_price)
-    for balance, enough in ((needed, True), (needed - 1, False)):
-        node = SimpleNamespace(
-            fee_history=AsyncMock(return_value=([gas_price], [])), balance=AsyncMock(return_value=balance)
-        )
-        appraiser = Appraiser(config, cast(Chain, SimpleNamespace(node=node)), store, library, "0x")
-        job = store.job(JOB)
-        assert job is not None
-        assert (await appraiser.shortfall(job, []) == "") is enough
+    job = store.job(JOB)
+    assert job is not None
+    assert await appraiser_of(store, needed, gas_price).risk_of_accepting(job, []) == ""
+    assert "send it some" in await appraiser_of(store, needed - 1, gas_price).risk_of_accepting(job, [])
+
+
+async def test_accepting_takes_time_for_the_proofs_of_what_was_accepted_before(store: WorkerStore) -> None:
+    """A requester may award at any time to any bid that stands, so several may fall due at once."""
+    appraiser = appraiser_of(store, 10**20, 1)
+    job = store.job(JOB)
+    assert job is not None
+    view = JobView(JobState.ACCEPTED, 0, ME, 1, 10**10, 1, None)
+    others = [replace(job, track=Track(view=view)) for _ in range(4)]
+    for window, accepted in ((74, 0), (75, 0), (89, 1), (90, 1), (135, 4)):
+        hurried = replace(job, request=replace(job.request, prove_window=window))
+        found = await appraiser.risk_of_accepting(hurried, others[:accepted])
+        assert (found == "") == (window >= 60 + 15 * (1 + accepted)), found
