@@ -6,7 +6,7 @@ import asyncio
 import json
 import signal
 import time
-from collections.abc import Iterable
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -40,8 +40,12 @@ def address_of(config: Path) -> str:
     return "0x" + str(keystore["address"]).removeprefix("0x").lower()
 
 
-def reach(assay: Any, job_id: bytes, *states: JobState) -> Job:
-    """The job, once it is in one of these states."""
+def reach(assay: Any, job_id: bytes, *states: JobState, bidders: Collection[str] = ()) -> Job:
+    """The job, once it is in one of these states.
+
+    If bidders are given, the chain is moved past the bidding as soon as each of them has a bid, however busy
+    the machine is.
+    """
 
     deadline = time.monotonic() + PATIENCE
 
@@ -49,6 +53,13 @@ def reach(assay: Any, job_id: bytes, *states: JobState) -> Job:
         file = next((assay.home / "deployments").glob("*.json"))
         async with Rpc(assay.rpc) as node:
             chain = await Chain.connect(node, Deployment.load(file))
+            for bidder in bidders:
+                while not (await chain.market.bid_of(job_id, to_checksum_address(bidder))).standing:
+                    assert time.monotonic() < deadline, f"{bidder} has not bid"
+                    await asyncio.sleep(0.03)
+            if bidders:
+                await node.request("evm_increaseTime", BID_WINDOW + 1)
+                await node.request("evm_mine")
             while time.monotonic() < deadline:
                 job = await chain.market.job_of(job_id)
                 if job.state in states:
@@ -57,24 +68,6 @@ def reach(assay: Any, job_id: bytes, *states: JobState) -> Job:
         raise AssertionError(f"the job is {job.state.name} and not {[state.name for state in states]}")
 
     return asyncio.run(wait())
-
-
-def end_bidding(assay: Any, job_id: bytes, workers: Iterable[str]) -> None:
-    """Moves the chain past the bidding once each of these workers has a bid, however busy the machine is."""
-    deadline = time.monotonic() + PATIENCE
-
-    async def wait() -> None:
-        file = next((assay.home / "deployments").glob("*.json"))
-        async with Rpc(assay.rpc) as node:
-            chain = await Chain.connect(node, Deployment.load(file))
-            for worker in workers:
-                while not (await chain.market.bid_of(job_id, to_checksum_address(worker))).standing:
-                    assert time.monotonic() < deadline, f"{worker} has not bid"
-                    await asyncio.sleep(0.03)
-            await node.request("evm_increaseTime", BID_WINDOW + 1)
-            await node.request("evm_mine")
-
-    asyncio.run(wait())
 
 
 def look(assay: Any, job_id: bytes) -> tuple[list[Any], dict[str, int]]:
@@ -126,8 +119,7 @@ def test_a_killed_worker_finishes_its_job_and_is_paid_once(
     )  # fmt: skip
 
     names = {address_of(config): name for name, config in configs.items()}
-    end_bidding(assay, job_id, names)
-    job = reach(assay, job_id, moment, JobState.SETTLED)
+    job = reach(assay, job_id, moment, JobState.SETTLED, bidders=names)
     assert job.state is moment, "the job was over before the worker could be killed"
     winner = names[job.worker.lower()]
     running[winner].send_signal(signal.SIGKILL)

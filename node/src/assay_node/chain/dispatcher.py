@@ -129,6 +129,7 @@ class Dispatcher:
         return now - since >= self._config.resubmit_after
 
     def _settle(self, intent: Intent, attempt: Attempt, receipt: Receipt, head: int) -> None:
+        self._hurried.discard(intent.key)
         status = IntentStatus.MINED
         if head - receipt.block_number >= self._finality.final_after:
             if attempt.empty and intent.cancelling:
