@@ -51,7 +51,7 @@ class Assay:
 
     @property
     def environment(self) -> dict[str, str]:
-        names = ("PATH", "HOME", "LANG", "LD_LIBRARY_PATH")
+        names = ("PATH", "HOME", "LANG", "LD_LIBRARY_PATH", "PYTHONPATH")
         kept = {name: os.environ[name] for name in names if name in os.environ}
         return kept | {
             "ASSAY_HOME": str(self.home),
