@@ -41,6 +41,7 @@ from assay_prover.circuit import (
     OutputVisibility,
     StatementSpec,
     compile_graph,
+    planned_cost,
     range_bits,
 )
 from assay_prover.circuit.cost import total
@@ -151,7 +152,7 @@ def compile_model(
     prepared = prepare(data, samples, labels, input_range, report)
 
     def cost(quantised: QuantisedModel) -> float:
-        return compile_graph(quantised.graph, statement(quantised, input, output)).plan.cost
+        return planned_cost(quantised.graph, statement(quantised, input, output))
 
     secret = weights == "private"
     choice = prepared.choose(target, cost, report, private=secret)

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict
 
 from assay_prover.bundle.machine import MachineProfile
 from assay_prover.bundle.preparation import Prepared, statement
-from assay_prover.circuit import CostReport, compile_graph
+from assay_prover.circuit import CostReport, compile_graph, planned_cost
 from assay_prover.circuit.layout import domain_size
 from assay_prover.errors import AssayProverError
 from assay_prover.frontend import FloatGraph
@@ -51,7 +51,7 @@ class Terms:
 
     def planned_cost(self, model: QuantisedModel) -> float:
         """Of a circuit under this statement, for the search."""
-        return compile_graph(model.graph, statement(model, self.input, self.output)).plan.cost
+        return planned_cost(model.graph, statement(model, self.input, self.output))
 
 
 def find_savings(

@@ -3,7 +3,7 @@
 from assay_prover.circuit.circuit import Circuit
 from assay_prover.circuit.cost import CostReport
 from assay_prover.circuit.layout import FIELD_ORDER, WireLayout
-from assay_prover.circuit.lower import compile_graph
+from assay_prover.circuit.lower import compile_graph, planned_cost
 from assay_prover.circuit.plan import Plan
 from assay_prover.circuit.statement import (
     OUTPUT_DOMAIN,
@@ -35,6 +35,7 @@ __all__ = [
     "decrypt",
     "encrypt",
     "pack_range",
+    "planned_cost",
     "range_bits",
     "unpack_range",
 ]

@@ -126,6 +126,19 @@ def _canonical(rows: sp.csr_array) -> sp.csr_array:
     return rows
 
 
+def product(matrix: sp.csr_array, rows: sp.csr_array) -> sp.csr_array:
+    """matrix @ rows; where rows are different wires in ascending order, as a layer's inputs mostly are, only
+    the columns are renamed: nothing is multiplied out or sorted again.
+    """
+    single = rows.nnz == rows.shape[0] and bool((np.diff(rows.indptr) == 1).all())
+    if not single or not bool((np.diff(rows.indices) > 0).all()):
+        return matrix @ rows
+    data = matrix.data if (rows.data == 1).all() else matrix.data * rows.data[matrix.indices]
+    return sp.csr_array(
+        (data, rows.indices[matrix.indices], matrix.indptr), shape=(matrix.shape[0], rows.shape[1])
+    )
+
+
 def constant_rows(values: Int64Array, layout: WireLayout) -> sp.csr_array:
     """The constants as combinations of wire 0."""
     indptr = np.concatenate([[0], np.cumsum(values != 0)])
@@ -205,9 +218,11 @@ class Combination(LinearTensor):
         return self._sum(start, [cache.rows_at(term, index) for _, term in self.terms])
 
     def _sum(self, total: sp.csr_array, parts: Sequence[sp.csr_array]) -> sp.csr_array:
-        for (coefficient, _), rows in zip(self.terms, parts, strict=True):
+        scaled = zip((coefficient for coefficient, _ in self.terms), parts, strict=True)
+        # dense rows last: every sum walks all that it adds up
+        for coefficient, rows in sorted(scaled, key=lambda term: term[1].nnz):
             _guard(largest_coefficient(total) + abs(coefficient) * largest_coefficient(rows))
-            total = total + rows * np.int64(coefficient)
+            total = total + (rows if coefficient == 1 else rows * np.int64(coefficient))
         return _canonical(sp.csr_array(total))
 
     @cached_property
@@ -303,7 +318,7 @@ class Mapped(LinearTensor):
         for (linear, source), matrix in zip(self.parts, matrices, strict=True):
             rows = cache.rows(source)
             _guard(largest_coefficient(total) + linear.row_norm() * largest_coefficient(rows))
-            total = total + matrix @ rows
+            total = total + product(matrix, rows)
         return _canonical(sp.csr_array(total))
 
     @cached_property

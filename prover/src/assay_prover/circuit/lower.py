@@ -75,6 +75,16 @@ def compile_graph(
     return Circuit(builder, chosen, spec, plan)
 
 
+def planned_cost(graph: IntegerGraph, spec: StatementSpec) -> float:
+    """What proving the circuit of `compile_graph` would cost (`Plan.cost`), without building it.
+
+    Raises:
+        ValueError: as `compile_graph`.
+    """
+    _check(graph, spec)
+    return _plan(graph, spec, None).cost
+
+
 def _check(graph: IntegerGraph, spec: StatementSpec) -> None:
     if not spec.entering:
         tensor = graph.input

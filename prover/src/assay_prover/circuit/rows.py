@@ -72,7 +72,11 @@ def slices(size: int, width: float) -> Iterator[Int64Array]:
 
 def csr_matrix(rows: sp.csr_array) -> Matrix:
     """Rows with int64 coefficients as a block's matrix."""
-    return rows.indptr.astype(np.int64), rows.indices.astype(np.uint32), rows.data.astype(np.int64)
+    return (
+        rows.indptr.astype(np.int64),
+        rows.indices.astype(np.uint32),
+        rows.data.astype(np.int64, copy=False),
+    )
 
 
 def unit_rows(columns: Int64Array, layout: WireLayout) -> sp.csr_array:

@@ -173,9 +173,10 @@ class Context:
             case FloatArgMax() | FloatRound() | FloatCompare() | FloatOneHot():
                 return True
             case FloatAffine():
+                if not self._whole.issuperset(op.inputs):
+                    return False
                 parts = [op.bias, *(linear.coefficients for linear in op.maps)]
-                exact = all(bool((part == np.rint(part)).all()) for part in parts)
-                return exact and self._whole.issuperset(op.inputs)
+                return all(bool((part == np.rint(part)).all()) for part in parts)
             case FloatMultiply() | FloatMatMul() | FloatReduceMax():
                 return self._whole.issuperset(op.inputs)
             case _:

@@ -108,7 +108,8 @@ def conv(context: Context, node: Node) -> None:
     batch, channels, *spatial = context.shape(node.inputs[0])
     strides, pads, dilations = spatial_attributes(node, spatial, weight.shape[2:])
     out = int(weight.shape[0])
-    weight = np.tile(weight, (batch, *[1] * (weight.ndim - 1)))
+    if batch != 1:
+        weight = np.tile(weight, (batch, *[1] * (weight.ndim - 1)))
     groups = node.int("group", 1) * batch
     if groups < 1 or weight.shape[1] * groups != batch * channels or weight.shape[0] % groups:
         raise node.unsupported(f"{node.int('group', 1)} groups do not fit the channels")

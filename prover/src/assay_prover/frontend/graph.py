@@ -7,7 +7,7 @@ leading batch axis, which is 1.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from math import prod
 
@@ -23,6 +23,7 @@ from assay_prover.frontend.discrete import (
     FloatTrees,
 )
 from assay_prover.frontend.maps import Float64Array, FloatMap, Int64Array
+from assay_prover.reference.liveness import last_read, most_alive
 
 
 def _rows(values: Float64Array) -> Float64Array:
@@ -259,7 +260,20 @@ class FloatGraph:
     def run(self, x: Float64Array, keep: Iterable[str] | None = None) -> dict[str, Float64Array]:
         """Evaluate a batch `[batch, *input_shape]` in float64; `keep` limits what is returned."""
         wanted = None if keep is None else set(keep)
+        return {name: value for name, value in self.stream(x) if wanted is None or name in wanted}
+
+    def stream(self, x: Float64Array) -> Iterator[tuple[str, Float64Array]]:
+        """As `run`, each tensor when it is known, the input first; none is kept after its last reader."""
         known = {self.input: np.asarray(x, dtype=np.float64)}
-        for op in self.ops:
-            known[op.output] = op.evaluate(*(known[name] for name in op.inputs))
-        return known if wanted is None else {name: known[name] for name in wanted}
+        yield self.input, known[self.input]
+        for op, gone in zip(self.ops, last_read(self.ops, ()), strict=True):
+            value = op.evaluate(*(known[name] for name in op.inputs))
+            yield op.output, value
+            known[op.output] = value
+            for name in gone:
+                del known[name]
+
+    @property
+    def values_alive(self) -> int:
+        """Values of one sample that `stream` holds at once."""
+        return most_alive(self.ops, {name: prod(shape) for name, shape in self.shapes.items()}, ())

@@ -12,8 +12,8 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from assay_prover import reference as ref
-from assay_prover.reference.conv import window_index
-from assay_prover.reference.windows import columns
+from assay_prover.reference.exact import BLOCK, centre_and_spread
+from assay_prover.reference.windows import Windows
 
 Float64Array = NDArray[np.float64]
 Int64Array = NDArray[np.int64]
@@ -22,12 +22,20 @@ LARGEST_COEFFICIENT = float(1 << 40)
 """Quantised coefficients stay below this; a wider one means a scale has degenerated."""
 
 
+REAL = np.dtype(np.float64)
+
+
 def round_coefficients(values: Float64Array, factor: float) -> Int64Array:
     """Nearest integers of `values * factor`."""
-    scaled = np.rint(values * factor)
-    if scaled.size and float(np.abs(scaled).max()) > LARGEST_COEFFICIENT:
-        raise OverflowError("a quantised coefficient exceeds 40 bits")
-    return scaled.astype(np.int64)
+    flat = np.ascontiguousarray(values).reshape(-1)
+    rounded = np.empty(flat.size, dtype=np.int64)
+    for start in range(0, flat.size, BLOCK):
+        scaled = flat[start : start + BLOCK] * factor
+        np.rint(scaled, out=scaled)
+        if not (-LARGEST_COEFFICIENT <= scaled.min() and scaled.max() <= LARGEST_COEFFICIENT):
+            raise OverflowError("a quantised coefficient exceeds 40 bits")
+        rounded[start : start + BLOCK] = scaled
+    return rounded.reshape(values.shape)
 
 
 class FloatMap(ABC):
@@ -54,9 +62,10 @@ class FloatMap(ABC):
     def csr(self) -> sp.csr_array:
         """M as float64 CSR."""
 
+    @property
     @abstractmethod
-    def row_sums(self, power: int) -> Float64Array:
-        """Sum over each row of |coefficient|^power, `[n_out]`; power 0 counts the non-zeros."""
+    def terms(self) -> Float64Array:
+        """Non-zeros of each row, `[n_out]`."""
 
     @abstractmethod
     def quantise(self, factor: float) -> ref.LinearMap:
@@ -74,12 +83,22 @@ class FloatMap(ABC):
 
     def common_coefficient(self) -> float | None:
         """c > 0 when every non-zero coefficient is c or -c: such a map needs no rounding at all."""
-        absolute = np.abs(self.coefficients)
-        absolute = absolute[absolute > 0]
-        if not absolute.size:
-            return None
-        c = float(absolute.max())
-        return c if float(absolute.min()) == c else None
+        return self._common
+
+    @cached_property
+    def _common(self) -> float | None:
+        flat = np.ascontiguousarray(self.coefficients).reshape(-1)
+        common: float | None = None
+        for start in range(0, flat.size, BLOCK):
+            absolute = np.abs(flat[start : start + BLOCK])
+            absolute = absolute[absolute > 0]
+            if not absolute.size:
+                continue
+            if common is None:
+                common = float(absolute[0])
+            if (absolute != common).any():
+                return None
+        return common
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,9 +125,10 @@ class FloatDense(FloatMap):
         """W without zeros."""
         return sp.csr_array(self.weight)
 
-    def row_sums(self, power: int) -> Float64Array:
-        """Over columns."""
-        return np.asarray(_powers(self.weight, power).sum(axis=1))
+    @cached_property
+    def terms(self) -> Float64Array:
+        """Counted once."""
+        return np.count_nonzero(self.weight, axis=1).astype(np.float64)
 
     def quantise(self, factor: float) -> ref.Dense:
         """Rounded weights."""
@@ -119,8 +139,9 @@ class FloatDense(FloatMap):
         return FloatDense(self.weight * factor[:, None])
 
     def worst_case(self, lo: Float64Array, hi: Float64Array) -> tuple[Float64Array, Float64Array]:
-        """Without the detour over CSR."""
-        centre, radius = self.weight @ ((lo + hi) / 2), np.abs(self.weight) @ ((hi - lo) / 2)
+        """By products that read the weights once."""
+        box = ((lo + hi)[None, None] / 2, (hi - lo)[None, None] / 2)
+        centre, radius = (part[0, 0] for part in centre_and_spread(self.weight[None], *box, REAL))
         return centre - radius, centre + radius
 
 
@@ -142,13 +163,20 @@ class FloatConv(FloatMap):
         object.__setattr__(self, "n_out", prod(self.out_shape))
 
     @cached_property
-    def _windows(self) -> tuple[Int64Array, tuple[int, ...]]:
-        return window_index(self.in_shape[1:], self.weight.shape[2:], self.strides, self.pads, self.dilations)
+    def _windows(self) -> Windows:
+        kernel = tuple(self.weight.shape[2:])
+        geometry = (self.strides, self.pads, self.dilations, self.groups, self.channels_last)
+        return Windows(self.in_shape, kernel, *geometry)
+
+    @property
+    def _kernels(self) -> Float64Array:
+        """Those of each group as a matrix, `[groups, rows, cols]`."""
+        return self.weight.reshape(self.groups, self.weight.shape[0] // self.groups, -1)
 
     @property
     def out_shape(self) -> tuple[int, ...]:
         """(O, *out)."""
-        return (int(self.weight.shape[0]), *self._windows[1])
+        return (int(self.weight.shape[0]), *self._windows.out)
 
     @property
     def coefficients(self) -> Float64Array:
@@ -156,23 +184,11 @@ class FloatConv(FloatMap):
         return self.weight
 
     def apply(self, values: Float64Array) -> Float64Array:
-        """Windows times the kernels of each group, sample by sample."""
-        return self._convolve(self.weight, values)
-
-    def _convolve(self, weight: Float64Array, values: Float64Array) -> Float64Array:
-        kernels = weight.reshape(self.groups, weight.shape[0] // self.groups, -1).transpose(0, 2, 1)
-        kernels = np.ascontiguousarray(kernels)
-        samples = values.reshape(-1, *self.in_shape)
-        if self.channels_last:
-            samples = np.moveaxis(values.reshape(-1, *self.in_shape[1:], self.in_shape[0]), -1, 1)
-        result = np.empty((len(samples), self.n_out))
-        for row, sample in zip(result, samples, strict=True):
-            taken = columns(sample, weight.shape[2:], self.strides, self.pads, self.dilations, self.groups)
-            sums = taken @ kernels
-            if self.channels_last:
-                row.reshape(sums.shape[1], self.groups, -1)[:] = sums.transpose(1, 0, 2)
-            else:
-                row.reshape(self.groups, -1, sums.shape[1])[:] = sums.transpose(0, 2, 1)
+        """Windows times the kernels of each group, a few samples at a time."""
+        result = np.empty((len(values), self.n_out))
+        kernels = self._kernels.transpose(0, 2, 1)
+        for which, columns in self._windows.chunks(values, REAL):
+            self._windows.place(columns @ kernels, result[which])
         return result
 
     def csr(self) -> sp.csr_array:
@@ -194,11 +210,13 @@ class FloatConv(FloatMap):
         channels = self.weight.shape[0]
         return values.reshape(-1, channels).T if self.channels_last else values.reshape(channels, -1)
 
-    def row_sums(self, power: int) -> Float64Array:
-        """The kernel's sum for every position: an upper bound where a window meets padding."""
-        sums = _powers(self.weight, power).reshape(self.weight.shape[0], -1).sum(axis=1)
-        positions = prod(self._windows[1])
-        return np.tile(sums, positions) if self.channels_last else np.repeat(sums, positions)
+    @cached_property
+    def terms(self) -> Float64Array:
+        """The kernel's for every position: an upper bound where a window meets padding."""
+        by_channel = self.weight.reshape(self.weight.shape[0], -1)
+        counts = np.count_nonzero(by_channel, axis=1).astype(np.float64)
+        positions = self._windows.positions
+        return np.tile(counts, positions) if self.channels_last else np.repeat(counts, positions)
 
     def quantise(self, factor: float) -> ref.Conv:
         """Rounded kernels."""
@@ -213,9 +231,13 @@ class FloatConv(FloatMap):
         return replace(self, weight=weight)
 
     def worst_case(self, lo: Float64Array, hi: Float64Array) -> tuple[Float64Array, Float64Array]:
-        """By two convolutions."""
-        centre = self._convolve(self.weight, (lo + hi)[None] / 2)[0]
-        radius = self._convolve(np.abs(self.weight), (hi - lo)[None] / 2)[0]
+        """By two convolutions that read the kernels once."""
+        box = self._windows.samples(np.stack([lo + hi, hi - lo]) / 2)
+        sums = centre_and_spread(self._kernels, *(self._windows.columns(part[None]) for part in box), REAL)
+        placed = np.empty((2, self.n_out))
+        for part, flat in zip(sums, placed, strict=True):
+            self._windows.place(part, flat[None])
+        centre, radius = placed
         return centre - radius, centre + radius
 
 
@@ -252,13 +274,10 @@ class FloatSparse(FloatMap):
         """M itself."""
         return self.matrix
 
-    def row_sums(self, power: int) -> Float64Array:
-        """Over the stored entries."""
-        powers = sp.csr_array(
-            (_powers(self.matrix.data, power), self.matrix.indices, self.matrix.indptr),
-            shape=self.matrix.shape,
-        )
-        return np.asarray(powers.sum(axis=1)).ravel()
+    @property
+    def terms(self) -> Float64Array:
+        """The stored entries."""
+        return np.diff(self.matrix.indptr).astype(np.float64)
 
     def quantise(self, factor: float) -> ref.Sparse:
         """Rounded entries."""
@@ -300,9 +319,9 @@ class FloatGather(FloatMap):
         """Ones."""
         return sp.csr_array(ref.Gather(self.index, self.size).csr(), dtype=np.float64)
 
-    def row_sums(self, power: int) -> Float64Array:
+    @property
+    def terms(self) -> Float64Array:
         """One where something is picked."""
-        del power
         return (self.index >= 0).astype(np.float64)
 
     def quantise(self, factor: float) -> ref.LinearMap:
@@ -336,9 +355,10 @@ class FloatScale(FloatMap):
         """A diagonal."""
         return sp.csr_array(sp.diags_array(self.factor))
 
-    def row_sums(self, power: int) -> Float64Array:
-        """|factor|^power."""
-        return _powers(self.factor, power)
+    @property
+    def terms(self) -> Float64Array:
+        """One for each factor that is not 0."""
+        return (self.factor != 0).astype(np.float64)
 
     def quantise(self, factor: float) -> ref.Scale:
         """Rounded factors."""
@@ -347,10 +367,6 @@ class FloatScale(FloatMap):
     def scale_rows(self, factor: Float64Array) -> FloatScale:
         """Product of the factors."""
         return FloatScale(self.factor * factor)
-
-
-def _powers(values: Float64Array, power: int) -> Float64Array:
-    return (values != 0).astype(np.float64) if power == 0 else np.abs(values) ** power
 
 
 def row_wise(weight: Float64Array, rows: int, groups: int = 1) -> FloatConv:

@@ -16,7 +16,7 @@ from assay_prover.frontend.graph import FloatGraph
 from assay_prover.frontend.maps import Float64Array
 
 CHUNK_VALUES = 1 << 21
-"""Samples are run in chunks of about this many intermediate values (16 MB)."""
+"""Samples are run in chunks of about this many values at once (16 MB)."""
 
 NATURAL_RANGES = ((0.0, 1.0), (-1.0, 1.0), (0.0, 255.0))
 MARGIN = 0.1
@@ -86,18 +86,18 @@ def synthetic_samples(graph: FloatGraph, input_range: tuple[float, float], count
 
 def calibrate(graph: FloatGraph, samples: Float64Array, input_range: tuple[float, float]) -> Calibration:
     """Run the samples, `[n, *input_shape]`, clipped to the declared range, in float64."""
-    chunk = max(1, CHUNK_VALUES // sum(prod(shape) for shape in graph.shapes.values()))
+    chunk = max(1, CHUNK_VALUES // graph.values_alive)
     lo: dict[str, float] = {}
     hi: dict[str, float] = {}
     squares: dict[str, float] = {}
     outputs = []
     for start in range(0, len(samples), chunk):
-        values = graph.run(np.clip(samples[start : start + chunk], *input_range))
-        for name, value in values.items():
+        for name, value in graph.stream(np.clip(samples[start : start + chunk], *input_range)):
             lo[name] = min(lo.get(name, np.inf), float(value.min()))
             hi[name] = max(hi.get(name, -np.inf), float(value.max()))
             squares[name] = squares.get(name, 0.0) + float((value**2).sum())
-        outputs.append(values[graph.output])
+            if name == graph.output:
+                outputs.append(value)
     shapes = graph.shapes
     tensors = {
         name: TensorStatistics(
@@ -110,7 +110,7 @@ def calibrate(graph: FloatGraph, samples: Float64Array, input_range: tuple[float
 
 def run_float(graph: FloatGraph, samples: Float64Array, input_range: tuple[float, float]) -> Float64Array:
     """The float network's outputs, `[n, *output_shape]`, on samples clipped to the declared range."""
-    chunk = max(1, CHUNK_VALUES // sum(prod(shape) for shape in graph.shapes.values()))
+    chunk = max(1, CHUNK_VALUES // graph.values_alive)
     parts = [
         graph.run(np.clip(samples[start : start + chunk], *input_range), [graph.output])[graph.output]
         for start in range(0, len(samples), chunk)

@@ -368,7 +368,7 @@ class _Quantiser:
                 variance += fan_in(linear) * (self.statistics[name].rms / step) ** 2 / 12
             else:
                 reach += np.maximum(*np.abs(linear.worst_case(-magnitude, magnitude)))
-                variance += float(linear.row_sums(0).max()) * (self.statistics[name].rms / step) ** 2 / 12
+                variance += float(linear.terms.max()) * (self.statistics[name].rms / step) ** 2 / 12
         # a bias may always weigh as much as one term of the sum
         bias_limit = max(limit_of(op.bias), *terms)
         reach += bias_limit
@@ -427,7 +427,7 @@ class _Quantiser:
                 tensor.lo.ravel().astype(np.float64) * step, tensor.hi.ravel().astype(np.float64) * step
             )
             lo, hi = lo + low, hi + high
-            variance += linear.row_sums(0) * (self.statistics[name].rms / step) ** 2 / 12
+            variance += linear.terms * (self.statistics[name].rms / step) ** 2 / 12
         return self._scale_plan(op, lo, hi, float(np.sqrt(variance.mean())))
 
     def _scale_plan(self, op: FloatAffine, lo: np.ndarray, hi: np.ndarray, spread: float) -> ScalePlan:

@@ -63,7 +63,7 @@ class AccuracyReport(BaseModel):
 
 
 CHUNK_VALUES = 1 << 21
-"""Samples are run in chunks of about this many intermediate integers (16 MB)."""
+"""Samples are run in chunks of about this many integers at once (16 MB)."""
 
 CHUNK_SAMPLES = 32
 """Longest chunk: a goal that is out of reach is noticed after each."""
@@ -85,11 +85,10 @@ class Limit(Protocol):
 def chunks(model: QuantisedModel, samples: Float64Array) -> Iterator[tuple[slice, Int64Array]]:
     """Output integers of every sample, chunk by chunk: (which, `[chunk, outputs]`)."""
     graph = model.graph
-    step = max(1, CHUNK_VALUES // sum(tensor.size for tensor in graph.tensors.values()))
-    step = min(step, CHUNK_SAMPLES)
+    step = min(max(1, CHUNK_VALUES // graph.values_alive), CHUNK_SAMPLES)
     for start in range(0, len(samples), step):
         which = slice(start, start + step)
-        integers = graph.run(model.encode(samples[which]))[graph.output]
+        integers = graph.answers(model.encode(samples[which]))
         yield which, integers.reshape(len(integers), -1)
 
 

@@ -180,10 +180,11 @@ def search(
             frontier.start(input_bits)
             while (candidate := frontier.cheapest()) is not None:
                 price, precision = candidate
-                model = integers(precision)
-                report = assess(model, subset, expected, subset_labels, synthetic, goal)
+                report = assess(
+                    frontier.model(precision), subset, expected, subset_labels, synthetic, goal
+                )
                 if goal.accepts(report):
-                    return model, price
+                    return frontier.model(precision), price
                 if best is None or _better(report, best[0]):
                     best = report, price, precision
                 refused += 1
@@ -261,6 +262,14 @@ class _Frontier:
         self.weighed = 0
         self.failure: QuantisationError | None = None
         self._heap: list[tuple[float, int, Precision]] = []
+        self._latest: tuple[Precision, QuantisedModel] | None = None
+
+    def model(self, precision: Precision) -> QuantisedModel:
+        """The integers of a candidate; the last one asked for is kept, and no other."""
+        if self._latest is None or self._latest[0] != precision:
+            self._latest = None
+            self._latest = precision, self.integers(precision)
+        return self._latest[1]
 
     def restart(self) -> None:
         """Forget the candidates that are left."""
@@ -290,7 +299,7 @@ class _Frontier:
                 most = len(self.goal.limb_bits) * len(self.goal.activation_bits)
                 self.progress("search", min(1.0, self.weighed / most))
             try:
-                price = self.cost(self.integers(precision))
+                price = self.cost(self.model(precision))
             except QuantisationError as error:
                 self.failure = error
                 continue

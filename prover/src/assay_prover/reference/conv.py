@@ -10,10 +10,10 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from assay_prover.reference.exact import FLOAT_EXACT
-from assay_prover.reference.maps import LinearMap, largest_norm
+from assay_prover.reference.exact import ExactProducts
+from assay_prover.reference.maps import LinearMap
 from assay_prover.reference.tensor import LARGEST, Int64Array
-from assay_prover.reference.windows import columns
+from assay_prover.reference.windows import Windows
 
 
 def window_index(
@@ -100,10 +100,16 @@ class Conv(LinearMap):
         """`window_index` of one input channel: the taps of each position, and the output's spatial shape."""
         return window_index(self.in_shape[1:], self.weight.shape[2:], self.strides, self.pads, self.dilations)
 
+    @cached_property
+    def _windows(self) -> Windows:
+        kernel = tuple(self.weight.shape[2:])
+        geometry = (self.strides, self.pads, self.dilations, self.groups, self.channels_last)
+        return Windows(self.in_shape, kernel, *geometry)
+
     @property
     def out_shape(self) -> tuple[int, ...]:
         """(O, *out)."""
-        return (int(self.weight.shape[0]), *self.windows[1])
+        return (int(self.weight.shape[0]), *self._windows.out)
 
     @property
     def n_in(self) -> int:
@@ -116,45 +122,25 @@ class Conv(LinearMap):
         return prod(self.out_shape)
 
     @cached_property
-    def _row_norm(self) -> float:
-        # the sum's relative error is covered by the factor two at the comparison
-        norms = np.abs(self.weight).reshape(self.weight.shape[0], -1).sum(axis=1, dtype=np.float64)
-        return float(norms.max(initial=0.0))
+    def _exact(self) -> ExactProducts:
+        return ExactProducts(self.weight.reshape(self.groups, self.weight.shape[0] // self.groups, -1))
 
     def apply(self, values: Int64Array) -> Int64Array:
         """Exact: as float64 products where every partial sum is an integer below 2^53, else as int64."""
-        return self._convolve(self.weight, values)
-
-    def apply_absolute(self, values: Int64Array) -> Int64Array:
-        """The same with |weight|."""
-        return self._convolve(np.abs(self.weight), values)
-
-    def _convolve(self, weight: Int64Array, values: Int64Array) -> Int64Array:
-        """One sample at a time, whose windows fit a cache; one product a group."""
-        kernels = weight.reshape(self.groups, weight.shape[0] // self.groups, -1).transpose(0, 2, 1)
-        samples = values.reshape(-1, *self.in_shape)
-        if self.channels_last:
-            samples = np.moveaxis(values.reshape(-1, *self.in_shape[1:], self.in_shape[0]), -1, 1)
-        largest = float(np.abs(values).max(initial=0))
-        fits = self._row_norm * largest * 2 < FLOAT_EXACT
-        kind = np.dtype(np.float64 if fits else np.int64)
-        kernels = np.ascontiguousarray(kernels.astype(kind, copy=False))
-        result = np.empty((len(samples), self.n_out), dtype=np.int64)
-        for row, sample in zip(result, samples, strict=True):
-            taken = columns(
-                sample.astype(kind, copy=False),
-                self.weight.shape[2:],
-                self.strides,
-                self.pads,
-                self.dilations,
-                self.groups,
-            )
-            sums = taken @ kernels
-            if self.channels_last:
-                row.reshape(sums.shape[1], self.groups, -1)[:] = sums.transpose(1, 0, 2)
-            else:
-                row.reshape(self.groups, -1, sums.shape[1])[:] = sums.transpose(0, 2, 1)
+        result = np.empty((len(values), self.n_out), dtype=np.int64)
+        for which, columns in self._windows.chunks(values, self._exact.kind(values)):
+            self._windows.place(self._exact.apply(columns), result[which])
         return result
+
+    def centre_and_spread(self, centre: Int64Array, width: Int64Array) -> tuple[Int64Array, Int64Array]:
+        """By two convolutions that read the kernels once."""
+        kind = self._exact.kind(centre, width)
+        both = self._windows.samples(np.stack([centre, width]).astype(kind))
+        sums = self._exact.centre_and_spread(*(self._windows.columns(part[None]) for part in both))
+        placed = np.empty((2, self.n_out), dtype=np.int64)
+        for part, flat in zip(sums, placed, strict=True):
+            self._windows.place(part, flat[None])
+        return placed[0], placed[1]
 
     def csr(self) -> sp.csr_array:
         """Every window of every output channel as a row; padding leaves no entry."""
@@ -213,7 +199,7 @@ class Conv(LinearMap):
 
     def row_norm(self) -> int:
         """Largest |kernel|_1 of an output channel."""
-        return largest_norm(self.weight.reshape(self.weight.shape[0], -1))
+        return self._exact.norm
 
     def absolute(self) -> Conv:
         """|weight| with the same geometry."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from assay_prover.errors import InputError
 from assay_prover.reference.division import Divide, Normalise
+from assay_prover.reference.liveness import last_read, most_alive
 from assay_prover.reference.nearest import RoundEven
 from assay_prover.reference.one_hot import OneHot
 from assay_prover.reference.ops import Affine, ArgMax, MatMul, Multiply, ReduceMax, Requantise, Table
@@ -107,6 +108,14 @@ class IntegerGraph:
         Raises:
             InputError: not integers, a wrong shape, or a value outside the input's declared range.
         """
+        return dict(self.stream(*values))
+
+    def answers(self, *values: Int64Array) -> Int64Array:
+        """As `run`, the output alone, of a network that has one; nothing is held longer than it is needed."""
+        return next(value for name, value in self.stream(*values) if name == self.output)
+
+    def stream(self, *values: Int64Array) -> Iterator[tuple[str, Int64Array]]:
+        """As `run`, each tensor when it is known, the inputs first; none is kept after its last reader."""
         if len(values) != len(self.inputs):
             raise InputError(f"the network takes {len(self.inputs)} inputs, got {len(values)}")
         known: dict[str, Int64Array] = {}
@@ -123,6 +132,15 @@ class IntegerGraph:
                     f"input {tensor.name!r} leaves its declared range [{tensor.min}, {tensor.max}]"
                 )
             known[tensor.name] = array
-        for op in self.ops:
-            known[op.output] = op.evaluate(*(known[name] for name in op.inputs))
-        return known
+        yield from list(known.items())
+        for op, gone in zip(self.ops, last_read(self.ops, ()), strict=True):
+            value = op.evaluate(*(known[name] for name in op.inputs))
+            yield op.output, value
+            known[op.output] = value
+            for name in gone:
+                del known[name]
+
+    @property
+    def values_alive(self) -> int:
+        """Values of one sample that `answers` holds at once."""
+        return most_alive(self.ops, {name: tensor.size for name, tensor in self.tensors.items()}, ())

@@ -10,17 +10,21 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import ClassVar
 
 import numpy as np
 import scipy.sparse as sp
 
 from assay_prover.errors import QuantisationError
-from assay_prover.reference.exact import ExactMatrix
+from assay_prover.reference.exact import ExactProducts, largest_norm
 from assay_prover.reference.tensor import LIMIT, Int64Array
 
 
 class LinearMap(ABC):
     """y = M x over the integers."""
+
+    _box: ClassVar[tuple[Int64Array, Int64Array, Int64Array, Int64Array] | None] = None
+    """The last box (lo, hi) that `bounds` was asked for, and its answer."""
 
     @property
     @abstractmethod
@@ -60,36 +64,36 @@ class LinearMap(ABC):
     def bounds(self, lo: Int64Array, hi: Int64Array) -> tuple[Int64Array, Int64Array]:
         """Exact worst case over the box `lo <= x <= hi` (flat arrays): (M (lo + hi) -+ |M| (hi - lo)) / 2.
 
+        The last box's is kept, read-only: a network is analysed when it is made, and again whenever it is
+        rearranged.
+
         Raises:
             QuantisationError: when the largest row of |M| times the largest |x| reaches 61 bits; below that
             every sum and
                 difference in the analysis is exact in int64.
         """
+        if self._box is not None and np.array_equal(self._box[0], lo) and np.array_equal(self._box[1], hi):
+            return self._box[2], self._box[3]
         largest = int(max(np.abs(lo).max(initial=0), np.abs(hi).max(initial=0)))
         if self.row_norm() * largest >= LIMIT // 2:
             raise QuantisationError("a linear layer's worst case exceeds 61 bits")
-        doubled_centre, width = self.apply((lo + hi)[None])[0], (hi - lo)[None]
-        spread = self.apply_absolute(width)[0]
         # equal parities: M (lo + hi) and |M| (hi - lo) differ by an even number, so halving is exact
-        return (doubled_centre - spread) // 2, (doubled_centre + spread) // 2
+        doubled_centre, spread = self.centre_and_spread(lo + hi, hi - lo)
+        low, high = (doubled_centre - spread) // 2, (doubled_centre + spread) // 2
+        box = (lo.copy(), hi.copy(), low, high)
+        for side in box:
+            side.setflags(write=False)
+        object.__setattr__(self, "_box", box)
+        return low, high
 
-    def apply_absolute(self, values: Int64Array) -> Int64Array:
-        """|M| x, for interval analysis."""
-        return self.absolute().apply(values)
+    def centre_and_spread(self, centre: Int64Array, width: Int64Array) -> tuple[Int64Array, Int64Array]:
+        """(M c, |M| w) of flat arrays, for interval analysis."""
+        return self.apply(centre[None])[0], self.absolute().apply(width[None])[0]
 
 
 def _check_int64(array: Int64Array, what: str) -> None:
     if array.dtype != np.int64:
         raise TypeError(f"{what} must be int64, got {array.dtype}")
-
-
-def largest_norm(rows: Int64Array) -> int:
-    """Largest |row|_1 of `rows[n, k]`: exact below 62 bits, beyond them as near as float64 is.
-
-    A sum in int64 could wrap to a small one, and weights may be a stranger's.
-    """
-    rough = float(np.abs(rows.astype(np.float64)).sum(axis=1).max(initial=0.0))
-    return int(np.abs(rows).sum(axis=1).max(initial=0)) if rough < LIMIT / 2 else int(rough)
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,16 +117,20 @@ class Dense(LinearMap):
         return int(self.weight.shape[0])
 
     @cached_property
-    def _exact(self) -> ExactMatrix:
-        return ExactMatrix(self.weight)
+    def _exact(self) -> ExactProducts:
+        return ExactProducts(self.weight[None])
 
     def apply(self, values: Int64Array) -> Int64Array:
-        """W x."""
-        return self._exact.apply(values)
+        """Exact: as float64 products where every partial sum is an integer below 2^53, else as int64."""
+        kind = self._exact.kind(values)
+        return self._exact.apply(values.astype(kind, copy=False)[None])[0].astype(np.int64, copy=False)
 
-    def apply_absolute(self, values: Int64Array) -> Int64Array:
-        """|W| x."""
-        return self._exact.apply_absolute(values)
+    def centre_and_spread(self, centre: Int64Array, width: Int64Array) -> tuple[Int64Array, Int64Array]:
+        """By products that read W once."""
+        kind = self._exact.kind(centre, width)
+        both = (part.astype(kind)[None, None] for part in (centre, width))
+        sums, spread = self._exact.centre_and_spread(*both)
+        return sums[0, 0], spread[0, 0]
 
     def csr(self) -> sp.csr_array:
         """W without its zeros."""
@@ -139,7 +147,7 @@ class Dense(LinearMap):
 
     def row_norm(self) -> int:
         """Largest |row|_1."""
-        return largest_norm(self.weight)
+        return self._exact.norm
 
     def absolute(self) -> Dense:
         """|W|."""
@@ -179,10 +187,14 @@ class Sparse(LinearMap):
         """M itself."""
         return self.matrix
 
-    def row_norm(self) -> int:
-        """Largest |row|_1."""
+    @cached_property
+    def _norm(self) -> int:
         rough = float(abs(self.matrix.astype(np.float64)).sum(axis=1).max(initial=0.0))
         return int(abs(self.matrix).sum(axis=1).max(initial=0)) if rough < LIMIT / 2 else int(rough)
+
+    def row_norm(self) -> int:
+        """Largest |row|_1."""
+        return self._norm
 
     def absolute(self) -> Sparse:
         """|M|."""
