@@ -359,7 +359,8 @@ def test_search_asks_every_limb_width_before_it_gives_up(monkeypatch: pytest.Mon
 
     def worse(model: QuantisedModel, *rest: Any, **named: Any) -> AccuracyReport:
         report = real(model, *rest, **named)
-        fine = model.precision.limb_bits == 4 and model.precision.activation_bits == 8
+        finest = GOALS["balanced"].activation_bits[-1]
+        fine = model.precision.limb_bits == 4 and model.precision.activation_bits == finest
         return report if fine else report.model_copy(update={"error_p99": report.output_span})
 
     monkeypatch.setattr(search_module, "assess", worse)

@@ -42,14 +42,19 @@ class RowCache:
         known = self._rows.get(tensor)
         if known is None:
             known = tensor.expand(self)
-            self._rows[tensor] = known
+            # of a tensor that comes in parts none is asked for again
+            if not isinstance(tensor, Gathered) or not self._is_large(tensor.source):
+                self._rows[tensor] = known
         return known
 
     def rows_at(self, tensor: LinearTensor, index: Int64Array) -> sp.csr_array:
         """Some of the rows, in any order; those of a large tensor are expanded alone and not kept."""
-        if tensor not in self._rows and tensor.size * tensor.width > MOST_ENTRIES:
+        if self._is_large(tensor):
             return tensor.expand_at(self, index)
         return sp.csr_array(self.rows(tensor)[index])
+
+    def _is_large(self, tensor: LinearTensor) -> bool:
+        return tensor not in self._rows and tensor.size * tensor.width > MOST_ENTRIES
 
     def field_rows(self, tensor: FieldTensor) -> list[Row]:
         """The rows of combinations with full-width coefficients."""

@@ -8,6 +8,11 @@ from math import ceil, floor, log2
 import numpy as np
 
 
+FILL_BITS = 3
+"""A scale is at most so many bits finer than was asked for, even where that takes no further limb: the next
+layer's shift would have to be wider for it."""
+
+
 @dataclass(frozen=True)
 class Precision:
     """Knobs of the quantiser.
@@ -83,26 +88,54 @@ class ScalePlan:
         return self.scale / (1 << self.shift)
 
 
+def headroom(precision: Precision, resolution: int, size: int, behind: int, most: float) -> float:
+    """Bits above the calibrated maximum that a worst case of `size` elements may have before a clamp pays.
+
+    A clamp costs a constraint and a range check of the result for each element. Without it every bit of the
+    excess widens the range checks of what is computed behind, `behind` elements in all: a narrow layer before
+    wide ones is clamped early, a wide one before little else only at `most` bits.
+    """
+    clamp = precision.limb_bits + precision.align(resolution + 1)
+    return min(most, 1 + clamp * size / behind) if behind else most
+
+
 def plan_scale(
-    precision: Precision, resolution: int, worst: float, reach: float
+    precision: Precision, resolution: int, worst: float, reach: float, room: float | None = None
 ) -> tuple[float, int, int | None]:
     """(scale, bits, clamp) of a result whose worst case spans `worst` and whose calibrated maximum is
     `reach`.
 
     The worst case fills its limbs: of all scales fine enough for `resolution` bits, the finest that takes no
-    further limb.
+    further limb, within reason. With more than `room` bits above the calibrated maximum (by default
+    `precision.headroom_bits`) it is clamped.
     """
+    room = precision.headroom_bits if room is None else room
     reach = min(reach, worst) if reach > 0 else worst / 16
     coarsest = reach / ((1 << resolution) - 1)
     needed = log2(worst / coarsest + 1)
     bits = precision.align(needed)
-    # never finer than 16 bits beyond what was asked: more would only widen the next layer
-    scale = max(worst / ((1 << bits) - 1), coarsest / (1 << 16)) if bits < 60 else coarsest
-    if needed <= resolution + precision.headroom_bits:
+    scale = max(worst / ((1 << bits) - 1), coarsest / 2**FILL_BITS) if bits < 60 else coarsest
+    if needed <= resolution + room:
         return scale, bits, None
     kept = precision.align(resolution + 1)
     scale = min(coarsest, 2 * reach / ((1 << kept) - 1))
     return scale, precision.align(log2(worst / scale + 1)), (1 << kept) - 1
+
+
+def plan_capped(
+    precision: Precision, resolution: int, worst: float, reach: float, cap: float
+) -> tuple[float, int, int | None] | None:
+    """The same for a result that the network itself holds to a span of `cap`, little more than what was seen.
+
+    The span is a whole number of bits, so that one range check holds it. None where a cap is far from what
+    was seen, and another scale the better one.
+    """
+    reach = min(reach, worst)
+    if not 0 < cap <= 2 * reach:
+        return None
+    width = ceil(log2(cap / reach * ((1 << resolution) - 1) + 1) - 1e-9)
+    scale = cap / ((1 << width) - 1)
+    return scale, precision.align(log2(worst / scale + 1)), None
 
 
 def plan_shift(precision: Precision, noise: float) -> int:

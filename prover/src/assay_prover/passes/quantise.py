@@ -10,6 +10,7 @@ equal (reshapes, pooling, sums of one tensor) are exact and only change the scal
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import prod
 
 import numpy as np
 
@@ -45,6 +46,8 @@ from assay_prover.passes.precision import (
     ScalePlan,
     encode_range,
     encode_whole,
+    headroom,
+    plan_capped,
     plan_scale,
     plan_shift,
 )
@@ -121,6 +124,22 @@ def quantise(
     return model
 
 
+FREE_BITS = 12
+"""Bits by which a constant layer's worst case may exceed its headroom as long as a clamp does not pay."""
+
+
+def _behind(graph: FloatGraph) -> dict[str, int]:
+    """For each tensor the elements of all accumulators that are computed after it."""
+    found: dict[str, int] = {}
+    total = 0
+    for op in reversed(graph.ops):
+        found[op.output] = total
+        moves = isinstance(op, FloatAffine) and all(isinstance(m, FloatGather) for m in op.maps)
+        if isinstance(op, FloatAffine | FloatMatMul | FloatMultiply) and not moves:
+            total += prod(op.shape)
+    return found
+
+
 class _Quantiser:
     def __init__(
         self, graph: FloatGraph, calibration: Calibration, precision: Precision, private: bool
@@ -146,6 +165,7 @@ class _Quantiser:
         self.names = {graph.input: graph.input}
         self.plans: dict[str, ScalePlan] = {}
         """Accumulators that still wait for their requantisation, by float tensor."""
+        self.behind = _behind(graph)
         self.spanned: set[str] = set()
         """Layers with private weights whose span their reader has settled."""
 
@@ -442,9 +462,18 @@ class _Quantiser:
             # a layer that is constant, whatever the input, though what it adds up need not be small
             scale = max(abs(float(hi.max())), 1.0) / (1 << resolution)
             return ScalePlan(scale, plan_shift(self.precision, spread), UNBOUNDED, None)
-        scale, bits, clamp = plan_scale(self.precision, resolution, worst, self.statistics[final].reach)
+        # the output's width is the statement's, a private layer's that of its packed digits
+        room: float = self.precision.headroom_bits
+        if not is_last:
+            most = room if self.private else room + FREE_BITS
+            room = headroom(self.precision, resolution, op.bias.size, self.behind[op.output], most)
+        reach = self.statistics[final].reach
+        scale, bits, clamp = plan_scale(self.precision, resolution, worst, reach, room)
         if compared:
             clamp = None
+        if isinstance(reader, FloatClip) and reader.lo is not None and reader.hi is not None:
+            capped = plan_capped(self.precision, resolution, worst, reach, reader.hi - reader.lo)
+            scale, bits, clamp = capped or (scale, bits, clamp)
         # judged by the steps that were asked for, not by the finer ones that fill the limbs
         wanted = self.statistics[final].reach / ((1 << resolution) - 1)
         if isinstance(reader, FloatFunction):

@@ -13,7 +13,8 @@ import heapq
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cache
-from math import prod
+from itertools import count
+from math import floor, log2, prod
 from typing import Any, Literal
 
 import numpy as np
@@ -40,8 +41,22 @@ FEWEST_SAMPLES = 64
 PATIENCE = 4
 """Refusals after which the finest candidate is asked whether the goal can be met at all."""
 
-RELAXATION = 1.5
-"""Of the finest candidate's errors, where they exceed the goal."""
+SAME_PRICE = 1.001
+"""A finer activation width that costs no more than this is taken at once."""
+
+SPARED_BITS = 0.5
+"""Taken off the bits that a candidate lacks: what a few samples show of errors is rough."""
+
+RISK_DOUBT = 8.0
+"""By so much the samples of one chunk may overstate the risk."""
+
+TINY = float(np.finfo(float).tiny)
+
+NEAR_FINEST = 3
+"""Activation widths, the finest included, that can come close to the finest's errors."""
+
+RELAXATION = 2.0
+"""Of the finest candidate's errors, where they exceed the goal: about a bit."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +81,15 @@ class Goal:
         """Whether `different` of `total` samples and `far` of all `values` already break the goal."""
         return different > (1 - self.agreement) * total or far > 0.01 * values + 1
 
+    def missing(self, report: AccuracyReport) -> int:
+        """Bits that a refused candidate lacks at least, errors and risk halving with each; 1 or more."""
+        factors = [1.0]
+        if report.error_p99 is not None:
+            factors.append(report.error_p99 / max(self.p99_error * report.output_span, TINY))
+        if report.risk is not None and not report.synthetic:
+            factors.append(report.risk / max(RISK_DOUBT * self.risk, TINY))
+        return max(1, floor(log2(max(factors)) - SPARED_BITS))
+
     def accepts(self, report: AccuracyReport) -> bool:
         """Whether the answers are good enough."""
         close = report.error_p99 is None or report.error_p99 <= self.p99_error * report.output_span
@@ -86,9 +110,13 @@ class Goal:
 
 
 GOALS: dict[Target, Goal] = {
-    "speed": Goal(0.98, 0.01, 0.01, 0.05, (1, 4, 5, 7, 8), (4, 5, 6, 7), (6, 8, 12), 0.6),
-    "balanced": Goal(0.995, 0.003, 0.001, 0.0075, (1, 4, 5, 7, 8, 10), (5, 6, 7, 8), (8, 10, 13), 0.3),
-    "accuracy": Goal(0.999, 0.0, 0.0003, 0.002, (1, 4, 7, 8, 10), (8, 9, 10, 12), (8, 12, 16), 0.2),
+    "speed": Goal(0.98, 0.01, 0.01, 0.05, (1, 4, 5, 7, 8, 10, 12), (4, 5, 6, 7), (6, 8, 12), 0.6),
+    "balanced": Goal(
+        0.995, 0.003, 0.001, 0.0075, (1, 4, 5, 7, 8, 10, 11, 12, 13), (5, 6, 7, 8, 9, 10), (8, 10, 13), 0.3
+    ),
+    "accuracy": Goal(
+        0.999, 0.0, 0.0003, 0.002, (1, 4, 7, 8, 10, 11, 12, 13), (8, 9, 10, 12), (8, 12, 16), 0.2
+    ),
 }
 
 
@@ -172,17 +200,18 @@ def search(
             )
         return Choice(model, report, selection, price, frontier.weighed, met)
 
-    def attempt(goal: Goal, patience: int | None) -> tuple[QuantisedModel, float] | None:
-        """The first acceptable candidate, best first; None if there is none, or patience runs out in vain."""
+    def attempt(goal: Goal, patience: int | None, first: int = 0) -> tuple[QuantisedModel, float] | None:
+        """The first acceptable candidate, best first, of activation widths from number `first` on.
+
+        None if there is none, or patience runs out in vain.
+        """
         nonlocal best
         refused = 0
         for input_bits in goal.input_bits:
-            frontier.start(input_bits)
+            frontier.start(input_bits, first)
             while (candidate := frontier.cheapest()) is not None:
                 price, precision = candidate
-                report = assess(
-                    frontier.model(precision), subset, expected, subset_labels, synthetic, goal
-                )
+                report = assess(frontier.model(precision), subset, expected, subset_labels, synthetic, goal)
                 if goal.accepts(report):
                     return frontier.model(precision), price
                 if best is None or _better(report, best[0]):
@@ -190,37 +219,41 @@ def search(
                 refused += 1
                 if refused == patience and (limit := finest()) is not None and not goal.accepts(limit):
                     return None
-                frontier.refuse(precision)
+                frontier.refuse(precision, goal.missing(report))
         return None
 
     @cache
     def finest() -> AccuracyReport | None:
         """What the finest candidates reach, the best of all limb widths; None without an integer form."""
-        leader: tuple[AccuracyReport, QuantisedModel] | None = None
+        leader: tuple[AccuracyReport, Precision] | None = None
         for limb in reversed(goal.limb_bits):
+            precision = _precision(goal, limb, goal.input_bits[-1], goal.activation_bits[-1])
             try:
-                model = integers(_precision(goal, limb, goal.input_bits[-1], goal.activation_bits[-1]))
+                model = frontier.model(precision)
             except QuantisationError:
                 continue
             report = assess(model, subset, expected, subset_labels, synthetic, goal)
             if goal.accepts(report):
                 return report
             if leader is None or _better(report, leader[0]):
-                leader = report, model
+                leader = report, precision
+            del model  # one network is in memory at a time
+        if leader is None:
+            return None
         # what was seen before each refusal ranks them; what is asked of others needs all samples
-        return None if leader is None else assess(leader[1], subset, expected, subset_labels, synthetic)
+        return assess(frontier.model(leader[1]), subset, expected, subset_labels, synthetic)
 
     found = attempt(goal, PATIENCE)
     if found is not None:
         return settle(*found, met=True)
     if (reachable := finest()) is not None:
         frontier.restart()
-        found = attempt(goal.relaxed(reachable), None)
+        found = attempt(goal.relaxed(reachable), None, max(0, len(goal.activation_bits) - NEAR_FINEST))
     if found is not None:
         return settle(*found, met=False)
     if best is None:
         raise frontier.failure or QuantisationError("no precision gives an integer form")
-    return settle(integers(best[2]), best[1], met=False)
+    return settle(frontier.model(best[2]), best[1], met=False)
 
 
 def _affordable(graph: FloatGraph) -> int:
@@ -259,9 +292,10 @@ class _Frontier:
         self.cost = cost
         self.goal = goal
         self.progress = progress
-        self.weighed = 0
         self.failure: QuantisationError | None = None
         self._heap: list[tuple[float, int, Precision]] = []
+        self._order = count()
+        self._prices: dict[Precision, float | None] = {}
         self._latest: tuple[Precision, QuantisedModel] | None = None
 
     def model(self, precision: Precision) -> QuantisedModel:
@@ -275,43 +309,69 @@ class _Frontier:
         """Forget the candidates that are left."""
         self._heap.clear()
 
-    def start(self, input_bits: int) -> None:
-        """Weigh every limb width's coarsest candidate."""
+    def start(self, input_bits: int, first: int) -> None:
+        """Weigh every limb width's coarsest candidate, or that of activation width number `first`."""
         for limb in self.goal.limb_bits:
-            self._weigh(limb, input_bits, 0)
+            self._weigh(limb, input_bits, first)
 
     def cheapest(self) -> tuple[float, Precision] | None:
-        """Take it out."""
+        """Take it out; of the activation widths that cost the same, the finest."""
         if not self._heap:
             return None
         price, _, precision = heapq.heappop(self._heap)
+        most = price * SAME_PRICE
+        for activation in self.goal.activation_bits[self._place(precision) + 1 :]:
+            finer = _precision(self.goal, precision.limb_bits, precision.input_bits, activation)
+            cost = self._price(finer)
+            if cost is None or cost > most:
+                break
+            price, precision = cost, finer
         return price, precision
 
-    def refuse(self, precision: Precision) -> None:
-        """Weigh the next activation width of the same limbs."""
-        coarser = self.goal.activation_bits.index(precision.activation_bits)
-        self._weigh(precision.limb_bits, precision.input_bits, coarser + 1)
+    def _place(self, precision: Precision) -> int:
+        return self.goal.activation_bits.index(precision.activation_bits)
 
-    def _weigh(self, limb: int, input_bits: int, start: int) -> None:
-        for activation in self.goal.activation_bits[start:]:
-            precision = _precision(self.goal, limb, input_bits, activation)
+    def refuse(self, precision: Precision, missing: int) -> None:
+        """Weigh an activation width of the same limbs that is `missing` bits finer, or the finest there is."""
+        widths = self.goal.activation_bits
+        place = self._place(precision) + 1
+        wanted = precision.activation_bits + missing
+        while place < len(widths) - 1 and widths[place] < wanted:
+            place += 1
+        self._weigh(precision.limb_bits, precision.input_bits, place)
+
+    def _price(self, precision: Precision) -> float | None:
+        """Planned once, however often the candidates are gone through; None without an integer form."""
+        if precision not in self._prices:
             if self.progress is not None:
                 most = len(self.goal.limb_bits) * len(self.goal.activation_bits)
-                self.progress("search", min(1.0, self.weighed / most))
+                self.progress("search", min(1.0, len(self._prices) / most))
             try:
-                price = self.cost(self.model(precision))
+                self._prices[precision] = self.cost(self.model(precision))
             except QuantisationError as error:
                 self.failure = error
-                continue
-            self.weighed += 1
-            heapq.heappush(self._heap, (price, self.weighed, precision))
-            return
+                self._prices[precision] = None
+        return self._prices[precision]
+
+    @property
+    def weighed(self) -> int:
+        """Candidates that were priced."""
+        return sum(price is not None for price in self._prices.values())
+
+    def _weigh(self, limb: int, input_bits: int, start: int) -> None:
+        """Add the first activation width from `start` that has an integer form."""
+        for activation in self.goal.activation_bits[start:]:
+            precision = _precision(self.goal, limb, input_bits, activation)
+            price = self._price(precision)
+            if price is not None:
+                heapq.heappush(self._heap, (price, next(self._order), precision))
+                return
 
 
 def middle_precisions(target: Target) -> tuple[Precision, ...]:
-    """One precision of each limb width that often meets the target: the middle activation width."""
+    """One precision of each limb width that often meets the target: the third activation width."""
     goal = GOALS[target]
-    middle = goal.activation_bits[len(goal.activation_bits) // 2]
+    middle = goal.activation_bits[2]
     return tuple(_precision(goal, limb, goal.input_bits[0], middle) for limb in goal.limb_bits)
 
 
@@ -322,8 +382,8 @@ def _better(a: AccuracyReport, b: AccuracyReport) -> bool:
 
 def _precision(goal: Goal, limb: int, input_bits: int, activation: int) -> Precision:
     wanted = int(np.ceil(input_bits / limb)) * limb
-    # an image of 8 bits in limbs of 7 takes 7, not 14
-    bits = limb if limb == input_bits - 1 else wanted
+    # an image of 8 bits in limbs of 7 takes 7, not 14, and in limbs of 12 no more than it has
+    bits = limb if limb == input_bits - 1 else input_bits if limb > input_bits else wanted
     return Precision(
         limb_bits=limb,
         input_bits=bits,

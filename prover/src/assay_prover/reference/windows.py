@@ -74,9 +74,7 @@ class Windows:
         order = (1, 0, *range(3, rank + 3), 2, *range(rank + 3, 2 * rank + 3))
         return parted.transpose(order).reshape(self.groups, len(samples) * self.positions, -1)
 
-    def chunks(
-        self, values: NDArray[Any], kind: np.dtype[Any]
-    ) -> Iterator[tuple[slice, NDArray[Any]]]:
+    def chunks(self, values: NDArray[Any], kind: np.dtype[Any]) -> Iterator[tuple[slice, NDArray[Any]]]:
         """Flat samples `[n, in]` in chunks that a cache holds: which they are, and their columns of `kind`."""
         samples = self.samples(values)
         step = max(1, CHUNK_VALUES // max(self.positions * self.in_shape[0] * prod(self.kernel), 1))
