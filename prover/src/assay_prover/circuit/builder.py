@@ -155,6 +155,15 @@ class Builder:
         table.register(values, inverses)
         self._push(LookupRows(self.layer, self.gadget, table, values, inverses))
 
+    def forget(self) -> None:
+        """Drop the wires' rules, of a builder that has measured and is needed no more.
+
+        Rules refer to gadgets and these to the builder: without this a network's weights would stay in memory
+        until the garbage collector looks for cycles.
+        """
+        for wires in (*self.committed, *self.free, *self.model, *self.public):
+            vars(wires).clear()
+
     def finish(self) -> WireLayout:
         """Add each table's rows and fix where every wire stands."""
         for table in self.tables.values():

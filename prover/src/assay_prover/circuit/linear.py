@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
 COEFFICIENT_LIMIT = 1 << 62
 
-MOST_ENTRIES = 1 << 21
-"""Non-zeros up to which a tensor's rows are expanded together and kept (40 MB); larger ones come in parts."""
+MOST_ENTRIES = 1 << 19
+"""Non-zeros up to which a tensor's rows are expanded together and kept (8 MB); larger ones come in parts."""
 
 
 class RowCache:

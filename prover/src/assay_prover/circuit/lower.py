@@ -112,6 +112,7 @@ def output_range(graph: IntegerGraph, spec: StatementSpec) -> tuple[int, int]:
 def _measure(graph: IntegerGraph, spec: StatementSpec) -> tuple[Demand, int]:
     builder = Builder(None)
     _emit(builder, graph, spec)
+    builder.forget()
     return builder.demand, builder.n_public
 
 

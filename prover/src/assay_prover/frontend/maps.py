@@ -32,7 +32,7 @@ def round_coefficients(values: Float64Array, factor: float) -> Int64Array:
     for start in range(0, flat.size, BLOCK):
         scaled = flat[start : start + BLOCK] * factor
         np.rint(scaled, out=scaled)
-        if not (-LARGEST_COEFFICIENT <= scaled.min() and scaled.max() <= LARGEST_COEFFICIENT):
+        if not (scaled.min() >= -LARGEST_COEFFICIENT and scaled.max() <= LARGEST_COEFFICIENT):
             raise OverflowError("a quantised coefficient exceeds 40 bits")
         rounded[start : start + BLOCK] = scaled
     return rounded.reshape(values.shape)

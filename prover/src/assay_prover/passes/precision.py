@@ -7,7 +7,6 @@ from math import ceil, floor, log2
 
 import numpy as np
 
-
 FILL_BITS = 3
 """A scale is at most so many bits finer than was asked for, even where that takes no further limb: the next
 layer's shift would have to be wider for it."""

@@ -332,7 +332,7 @@ class _Frontier:
         return self.goal.activation_bits.index(precision.activation_bits)
 
     def refuse(self, precision: Precision, missing: int) -> None:
-        """Weigh an activation width of the same limbs that is `missing` bits finer, or the finest there is."""
+        """Weigh an activation width of the same limbs `missing` bits finer, or the finest there is."""
         widths = self.goal.activation_bits
         place = self._place(precision) + 1
         wanted = precision.activation_bits + missing
@@ -349,7 +349,8 @@ class _Frontier:
             try:
                 self._prices[precision] = self.cost(self.model(precision))
             except QuantisationError as error:
-                self.failure = error
+                # its traceback would keep the half-made network
+                self.failure = error.with_traceback(None)
                 self._prices[precision] = None
         return self._prices[precision]
 

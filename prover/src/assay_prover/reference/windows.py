@@ -75,7 +75,7 @@ class Windows:
         return parted.transpose(order).reshape(self.groups, len(samples) * self.positions, -1)
 
     def chunks(self, values: NDArray[Any], kind: np.dtype[Any]) -> Iterator[tuple[slice, NDArray[Any]]]:
-        """Flat samples `[n, in]` in chunks that a cache holds: which they are, and their columns of `kind`."""
+        """Flat samples `[n, in]` in chunks that a cache holds: which they are, and their columns."""
         samples = self.samples(values)
         step = max(1, CHUNK_VALUES // max(self.positions * self.in_shape[0] * prod(self.kernel), 1))
         for start in range(0, len(samples), step):
