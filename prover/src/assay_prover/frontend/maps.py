@@ -128,7 +128,7 @@ class FloatDense(FloatMap):
     @cached_property
     def terms(self) -> Float64Array:
         """Counted once."""
-        return np.count_nonzero(self.weight, axis=1).astype(np.float64)
+        return np.asarray(np.count_nonzero(self.weight, axis=1), dtype=np.float64)
 
     def quantise(self, factor: float) -> ref.Dense:
         """Rounded weights."""
@@ -233,7 +233,8 @@ class FloatConv(FloatMap):
     def worst_case(self, lo: Float64Array, hi: Float64Array) -> tuple[Float64Array, Float64Array]:
         """By two convolutions that read the kernels once."""
         box = self._windows.samples(np.stack([lo + hi, hi - lo]) / 2)
-        sums = centre_and_spread(self._kernels, *(self._windows.columns(part[None]) for part in box), REAL)
+        middle, width = (self._windows.columns(part[None]) for part in box)
+        sums = centre_and_spread(self._kernels, middle, width, REAL)
         placed = np.empty((2, self.n_out))
         for part, flat in zip(sums, placed, strict=True):
             self._windows.place(part, flat[None])
@@ -277,7 +278,7 @@ class FloatSparse(FloatMap):
     @property
     def terms(self) -> Float64Array:
         """The stored entries."""
-        return np.diff(self.matrix.indptr).astype(np.float64)
+        return np.asarray(np.diff(self.matrix.indptr), dtype=np.float64)
 
     def quantise(self, factor: float) -> ref.Sparse:
         """Rounded entries."""
@@ -358,7 +359,7 @@ class FloatScale(FloatMap):
     @property
     def terms(self) -> Float64Array:
         """One for each factor that is not 0."""
-        return (self.factor != 0).astype(np.float64)
+        return np.asarray(self.factor != 0, dtype=np.float64)
 
     def quantise(self, factor: float) -> ref.Scale:
         """Rounded factors."""

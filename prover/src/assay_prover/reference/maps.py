@@ -123,7 +123,8 @@ class Dense(LinearMap):
     def apply(self, values: Int64Array) -> Int64Array:
         """Exact: as float64 products where every partial sum is an integer below 2^53, else as int64."""
         kind = self._exact.kind(values)
-        return self._exact.apply(values.astype(kind, copy=False)[None])[0].astype(np.int64, copy=False)
+        sums = self._exact.apply(values.astype(kind, copy=False)[None])[0]
+        return np.asarray(sums, dtype=np.int64)
 
     def centre_and_spread(self, centre: Int64Array, width: Int64Array) -> tuple[Int64Array, Int64Array]:
         """By products that read W once."""
