@@ -13,7 +13,15 @@ from assay_prover.errors import InputError
 from assay_prover.frontend import import_model
 from assay_prover.frontend.graph import FloatAffine
 from assay_prover.passes import calibrate, declare_range, fuse
-from assay_prover.passes.precision import Precision, encode_range, plan_scale, plan_shift
+from assay_prover.passes.precision import (
+    FILL_BITS,
+    Precision,
+    encode_range,
+    headroom,
+    plan_capped,
+    plan_scale,
+    plan_shift,
+)
 from unit.prover.onnx_models import build, mlp
 from unit.prover.operator_cases import Nodes
 
@@ -149,12 +157,44 @@ def test_planned_scale_is_fine_enough_and_fills_its_limbs(
     assert bits % limb == 0
     assert scale <= reach / ((1 << resolution) - 1) * (1 + 1e-9)
     assert worst / scale <= (1 << bits) - 1 + 1e-3
+    # no finer than the limbs hold, and by a few bits at most
+    assert scale >= reach / ((1 << resolution) - 1) / 2**FILL_BITS * (1 - 1e-9)
 
 
 def test_worst_case_far_above_the_samples_is_clamped() -> None:
     _, _, clamp = plan_scale(Precision(limb_bits=1, headroom_bits=8), 8, 1e6, 1.0)
     assert clamp is not None
     assert clamp >= 2**9 - 1
+
+
+def test_a_bottleneck_is_clamped_early_and_a_wide_layer_late() -> None:
+    precision = Precision(limb_bits=8)
+
+    def room(size: int, behind: int) -> float:
+        return headroom(precision, 7, size, behind, 20)
+
+    assert room(10, 100_000) < 2
+    assert room(1000, 3000) < room(1000, 2000) < 20
+    assert room(1000, 100) == room(1000, 0) == 20
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.integers(1, 13), st.integers(3, 12), st.floats(1e-3, 1e3), st.floats(0.1, 1), st.floats(1, 1e4))
+def test_a_cap_is_a_whole_number_of_bits(
+    limb: int, resolution: int, cap: float, part: float, ratio: float
+) -> None:
+    reach, worst = part * cap, cap * ratio
+    plan = plan_capped(Precision(limb_bits=limb), resolution, worst, reach, cap)
+    if plan is None:
+        assert cap > 2 * reach
+        return
+    scale, bits, clamp = plan
+    steps = round(cap / scale)
+    assert steps & (steps + 1) == 0
+    assert scale <= reach / ((1 << resolution) - 1) * (1 + 1e-6)
+    assert bits % limb == 0
+    assert worst / scale <= (1 << bits) - 1 + 1e-3
+    assert clamp is None
 
 
 def test_shift_grows_with_the_noise() -> None:

@@ -148,6 +148,26 @@ def test_shifts_are_multiples_of_the_limb(limb: int) -> None:
     assert all(shift % limb == 0 for shift in shifts)
 
 
+def test_a_bottleneck_is_held_to_what_was_seen_and_spares_the_layer_behind() -> None:
+    """16 results between wide layers: their clamps cost little, and 400 range checks are narrower."""
+    rng = np.random.default_rng(1)
+    model, _, _ = _quantised(mlp(rng, [64, 300, 16, 400, 4]), rng, Precision(limb_bits=8, activation_bits=7))
+    relus = [op for op in model.graph.ops if isinstance(op, Requantise) and op.lo == 0]
+    assert [op.hi is not None for op in relus] == [False, True, False]
+
+
+def test_a_cap_of_the_network_takes_one_range_check() -> None:
+    nodes = [("Gemm", ["input", "w"], "h", {}), ("Clip", ["h", "zero", "six"], "c", {})]
+    nodes.append(("Gemm", ["c", "v"], "output", {}))
+    rng = np.random.default_rng(2)
+    constants = {"w": rng.normal(size=(12, 9)) * 3, "v": rng.normal(size=(9, 3))}
+    constants |= {"zero": np.array(0.0), "six": np.array(6.0)}
+    model, _, _ = _quantised(build(nodes, constants, (1, 12)), rng, Precision(limb_bits=8, activation_bits=7))
+    (capped,) = (op for op in model.graph.ops if isinstance(op, Requantise) and op.hi is not None)
+    assert capped.lo == 0
+    assert capped.hi == 2**7 - 1
+
+
 def test_average_pooling_is_exact() -> None:
     nodes = [("AveragePool", ["input"], "output", {"kernel_shape": [2, 2], "strides": [2, 2]})]
     rng = np.random.default_rng(0)
@@ -346,6 +366,29 @@ def test_search_gives_up_early_and_cheaply_when_the_goal_is_out_of_reach(
     assert choice.cost < max(weighed)
     assert choice.selection.error_p99 is not None
     assert choice.selection.error_p99 <= 0.01 * choice.selection.output_span
+
+
+def test_a_refused_candidate_says_how_much_finer_the_next_has_to_be() -> None:
+    goal = GOALS["balanced"]
+    report = AccuracyReport(
+        samples=100,
+        synthetic=False,
+        agreement=1.0,
+        accuracy_float=None,
+        accuracy_quantised=None,
+        error_median=None,
+        error_p99=1.1 * goal.p99_error,
+        error_max=None,
+        output_span=1.0,
+        saturated=0.0,
+        risk=2 * goal.risk,
+    )
+    assert goal.missing(report) == 1
+    assert goal.missing(report.model_copy(update={"error_p99": 9 * goal.p99_error})) == 2
+    far = report.model_copy(update={"risk": 0.5})
+    assert goal.missing(far) > 3
+    assert goal.missing(far.model_copy(update={"synthetic": True})) == 1
+    assert goal.missing(report.model_copy(update={"error_p99": None, "risk": None})) == 1
 
 
 def test_search_asks_every_limb_width_before_it_gives_up(monkeypatch: pytest.MonkeyPatch) -> None:
