@@ -17,8 +17,9 @@ from nacl.public import PrivateKey
 
 from assay_prover import binding
 
-from ..chain import Call, Chain, ChainClock, ChainError, Intent, IntentStatus, JobState, Outbox
+from ..chain import Chain, ChainClock, ChainError, IntentStatus, JobState, Outbox
 from ..chain.outbox import came_to_nothing
+from .actions import call_of, intent_key, outcome_of, rescue_spend
 from .appraiser import Appraiser
 from .config import WorkerConfig
 from .errors import InboxError
@@ -214,13 +215,13 @@ class Desk:
     def settle_sends(self) -> None:
         """Tells the machines what became of their transactions."""
         for job_id, send in list(self._sends.items()):
-            intent = self.outbox.intent(_intent_key(job_id, send))
+            intent = self.outbox.intent(intent_key(job_id, send))
             if intent is None or intent.status is IntentStatus.PENDING:
                 self._rescue(job_id, send)
                 continue
             del self._sends[job_id]
             if came_to_nothing(intent):
-                self.feed(job_id, Refused(send.action, _outcome(intent), self.clock.now()))
+                self.feed(job_id, Refused(send.action, outcome_of(intent), self.clock.now()))
             else:
                 self.feed(job_id, Confirmed(send.action))
 
@@ -296,9 +297,9 @@ class Desk:
         try:
             reason = await self._objection(job_id, send)
             if not reason:
-                call = self._call(job_id, send)
+                call = call_of(self.chain.market, self.jobs[job_id], send, self.store)
                 self._rescue(job_id, send)
-                await self.outbox.submit(_intent_key(job_id, send), call, again=True)
+                await self.outbox.submit(intent_key(job_id, send), call, again=True)
         except ChainError as error:
             reason = str(error)
         if reason:
@@ -312,16 +313,12 @@ class Desk:
 
     def _rescue(self, job_id: bytes, send: Send) -> None:
         """Lets a proof that is nearly late cost more gas than the cap: late, it costs the collateral."""
-        job, config = self.jobs[job_id], self.config
-        view = job.track.view
-        if send.action is not Action.PROVE or view is None:
-            return
-        if view.deadline - self.clock.now() > min(config.rescue_seconds, job.request.prove_window // 2):
-            return
+        job = self.jobs[job_id]
         model = self.library.known(job.model_id)
         royalty_bps = 0 if model is None else model.model.spec.royalty_bps
-        at_stake = job.request.collateral + view.price * (10_000 - royalty_bps) // 10_000
-        self.outbox.allow(_intent_key(job_id, send), at_stake * config.rescue_percent // 100)
+        spend = rescue_spend(self.config, job, send, royalty_bps, self.clock.now())
+        if spend is not None:
+            self.outbox.allow(intent_key(job_id, send), spend)
 
     async def _objection(self, job_id: bytes, send: Send) -> str:
         """Why an action must not be taken now: other jobs, or what has changed since the price was set; ""
@@ -347,27 +344,6 @@ class Desk:
         if send.price < now.floor:
             return f"the lowest price that pays is {now.floor} wei by now"
         return ""
-
-    def _call(self, job_id: bytes, send: Send) -> Call:
-        market = self.chain.market
-        match send.action:
-            case Action.BID:
-                assert send.price is not None  # noqa: S101 - every bid has one
-                return market.place_bid(job_id, send.price)
-            case Action.AWARD:
-                return market.award(job_id)
-            case Action.ACCEPT:
-                return market.accept(job_id)
-            case Action.LAPSE:
-                return market.lapse(job_id)
-            case Action.EXPIRE:
-                return market.expire(job_id)
-            case Action.PROVE:
-                proof = self.store.proof_of(job_id)
-                assert proof is not None  # noqa: S101 - READY is set after it is stored
-                return market.submit_proof(
-                    job_id, self.jobs[job_id].input_words, proof.output_words, proof.proof
-                )
 
     # ---------- inputs
 
@@ -495,16 +471,6 @@ class Desk:
             self.store.decide(job_id, "proof failed", str(outcome), {})
             _log.error("job.proof_failed", job="0x" + job_id.hex(), reason=str(outcome), exc_info=outcome)
             self.feed(job_id, ProofFailed(str(outcome) or type(outcome).__name__, self.clock.now()))
-
-
-def _outcome(intent: Intent) -> str:
-    if intent.status in (IntentStatus.LOST, IntentStatus.CANCELLED):
-        return f"the transaction was {intent.status}"
-    return "the transaction was mined and reverted"
-
-
-def _intent_key(job_id: bytes, send: Send) -> str:
-    return f"job/{job_id.hex()}/{send.key}"
 
 
 def _next_look(track: Track, view: JobView, now: int, me: Me) -> int:
