@@ -2,8 +2,8 @@
 
 #[cfg(target_arch = "x86_64")]
 mod ifma;
+mod portable;
 
-#[cfg(target_arch = "x86_64")]
 use std::sync::{Arc, OnceLock};
 
 use ark_bn254::Fr;
@@ -23,9 +23,10 @@ const SMALLEST_VECTOR_SIZE: usize = 192;
 pub struct Domain {
     even: GeneralEvaluationDomain<Fr>,
     odd: GeneralEvaluationDomain<Fr>,
-    /// Twiddles of the vector path, made when first needed: one and a half times the memory of a vector.
+    /// Twiddles, made when first needed: one and a half times the memory of a vector.
+    portable: Arc<OnceLock<portable::Tables>>,
     #[cfg(target_arch = "x86_64")]
-    tables: Arc<OnceLock<ifma::Tables>>,
+    ifma: Arc<OnceLock<ifma::Tables>>,
 }
 
 impl Domain {
@@ -54,8 +55,9 @@ impl Domain {
         Some(Self {
             even,
             odd: even.get_coset(shift)?,
+            portable: Arc::default(),
             #[cfg(target_arch = "x86_64")]
-            tables: Arc::default(),
+            ifma: Arc::default(),
         })
     }
 
@@ -87,7 +89,7 @@ impl Domain {
         values.resize(self.size(), Fr::from(0u64));
         #[cfg(target_arch = "x86_64")]
         if kernel.is_ifma() && self.size() >= SMALLEST_VECTOR_SIZE {
-            let tables = self.tables.get_or_init(|| {
+            let tables = made_once(&self.ifma, || {
                 let (size, eta) = (self.size(), self.odd_shift());
                 if size.is_power_of_two() {
                     ifma::Tables::new(size.ilog2(), eta)
@@ -99,8 +101,8 @@ impl Domain {
             unsafe { ifma::to_odd_coset(values, tables) };
             return;
         }
-        self.even.ifft_in_place(values);
-        self.odd.fft_in_place(values);
+        let new = || portable::Tables::new(self.size(), self.odd_shift());
+        portable::to_odd_coset(values, made_once(&self.portable, new));
     }
 
     /// Lagrange basis of the subgroup at `tau`.
@@ -123,6 +125,15 @@ impl Domain {
         }
         out
     }
+}
+
+/// As `get_or_init`, but several threads may make the value, and all but one do so in vain: making it is parallel work, in whose
+/// midst a thread may be given other work that asks for the same value.
+fn made_once<T>(cell: &OnceLock<T>, make: impl FnOnce() -> T) -> &T {
+    cell.get().unwrap_or_else(|| {
+        let value = make();
+        cell.get_or_init(|| value)
+    })
 }
 
 #[cfg(test)]
