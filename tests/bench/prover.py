@@ -49,7 +49,7 @@ Run it on an idle machine."""
 PEERS = ("gnark", "arkworks", "halo2curves", "bellman_ce", "snarkjs", "mcl", "groth16py")
 ONE_THREAD = "assay, 1 thread"
 ONE_AT_A_TIME = "assay, one at a time"
-WITH_TABLES = "assay, with tables"
+FIRST_BATCH = "assay, first batch"
 INPUT_ROWS = 2
 """Rows for the statement that most provers add to a circuit of 2^k - 2 constraints."""
 LEAST_RUNS, MOST_RUNS = 3, 15
@@ -198,8 +198,8 @@ class Bench:
         if row.case == "batch":
             command = (*self.ours.command, "--sequential")
             found.append((replace(self.ours, name=ONE_AT_A_TIME, command=command), threads))
-            command = (*self.ours.command, "--tables")
-            found.append((replace(self.ours, name=WITH_TABLES, command=command), threads))
+            command = (*self.ours.command, "--first")
+            found.append((replace(self.ours, name=FIRST_BATCH, command=command), threads))
         return found
 
     def measure(self, row: Row) -> list[Record]:

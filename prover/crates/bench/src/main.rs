@@ -26,7 +26,7 @@ use assay_bn254::{
 use assay_groth16::{
     key::{ProvingKey, Wide},
     random::Randomness,
-    verify::verify,
+    verify::Verifier,
 };
 
 use inputs::{Inputs, hex_g1, hex_g2, hex_scalar};
@@ -44,6 +44,8 @@ enum Mode {
     Plain,
     /// A batch one at a time.
     Sequential,
+    /// A batch with a key that was just opened.
+    First,
     /// With tables of multiples, made before the clock runs.
     Tables,
 }
@@ -134,16 +136,22 @@ fn prove(case: &str, kind: &str, circuit: &Squares, mode: Mode) -> Outcome {
         eprintln!("tables: {} MiB in {seconds:.3} s", bytes >> 20);
     }
     let proofs = circuit.prove(&key, 1)?;
-    verify(&vk, &[circuit.public], &proofs[0], None)?;
+    let verifier = Verifier::new(&vk);
+    verifier.verify(&[circuit.public], &proofs[0], None)?;
     match case {
         "verify" => serve(|| {
-            verify(&vk, &[circuit.public], &proofs[0], None)?;
+            verifier.verify(&[circuit.public], &proofs[0], None)?;
             Ok(String::new())
         }),
         "batch" if mode == Mode::Sequential => serve(|| {
             for _ in 0..BATCH {
                 black_box(circuit.prove(&key, 1)?);
             }
+            Ok(String::new())
+        }),
+        "batch" if mode == Mode::First => serve(|| {
+            let key = ProvingKey::open(&path, false)?;
+            black_box(circuit.prove(&key, BATCH)?);
             Ok(String::new())
         }),
         "batch" => serve(|| {
@@ -170,6 +178,10 @@ fn run(args: &[&str]) -> Outcome {
             let mode = Mode::Sequential;
             bench(case, kind, log_size.parse()?, Path::new(folder), mode)
         }
+        ["--first", case, kind, log_size, folder] => {
+            let mode = Mode::First;
+            bench(case, kind, log_size.parse()?, Path::new(folder), mode)
+        }
         ["--tables", case, kind, log_size, folder] => {
             let mode = Mode::Tables;
             bench(case, kind, log_size.parse()?, Path::new(folder), mode)
@@ -179,7 +191,7 @@ fn run(args: &[&str]) -> Outcome {
             bench(case, kind, log_size.parse()?, Path::new(folder), mode)
         }
         _ => Err(
-            "usage: assay-bench [--sequential | --tables] CASE SCALARS LOG_SIZE INPUTS\n       \
+            "usage: assay-bench [--sequential | --first | --tables] CASE SCALARS LOG_SIZE INPUTS\n       \
              assay-bench inputs LOG_SIZE INPUTS\n       assay-bench files SCALARS LOG_SIZE FOLDER"
                 .into(),
         ),

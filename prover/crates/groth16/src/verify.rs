@@ -1,17 +1,27 @@
 //! Verification, of one proof and of many under one key.
 
-use ark_bn254::{Bn254, Fr, G1Affine, G1Projective, G2Affine};
-use ark_ec::{AffineRepr, CurveGroup, VariableBaseMSM, pairing::Pairing};
+use std::iter;
+
+use ark_bn254::{Bn254, Fq12, Fr, G1Affine, G1Projective};
+use ark_ec::{
+    AffineRepr, CurveGroup,
+    pairing::{MillerLoopOutput, Pairing},
+};
 use ark_ff::{One, Zero};
+use assay_bn254::{PackedG1, Scalars, msm::msm_g1};
+use rayon::prelude::*;
 
 use crate::{
     challenge::challenge,
     encoding::{WORD, fr_from_word},
     error::{Error, Result, bail},
+    field::{Limbs, limbs},
     proof::Proof,
     random::Randomness,
     verifying_key::VerifyingKey,
 };
+
+type G2Prepared = <Bn254 as Pairing>::G2Prepared;
 
 /// Statement words, each below r.
 ///
@@ -36,12 +46,12 @@ struct Claim<'a> {
 
 impl<'a> Claim<'a> {
     fn new(
-        vk: &VerifyingKey,
-        vk_hash: &[u8; 32],
+        verifier: &Verifier,
         public: &[Fr],
         proof: &'a Proof,
         model: Option<&G1Affine>,
     ) -> Result<Self> {
+        let vk = &verifier.vk;
         if public.len() != vk.n_public() {
             bail!(
                 InvalidInput,
@@ -65,117 +75,220 @@ impl<'a> Claim<'a> {
         scalars.push(Fr::one());
         scalars.extend_from_slice(public);
         if let Some(d) = &proof.d {
-            scalars.push(challenge(vk_hash, public, model, d));
+            scalars.push(challenge(&verifier.hash, public, model, d));
         }
         Ok(Self { proof, scalars })
     }
 }
 
-/// Right-hand sides of the equation, negated: `alpha, IC, C` and, where present, `D`, `M`, beside their G2 elements.
-fn right_sides(
-    vk: &VerifyingKey,
-    weight: Fr,
-    scalars: &[Fr],
-    c: G1Projective,
-    d: G1Projective,
-    model: Option<&G1Affine>,
-) -> (Vec<G1Affine>, Vec<G2Affine>) {
-    let ic = G1Projective::msm(&vk.ic, scalars).expect("as many scalars as elements");
-    let mut g1 = vec![-(vk.alpha * weight), -ic, -c];
-    let mut g2 = vec![vk.beta, vk.gamma, vk.delta];
-    if let Some(delta_1) = vk.delta_1 {
-        g1.push(-d);
-        g2.push(delta_1);
-    }
-    if let (Some(delta_m), Some(model)) = (vk.delta_m, model) {
-        g1.push(-(*model * weight));
-        g2.push(delta_m);
-    }
-    (G1Projective::normalize_batch(&g1), g2)
+/// Terms of an input sum from which bucket methods beat one multiplication a term.
+const MANY_INPUTS: usize = 16;
+
+/// A verifying key made ready for many proofs: what does not depend on them is computed once, which takes about as long as one
+/// verification.
+pub struct Verifier {
+    vk: VerifyingKey,
+    hash: [u8; 32],
+    /// Miller loop of `-alpha` and `beta`.
+    alpha_beta: Fq12,
+    beta: G2Prepared,
+    gamma: G2Prepared,
+    delta: G2Prepared,
+    /// `delta_1` and `delta_m`, where the key has them.
+    others: Vec<G2Prepared>,
+    /// `IC`, where it is long.
+    ic: Vec<PackedG1>,
 }
 
-/// Checks one proof. `vk` must come from [`VerifyingKey::from_bytes`] or setup, which check it.
+impl std::fmt::Debug for Verifier {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Verifier")
+            .field("vk", &self.vk)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Verifier {
+    /// `vk` must come from [`VerifyingKey::from_bytes`] or setup, which check it.
+    #[must_use]
+    pub fn new(vk: &VerifyingKey) -> Self {
+        let beta = G2Prepared::from(vk.beta);
+        Self {
+            hash: vk.hash(),
+            alpha_beta: miller(vec![-vk.alpha], vec![beta.clone()]),
+            beta,
+            gamma: vk.gamma.into(),
+            delta: vk.delta.into(),
+            others: vk
+                .delta_1
+                .into_iter()
+                .chain(vk.delta_m)
+                .map(Into::into)
+                .collect(),
+            ic: if vk.ic.len() < MANY_INPUTS {
+                Vec::new()
+            } else {
+                vk.ic.iter().map(Into::into).collect()
+            },
+            vk: vk.clone(),
+        }
+    }
+
+    /// The key.
+    #[must_use]
+    pub fn vk(&self) -> &VerifyingKey {
+        &self.vk
+    }
+
+    /// Checks one proof.
+    ///
+    /// # Errors
+    /// `InvalidProof` if it does not prove the statement, `InvalidInput` if the statement or `M` has the wrong shape.
+    pub fn verify(&self, public: &[Fr], proof: &Proof, model: Option<&G1Affine>) -> Result<()> {
+        self.holds(&Claim::new(self, public, proof, model)?, model)
+    }
+
+    fn holds(&self, claim: &Claim<'_>, model: Option<&G1Affine>) -> Result<()> {
+        let proof = claim.proof;
+        let (left, right) = rayon::join(
+            || {
+                let right = vec![proof.b.into(), self.delta.clone()];
+                miller(vec![proof.a, -proof.c], right)
+            },
+            || {
+                let mut points = vec![(-self.input_sum(&claim.scalars)).into_affine()];
+                points.extend(proof.d.iter().chain(model).map(|point| -*point));
+                let right = iter::once(&self.gamma).chain(&self.others).cloned();
+                miller(points, right.collect())
+            },
+        );
+        if !is_one(left * right * self.alpha_beta) {
+            bail!(InvalidProof, "the pairing equation does not hold");
+        }
+        Ok(())
+    }
+
+    fn input_sum(&self, scalars: &[Fr]) -> G1Projective {
+        if !self.ic.is_empty() {
+            let scalars: Vec<Limbs> = scalars.iter().copied().map(limbs).collect();
+            return msm_g1(&self.ic, &[Scalars::Full(&scalars)]);
+        }
+        let terms = self.vk.ic.iter().zip(scalars);
+        terms
+            .map(|(point, scalar)| {
+                if scalar.is_one() {
+                    point.into_group()
+                } else {
+                    *point * scalar
+                }
+            })
+            .sum()
+    }
+
+    /// Checks many proofs (of one model) with a Miller loop a proof and 3 to 5 more, in one product: each equation is raised
+    /// to a uniform 128-bit power, so that a false one passes with probability 2^-128.
+    ///
+    /// # Errors
+    /// As [`Self::verify`], naming the first claim that fails.
+    pub fn verify_batch(
+        &self,
+        claims: &[(&[Fr], &Proof)],
+        model: Option<&G1Affine>,
+        randomness: &mut Randomness,
+    ) -> Result<()> {
+        let claims = claims
+            .iter()
+            .enumerate()
+            .map(|(i, (public, proof))| {
+                Claim::new(self, public, proof, model).map_err(|e| at(i, e))
+            })
+            .collect::<Result<Vec<_>>>()?;
+        if claims.is_empty() {
+            return Ok(());
+        }
+        let weights: Vec<Fr> = claims.iter().map(|_| randomness.combination()).collect();
+        let mut scalars = vec![Fr::zero(); self.vk.ic.len()];
+        for (claim, weight) in claims.iter().zip(&weights) {
+            for (sum, value) in scalars.iter_mut().zip(&claim.scalars) {
+                *sum += *value * weight;
+            }
+        }
+        let total: Fr = weights.iter().sum();
+        let (left, right) = rayon::join(
+            || {
+                let chunks = claims.par_chunks(4).zip(weights.par_chunks(4));
+                let loops = chunks.map(|(claims, weights)| {
+                    let left = claims.iter().zip(weights);
+                    let left: Vec<_> = left.map(|(claim, weight)| claim.proof.a * weight).collect();
+                    let right = claims.iter().map(|claim| claim.proof.b.into()).collect();
+                    miller(G1Projective::normalize_batch(&left), right)
+                });
+                loops.product::<Fq12>()
+            },
+            || {
+                let limbs: Vec<Limbs> = weights.iter().copied().map(limbs).collect();
+                let combine = |element: fn(&Proof) -> G1Affine| {
+                    let points = claims.iter().map(|claim| (&element(claim.proof)).into());
+                    msm_g1(&points.collect::<Vec<_>>(), &[Scalars::Full(&limbs)])
+                };
+                let mut points = vec![
+                    self.vk.alpha * total,
+                    self.input_sum(&scalars),
+                    combine(|proof| proof.c),
+                ];
+                if self.vk.delta_1.is_some() {
+                    points.push(combine(|proof| proof.d.unwrap_or_default()));
+                }
+                points.extend(model.map(|m| *m * total));
+                points.iter_mut().for_each(|point| *point = -*point);
+                let right = [&self.beta, &self.gamma, &self.delta];
+                let right = right.into_iter().chain(&self.others).cloned();
+                miller(G1Projective::normalize_batch(&points), right.collect())
+            },
+        );
+        if is_one(left * right) {
+            return Ok(());
+        }
+        for (i, claim) in claims.iter().enumerate() {
+            self.holds(claim, model).map_err(|e| at(i, e))?;
+        }
+        bail!(InvalidProof, "the combined equation does not hold");
+    }
+}
+
+fn miller(g1: Vec<G1Affine>, g2: Vec<G2Prepared>) -> Fq12 {
+    Bn254::multi_miller_loop(g1, g2).0
+}
+
+/// Whether a product of Miller loops stands for a product of pairings that is one.
+fn is_one(product: Fq12) -> bool {
+    Bn254::final_exponentiation(MillerLoopOutput(product)).is_some_and(|result| result.is_zero())
+}
+
+/// [`Verifier::verify`] once.
 ///
 /// # Errors
-/// `InvalidProof` if it does not prove the statement, `InvalidInput` if the statement or `M` has the wrong shape.
+/// As [`Verifier::verify`].
 pub fn verify(
     vk: &VerifyingKey,
     public: &[Fr],
     proof: &Proof,
     model: Option<&G1Affine>,
 ) -> Result<()> {
-    let claim = Claim::new(vk, &vk.hash(), public, proof, model)?;
-    holds(vk, &claim, model)
+    Verifier::new(vk).verify(public, proof, model)
 }
 
-fn holds(vk: &VerifyingKey, claim: &Claim<'_>, model: Option<&G1Affine>) -> Result<()> {
-    let d = claim.proof.d.unwrap_or_default();
-    let (mut g1, mut g2) = right_sides(
-        vk,
-        Fr::one(),
-        &claim.scalars,
-        claim.proof.c.into_group(),
-        d.into_group(),
-        model,
-    );
-    g1.push(claim.proof.a);
-    g2.push(claim.proof.b);
-    if !Bn254::multi_pairing(g1, g2).is_zero() {
-        bail!(InvalidProof, "the pairing equation does not hold");
-    }
-    Ok(())
-}
-
-/// Checks many proofs under one key (and one model) with N + 3 to N + 5 pairings in one product: each equation is
-/// raised to a uniform 128-bit power, so that a false one passes with probability 2^-128.
+/// [`Verifier::verify_batch`] once.
 ///
 /// # Errors
-/// As [`verify`], naming the first claim that fails.
+/// As [`Verifier::verify_batch`].
 pub fn verify_batch(
     vk: &VerifyingKey,
     claims: &[(&[Fr], &Proof)],
     model: Option<&G1Affine>,
     randomness: &mut Randomness,
 ) -> Result<()> {
-    let vk_hash = vk.hash();
-    let claims = claims
-        .iter()
-        .enumerate()
-        .map(|(i, (public, proof))| {
-            Claim::new(vk, &vk_hash, public, proof, model).map_err(|e| at(i, e))
-        })
-        .collect::<Result<Vec<_>>>()?;
-    if claims.is_empty() {
-        return Ok(());
-    }
-    let weights: Vec<Fr> = claims.iter().map(|_| randomness.combination()).collect();
-    let mut scalars = vec![Fr::zero(); vk.ic.len()];
-    for (claim, weight) in claims.iter().zip(&weights) {
-        for (sum, value) in scalars.iter_mut().zip(&claim.scalars) {
-            *sum += *value * weight;
-        }
-    }
-    let combine = |element: fn(&Proof) -> G1Affine| {
-        let bases: Vec<G1Affine> = claims.iter().map(|c| element(c.proof)).collect();
-        G1Projective::msm(&bases, &weights).expect("as many scalars as elements")
-    };
-    let c = combine(|proof| proof.c);
-    let d = combine(|proof| proof.d.unwrap_or_default());
-    let (mut g1, mut g2) = right_sides(vk, weights.iter().sum(), &scalars, c, d, model);
-    let left: Vec<G1Projective> = claims
-        .iter()
-        .zip(&weights)
-        .map(|(claim, weight)| claim.proof.a * weight)
-        .collect();
-    g1.extend(G1Projective::normalize_batch(&left));
-    g2.extend(claims.iter().map(|claim| claim.proof.b));
-    if Bn254::multi_pairing(g1, g2).is_zero() {
-        return Ok(());
-    }
-    for (i, claim) in claims.iter().enumerate() {
-        holds(vk, claim, model).map_err(|e| at(i, e))?;
-    }
-    bail!(InvalidProof, "the combined equation does not hold");
+    Verifier::new(vk).verify_batch(claims, model, randomness)
 }
 
 fn at(index: usize, error: Error) -> Error {

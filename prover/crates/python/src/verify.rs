@@ -1,11 +1,30 @@
 //! Verification.
 
+use std::sync::{Arc, Mutex};
+
 use assay_groth16::{
-    Proof, Randomness, VerifyingKey, challenge, proof::model_commitment_from_bytes, verify as core,
+    Proof, Randomness, Result, VerifyingKey, challenge, proof::model_commitment_from_bytes,
+    verify::Verifier,
 };
 use pyo3::{prelude::*, types::PyBytes};
 
 use crate::{convert::statement, errors::raise};
+
+/// The key used last: who verifies one proof mostly verifies another of the same key.
+static LAST: Mutex<Option<(Vec<u8>, Arc<Verifier>)>> = Mutex::new(None);
+
+/// The verifier of a key, which passed all checks.
+fn verifier(vk: &[u8]) -> Result<Arc<Verifier>> {
+    let last = || LAST.lock().expect("no panic while holding the lock");
+    if let Some((bytes, verifier)) = &*last()
+        && bytes == vk
+    {
+        return Ok(Arc::clone(verifier));
+    }
+    let verifier = Arc::new(Verifier::new(&VerifyingKey::from_bytes(vk)?));
+    *last() = Some((vk.to_vec(), Arc::clone(&verifier)));
+    Ok(verifier)
+}
 
 /// Checks one proof against the normative bytes of a verifying key.
 ///
@@ -22,12 +41,12 @@ pub(crate) fn verify(
 ) -> PyResult<()> {
     let public = statement(public)?;
     py.detach(|| {
-        let vk = VerifyingKey::from_bytes(vk)?;
-        let proof = Proof::from_bytes(proof, vk.delta_1.is_some())?;
+        let verifier = verifier(vk)?;
+        let proof = Proof::from_bytes(proof, verifier.vk().delta_1.is_some())?;
         let model = model_commitment
             .map(model_commitment_from_bytes)
             .transpose()?;
-        core::verify(&vk, &public, &proof, model.as_ref())
+        verifier.verify(&public, &proof, model.as_ref())
     })
     .map_err(raise)
 }
@@ -46,20 +65,20 @@ pub(crate) fn verify_batch(
         .map(|(public, proof)| Ok((statement(public)?, proof.as_bytes())))
         .collect::<PyResult<Vec<_>>>()?;
     py.detach(|| {
-        let vk = VerifyingKey::from_bytes(vk)?;
+        let verifier = verifier(vk)?;
         let model = model_commitment
             .map(model_commitment_from_bytes)
             .transpose()?;
         let proofs = claims
             .iter()
-            .map(|(_, bytes)| Proof::from_bytes(bytes, vk.delta_1.is_some()))
-            .collect::<assay_groth16::Result<Vec<_>>>()?;
+            .map(|(_, bytes)| Proof::from_bytes(bytes, verifier.vk().delta_1.is_some()))
+            .collect::<Result<Vec<_>>>()?;
         let pairs: Vec<_> = claims
             .iter()
             .zip(&proofs)
             .map(|((x, _), p)| (x.as_slice(), p))
             .collect();
-        core::verify_batch(&vk, &pairs, model.as_ref(), &mut Randomness::system())
+        verifier.verify_batch(&pairs, model.as_ref(), &mut Randomness::system())
     })
     .map_err(raise)
 }
