@@ -59,14 +59,24 @@ impl<const N: usize> Packed<N> {
         out
     }
 
-    /// Coordinate `index`, given below 2p.
+    /// Coordinate `index`, canonical: sums at rest are below 2p, words of a file that nobody checked anywhere below 2^256.
     fn coordinate(&self, index: usize) -> Fq {
         let mut limbs = BigInt(std::array::from_fn(|k| self.0[4 * index + k]));
         if limbs >= Fq::MODULUS {
-            limbs.sub_with_borrow(&Fq::MODULUS);
+            limbs = reduced(limbs);
         }
         Fq::new_unchecked(limbs)
     }
+}
+
+/// A value below 2^256 modulo p. Apart, so that the common case is short.
+#[cold]
+#[inline(never)]
+fn reduced(mut value: BigInt<4>) -> BigInt<4> {
+    while value >= Fq::MODULUS {
+        value.sub_with_borrow(&Fq::MODULUS);
+    }
+    value
 }
 
 impl PackedG1 {

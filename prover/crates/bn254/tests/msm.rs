@@ -1,10 +1,14 @@
 //! Multi-scalar multiplication on every code path against arkworks.
 
-use ark_bn254::{Fr, G1Affine, G1Projective, G2Affine, G2Projective};
+use std::sync::Mutex;
+
+use ark_bn254::{Fq, Fr, G1Affine, G1Projective, G2Affine, G2Projective};
 use ark_ec::{AffineRepr, CurveGroup, VariableBaseMSM};
 use ark_ff::{PrimeField, UniformRand};
 use ark_std::rand::{Rng, RngCore, SeedableRng, rngs::StdRng};
-use assay_bn254::msm::{MsmG1, msm_g1_many, msm_g1_with, msm_g2_with};
+use assay_bn254::msm::{
+    MsmG1, TableG1, msm_g1_many, msm_g1_many_watched, msm_g1_with, msm_g2_watched, msm_g2_with,
+};
 use assay_bn254::{Kernel, PackedG1, PackedG2, Scalars};
 
 fn rng(seed: u64) -> StdRng {
@@ -350,4 +354,116 @@ fn missing_scalar_is_refused() {
         &pack_g1(&[G1Affine::generator(); 2]),
         &[Scalars::Small(&[1])],
     );
+}
+
+#[test]
+fn a_watch_is_asked_before_each_task_and_can_stop_them() {
+    let rng = &mut rng(20);
+    let bases = pack_g1(&points::<G1Projective>(6000, rng));
+    let scalars = full(rng, 6000);
+    let scalars = [Scalars::Full(&scalars)];
+    let jobs = [MsmG1 {
+        bases: &bases,
+        scalars: &scalars,
+        table: None,
+    }; 2];
+    for threads in [1, 3] {
+        let pool = rayon::ThreadPoolBuilder::new()
+            .num_threads(threads)
+            .build()
+            .unwrap();
+        pool.install(|| {
+            for kernel in Kernel::all() {
+                let asked = Mutex::new(Vec::new());
+                let run = |last: usize| {
+                    asked.lock().unwrap().clear();
+                    msm_g1_many_watched(kernel, &jobs, &|begun, tasks| {
+                        let mut asked = asked.lock().unwrap();
+                        asked.push((begun, tasks));
+                        asked.len() <= last
+                    })
+                };
+                let sums = run(usize::MAX).expect("not stopped");
+                assert_eq!(sums[0], msm_g1_with(kernel, &bases, &scalars));
+                let mut all = asked.lock().unwrap().clone();
+                all.sort_unstable();
+                let tasks = all[0].1;
+                assert!(all.into_iter().eq((0..tasks).map(|k| (k, tasks))));
+                assert!(tasks > 8, "{tasks}");
+                for last in [0, 1, 5] {
+                    assert!(run(last).is_none());
+                    let asked = asked.lock().unwrap().len();
+                    assert!(asked <= last + threads, "{asked} tasks after {last}");
+                }
+            }
+        });
+    }
+}
+
+#[test]
+fn a_watch_can_stop_g2() {
+    let rng = &mut rng(21);
+    let bases: Vec<PackedG2> = points::<G2Projective>(50, rng)
+        .iter()
+        .map(Into::into)
+        .collect();
+    let scalars = full(rng, 50);
+    let scalars = [Scalars::Full(&scalars)];
+    for kernel in Kernel::all() {
+        assert!(msm_g2_watched(kernel, &bases, None, &scalars, &|_, _| false).is_none());
+    }
+}
+
+/// One cache line of a file that nobody checked.
+#[derive(Clone, Copy)]
+#[repr(C, align(64))]
+struct Line([u64; 8]);
+
+#[test]
+fn words_of_any_value_give_sums_and_no_panic() {
+    let rng = &mut rng(22);
+    let prime = Fq::MODULUS.0;
+    let mut twice = [prime, prime].concat();
+    twice[0] += 1;
+    let fills: [&dyn Fn(&mut StdRng) -> Line; 4] = [
+        &|_| Line([u64::MAX; 8]),
+        &|_| Line(std::array::from_fn(|k| prime[k % 4])),
+        &|_| Line(twice.clone().try_into().unwrap()),
+        &|rng| Line(std::array::from_fn(|_| rng.next_u64())),
+    ];
+    let scalars = full(rng, 3000);
+    let ones = vec![1; 3000];
+    for (k, fill) in fills.iter().enumerate() {
+        let mut lines: Vec<Line> = (0..3000).map(|_| fill(rng)).collect();
+        // Beside others that are points.
+        for (line, point) in lines
+            .iter_mut()
+            .step_by(3)
+            .zip(points::<G1Projective>(1000, rng))
+        {
+            let bytes = PackedG1::as_bytes(&[(&point).into()]).to_vec();
+            *line = Line(std::array::from_fn(|k| {
+                u64::from_le_bytes(bytes[8 * k..8 * k + 8].try_into().unwrap())
+            }));
+        }
+        // SAFETY: a line is 64 bytes without padding.
+        let bytes: &[u8] =
+            unsafe { std::slice::from_raw_parts(lines.as_ptr().cast(), size_of_val(&*lines)) };
+        let g1 = PackedG1::from_bytes(bytes).unwrap();
+        let g2 = PackedG2::from_bytes(bytes).unwrap();
+        for kernel in Kernel::all() {
+            for scalars in [Scalars::Full(&scalars), Scalars::Small(&ones)] {
+                let _ = msm_g1_with(kernel, g1, &[scalars]);
+            }
+            let _ = msm_g2_with(kernel, g2, &[Scalars::Full(&scalars[..1500])]);
+            let table = TableG1::new_with(kernel, &g1[..300]);
+            let job = MsmG1 {
+                bases: &g1[..300],
+                scalars: &[Scalars::Full(&scalars[..300])],
+                table: Some(&table),
+            };
+            let sums = msm_g1_many_watched(kernel, &[job], &|_, _| true);
+            assert_eq!(sums.map(|sums| sums.len()), Some(1), "fill {k}");
+        }
+    }
 }

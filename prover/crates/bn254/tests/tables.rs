@@ -5,7 +5,8 @@ use ark_ec::{AffineRepr, CurveGroup};
 use ark_ff::{PrimeField, UniformRand};
 use ark_std::rand::{Rng, SeedableRng, rngs::StdRng};
 use assay_bn254::msm::{
-    MsmG1, TableG1, TableG2, msm_g1_many_with, msm_g1_with, msm_g2_table, msm_g2_with,
+    MsmG1, TableG1, TableG2, msm_g1_many, msm_g1_many_watched, msm_g1_with, msm_g2_watched,
+    msm_g2_with,
 };
 use assay_bn254::{Kernel, PackedG1, PackedG2, Scalars};
 
@@ -27,27 +28,33 @@ fn full(rng: &mut impl Rng, count: usize) -> Vec<[u64; 4]> {
 
 fn check_g1(bases: &[G1Affine], scalars: &[Scalars<'_>], what: &str) {
     let packed: Vec<PackedG1> = bases.iter().map(Into::into).collect();
-    let table = TableG1::new(&packed);
+    let mut tables = Vec::new();
     for kernel in Kernel::all() {
+        let table = TableG1::new_with(kernel, &packed);
         let job = MsmG1 {
             bases: &packed,
             scalars,
             table: Some(&table),
         };
-        let got = msm_g1_many_with(kernel, &[job])[0];
+        let got = msm_g1_many_watched(kernel, &[job], &|_, _| true).unwrap()[0];
         let expected = msm_g1_with(kernel, &packed, scalars);
         assert_eq!(got, expected, "{what} on {}", kernel.name());
+        tables.push(table);
     }
+    assert!(tables.windows(2).all(|t| t[0] == t[1]), "{what}: tables");
 }
 
 fn check_g2(bases: &[G2Affine], scalars: &[Scalars<'_>], what: &str) {
     let packed: Vec<PackedG2> = bases.iter().map(Into::into).collect();
-    let table = TableG2::new(&packed);
+    let mut tables = Vec::new();
     for kernel in Kernel::all() {
-        let got = msm_g2_table(kernel, &packed, Some(&table), scalars);
+        let table = TableG2::new_with(kernel, &packed);
+        let got = msm_g2_watched(kernel, &packed, Some(&table), scalars, &|_, _| true).unwrap();
         let expected = msm_g2_with(kernel, &packed, scalars);
         assert_eq!(got, expected, "{what} on {}", kernel.name());
+        tables.push(table);
     }
+    assert!(tables.windows(2).all(|t| t[0] == t[1]), "{what}: tables");
 }
 
 #[test]
@@ -155,5 +162,5 @@ fn a_table_of_other_bases_is_refused() {
         scalars: &scalars,
         table: Some(&table),
     };
-    let _ = msm_g1_many_with(Kernel::active(), &[job]);
+    let _ = msm_g1_many(&[job]);
 }

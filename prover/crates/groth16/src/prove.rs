@@ -10,7 +10,7 @@ use ark_ec::CurveGroup;
 use ark_ff::Zero;
 use assay_bn254::{
     Kernel, PackedG1, Scalars,
-    msm::{MsmG1, TableG1, msm_g1, msm_g1_many, msm_g2, msm_g2_table},
+    msm::{MsmG1, TableG1, msm_g1, msm_g1_many_watched, msm_g2, msm_g2_watched},
 };
 use rayon::prelude::*;
 use zeroize::Zeroizing;
@@ -20,7 +20,7 @@ use crate::{
     error::{Error, Result, bail},
     field::{Limbs, limbs},
     gather::{Gathered, gather},
-    key::{ProvingKey, Query, Tables},
+    key::{ProvingKey, Query, Tables, Wide},
     matrix::check_segments,
     progress::{Progress, report},
     proof::Proof,
@@ -29,12 +29,20 @@ use crate::{
 };
 
 /// A model's published commitment and the secret that opens it.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct ModelCommitment {
     /// `M`, public.
     pub commitment: G1Affine,
     /// `mu`, kept by the model's owner: with it and guesses of the weights, `M` can be tested.
     pub opening: Zeroizing<Fr>,
+}
+
+impl std::fmt::Debug for ModelCommitment {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ModelCommitment")
+            .field("commitment", &self.commitment)
+            .finish_non_exhaustive()
+    }
 }
 
 /// A model ready for many proofs under one key: the sums over its wires, the same in every proof, are known.
@@ -293,10 +301,11 @@ impl ProvingKey {
         let (sums, sum_b2) = rayon::join(
             || self.g1_sums(assignment, &z, &b_z, &inputs, progress),
             || {
-                report(progress, "G2", 0, 1)?;
                 let table = self.tables.get().and_then(|t| t.b2.as_ref());
                 let points = self.query_b2().points;
-                Ok(msm_g2_table(Kernel::active(), points, table, &b_z.view()))
+                let watch = |begun, tasks| report(progress, "G2", begun, tasks).is_ok();
+                msm_g2_watched(Kernel::active(), points, table, &b_z.view(), &watch)
+                    .ok_or(Error::Cancelled)
             },
         );
         let [mut sum_a, mut sum_b, mut sum_k, sum_h] = sums?;
@@ -346,7 +355,6 @@ impl ProvingKey {
             inputs,
             self.is_merged(),
         );
-        report(progress, "G1", 0, 1)?;
         let (a, b, k) = (self.query_a(), self.query_b1(), self.query_k());
         let a_z = gather(z, a.index, a.points.len());
         let wires = if self.is_merged() { z } else { assignment.w2 };
@@ -357,17 +365,49 @@ impl ProvingKey {
             scalars,
             table: tables.and_then(|tables| table(tables).as_ref()),
         };
-        let sums = msm_g1_many(&[
-            job(a.points, &a_z.view(), |t| &t.a),
-            job(b.points, &b_z.view(), |t| &t.b1),
-            job(k.points, &k_z.view(), |t| &t.k),
-            job(self.query_h(), &[Scalars::Full(&products)], |t| &t.h),
-        ]);
+        let (a_z, b_z, k_z) = (a_z.view(), b_z.view(), k_z.view());
+        let products = [Scalars::Full(&products)];
+        let jobs = [
+            job(a.points, &a_z, |t| &t.a),
+            job(b.points, &b_z, |t| &t.b1),
+            job(k.points, &k_z, |t| &t.k),
+            job(self.query_h(), &products, |t| &t.h),
+        ];
+        let watch = |begun, tasks| report(progress, "G1", begun, tasks).is_ok();
+        let sums = msm_g1_many_watched(Kernel::active(), &jobs, &watch).ok_or(Error::Cancelled)?;
         Ok(sums.try_into().expect("one sum a job"))
+    }
+
+    /// Makes tables of multiples when batches, this one included, have asked for as many proofs as pay for them.
+    fn prepare_batch(&self, jobs: &[Job<'_>]) {
+        let before = self.batched.fetch_add(jobs.len(), Ordering::Relaxed);
+        let pays = TableG1::pays_after(self.domain().size());
+        if pays.is_some_and(|proofs| before + jobs.len() >= proofs) {
+            let wide = |job: &Job<'_>| {
+                let Assignment { model, w1, w2, .. } = job.assignment;
+                let (mut full, mut all) = (0, 0);
+                for segment in [model, w1, w2].into_iter().flatten() {
+                    all += segment.len();
+                    if matches!(segment, Scalars::Full(_)) {
+                        full += segment.len();
+                    }
+                }
+                2 * full > all
+            };
+            let wide = if jobs.iter().all(wide) {
+                Wide::Wires
+            } else {
+                Wide::Quotient
+            };
+            self.prepare_tables(wide, Self::TABLES_BUDGET);
+        }
     }
 
     /// Completes several proofs side by side, each on one thread, where nothing waits and buckets stay with their core; those that
     /// do not fill a last round of threads run on all of them, one after the other. Proofs come in the order of the jobs.
+    ///
+    /// Once batches with this key have asked for so many proofs that tables of multiples pay for themselves, they are made, unless
+    /// [`ProvingKey::prepare_tables`] was called: with a budget of 0 they never are.
     ///
     /// # Errors
     /// As [`ProvingKey::finish`], for a job that fails; `Io` when threads cannot be started.
@@ -379,6 +419,7 @@ impl ProvingKey {
         let total = jobs.len();
         let done = AtomicUsize::new(0);
         report(progress, "batch", 0, total)?;
+        self.prepare_batch(&jobs);
         let prove = |mut job: Job<'_>| {
             let quiet = |_: &'static str, _: f64| !cancelled(progress, &done, total);
             let proof = self.finish(job.session, &job.assignment, &mut job.randomness, &quiet)?;

@@ -6,6 +6,7 @@ use ark_bn254::{Fr, G1Affine};
 use ark_ec::CurveGroup;
 use assay_bn254::Scalars;
 use assay_groth16::{Error, ModelCommitment, Proof, Randomness, verify::verify};
+use common::Circuit;
 use common::baseline::{Baseline, FULL, PLAIN, assert_proof_refused};
 
 #[test]
@@ -106,4 +107,15 @@ fn a_commitment_serves_one_statement() {
         .unwrap();
     verify(&base.keys.vk, &other, &proof, None).unwrap();
     assert_proof_refused(base.check(&proof), "another statement");
+}
+
+#[test]
+fn the_secret_of_a_model_is_not_printed() {
+    let circuit = Circuit::new(4, false, true);
+    let model = circuit.commit_model(&circuit.setup()).unwrap();
+    let printed = format!("{model:?}");
+    assert!(printed.contains("commitment"), "{printed}");
+    for secret in [model.opening.to_string(), format!("{:?}", *model.opening)] {
+        assert!(!printed.contains(&secret), "{printed}");
+    }
 }

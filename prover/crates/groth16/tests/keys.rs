@@ -4,12 +4,15 @@ mod common;
 
 use std::{fs, path::Path};
 
+use ark_bn254::Fq;
+use ark_ff::PrimeField;
+use ark_std::rand::{RngCore, SeedableRng, rngs::StdRng};
 use assay_bn254::Scalars;
 use assay_groth16::{
-    Assignment, Error, Layout, MatrixBlock, ProvingKey, Randomness, Rows, SetupBuilder,
-    progress::SILENT,
+    Assignment, Error, Layout, MatrixBlock, ProvingKey, Randomness, Rows, SetupBuilder, key::Wide,
+    progress::SILENT, verify::verify,
 };
-use common::{Circuit, Matrix};
+use common::{Circuit, Keys, Matrix};
 
 fn key_error(path: &Path, verify: bool) -> String {
     match ProvingKey::open(path, verify) {
@@ -282,5 +285,70 @@ fn a_proof_can_be_cancelled_at_every_stage() {
         let stop = move |at: &'static str, _: f64| at != stage;
         let result = keys.pk.finish(session, &assignment, &mut randomness, &stop);
         assert!(matches!(result, Err(Error::Cancelled)), "{stage}");
+    }
+}
+
+/// Offset and length of a section, by its place in the file.
+fn section(key: &[u8], index: usize) -> std::ops::Range<usize> {
+    let at = |k: usize| u64::from_le_bytes(key[k..k + 8].try_into().unwrap()) as usize;
+    let start = at(56 + 16 * index);
+    start..start + at(64 + 16 * index)
+}
+
+#[test]
+fn points_out_of_range_in_an_unverified_key_prove_nothing() {
+    let circuit = Circuit::new(40, true, true);
+    let keys = circuit.setup();
+    let good = fs::read(&keys.path).unwrap();
+    let model = circuit.commit_model(&keys);
+    let prime: Vec<u8> = Fq::MODULUS.0.iter().flat_map(|w| w.to_le_bytes()).collect();
+    let mut noise = StdRng::seed_from_u64(7);
+    for fill in ["ones", "the prime", "noise"] {
+        // A, B1, B2, K, D and H; the model's commitment, made under the good key, stays as it is.
+        for index in [3, 5, 6, 8, 10, 13] {
+            let mut bytes = good.clone();
+            let bad = &mut bytes[section(&good, index)];
+            match fill {
+                "ones" => bad.fill(0xff),
+                "the prime" => bad.chunks_mut(32).for_each(|c| c.copy_from_slice(&prime)),
+                _ => noise.fill_bytes(bad),
+            }
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("bad.pk");
+            fs::write(&path, &bytes).unwrap();
+            for tables in [false, true] {
+                let pk = ProvingKey::open(&path, false).unwrap();
+                if tables {
+                    pk.prepare_tables(Wide::Wires, ProvingKey::TABLES_BUDGET);
+                }
+                let bad = Keys {
+                    folder: tempfile::tempdir().unwrap(),
+                    path: path.clone(),
+                    vk: keys.vk.clone(),
+                    pk,
+                };
+                let proof = circuit.prove(&bad, model.as_ref());
+                let m = model.as_ref().map(|m| &m.commitment);
+                let result = verify(&keys.vk, &circuit.public, &proof, m);
+                assert!(
+                    matches!(result, Err(Error::InvalidProof(_))),
+                    "section {index} of {fill}: {result:?}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn constants_out_of_range_are_refused() {
+    let keys = Circuit::new(4, true, true).setup();
+    let good = fs::read(&keys.path).unwrap();
+    let path = keys.folder.path().join("bad.pk");
+    let constants = section(&good, 1);
+    for start in constants.step_by(32) {
+        let mut bytes = good.clone();
+        bytes[start..start + 32].fill(0xff);
+        fs::write(&path, &bytes).unwrap();
+        assert!(key_error(&path, false).contains("out of range"));
     }
 }

@@ -70,7 +70,7 @@ pub(crate) trait Curve: SWCurveConfig<ScalarField = Fr, BaseField: Invert> {
     /// A slot holding the point `(x, y)`.
     fn pack(x: Self::BaseField, y: Self::BaseField) -> Self::Slot;
 
-    /// The canonical coordinates in a slot.
+    /// The coordinates in a slot, canonical whatever words it holds.
     fn unpack(slot: &Self::Slot) -> (Self::BaseField, Self::BaseField);
 
     /// Performs additions whose destinations are distinct and hold points; at most [`BATCH`].
@@ -84,6 +84,11 @@ pub(crate) trait Curve: SWCurveConfig<ScalarField = Fr, BaseField: Invert> {
         workspace: &mut Workspace<Self>,
         cancelled: &mut Vec<u32>,
     ) where
+        Self: Sized;
+
+    /// `rows[w][i] = 2^(width w) bases[i]`, canonical; infinity stays infinity.
+    fn multiples(kernel: Kernel, bases: &[Self::Slot], width: u32, rows: &mut [&mut [Self::Slot]])
+    where
         Self: Sized;
 
     /// Whether a base is infinity.
@@ -147,6 +152,17 @@ impl Curve for g1::Config {
         base.is_infinity()
     }
 
+    fn multiples(kernel: Kernel, bases: &[PackedG1], width: u32, rows: &mut [&mut [PackedG1]]) {
+        #[cfg(target_arch = "x86_64")]
+        if kernel.is_ifma() && !bases.iter().any(Self::is_infinity) {
+            // SAFETY: this kernel exists only where the processor has its instructions.
+            if unsafe { ifma::multiples_g1(bases, width, rows) } {
+                return;
+            }
+        }
+        portable::multiples::<Self>(bases, width, rows);
+    }
+
     fn add_batch(
         kernel: Kernel,
         slots: &mut [Self::Slot],
@@ -188,6 +204,17 @@ impl Curve for g2::Config {
 
     fn is_infinity(base: &Self::Slot) -> bool {
         base.is_infinity()
+    }
+
+    fn multiples(kernel: Kernel, bases: &[PackedG2], width: u32, rows: &mut [&mut [PackedG2]]) {
+        #[cfg(target_arch = "x86_64")]
+        if kernel.is_ifma() && !bases.iter().any(Self::is_infinity) {
+            // SAFETY: this kernel exists only where the processor has its instructions.
+            if unsafe { ifma::multiples_g2(bases, width, rows) } {
+                return;
+            }
+        }
+        portable::multiples::<Self>(bases, width, rows);
     }
 
     fn add_batch(

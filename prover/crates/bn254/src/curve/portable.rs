@@ -1,6 +1,8 @@
 //! Batch-affine addition on four 64-bit limbs, complete: it doubles and cancels where it must.
 
-use ark_ff::{AdditiveGroup, Field, One, Zero};
+use ark_ec::short_weierstrass::Projective;
+use ark_ec::{AdditiveGroup, AffineRepr, CurveGroup};
+use ark_ff::{Field, One, Zero};
 
 use super::{Addition, Curve, NEGATE, Source};
 use crate::field::inverse::Invert;
@@ -81,5 +83,27 @@ pub(crate) fn add_batch<C: Curve>(
         let slope = numerator * inverted;
         let x3 = slope.square() - x1 - x2;
         slots[addition.dst as usize] = C::pack(x3, slope * (x1 - x3) - y1);
+    }
+}
+
+/// See [`Curve::multiples`]: chains of doublings, whose points share inversions.
+pub(crate) fn multiples<C: Curve>(bases: &[C::Slot], width: u32, rows: &mut [&mut [C::Slot]]) {
+    let windows = rows.len();
+    let mut chains = Vec::with_capacity(bases.len() * windows);
+    for base in bases {
+        let mut point = if C::is_infinity(base) {
+            Projective::<C>::default()
+        } else {
+            C::point(base)
+        };
+        for window in 0..windows {
+            for _ in 0..if window == 0 { 0 } else { width } {
+                point.double_in_place();
+            }
+            chains.push(point);
+        }
+    }
+    for (k, point) in Projective::normalize_batch(&chains).into_iter().enumerate() {
+        rows[k % windows][k / windows] = point.xy().map_or(C::BLANK, |(x, y)| C::pack(x, y));
     }
 }

@@ -229,12 +229,6 @@ impl<C: Curve> Accumulator<C> {
         self.state[dst] = self.state[src].min(IDLE);
     }
 
-    /// Puts a point, not infinity, into `slot`.
-    pub fn set_slot(&mut self, slot: usize, point: C::Slot) {
-        self.slots[slot] = point;
-        self.state[slot] = IDLE;
-    }
-
     /// Makes at least `count` slots, the new ones empty.
     pub fn reserve_slots(&mut self, count: usize) {
         if self.slots.len() < count {

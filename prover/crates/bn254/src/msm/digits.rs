@@ -105,6 +105,13 @@ fn choose_width(lengths: &Lengths) -> (u32, usize, f64) {
         .expect("at least one width")
 }
 
+/// Costs, in additions, of `count` random scalars: without a table and with one of this shape.
+pub(crate) fn costs_of_random(count: usize, width: u32, windows: usize) -> [f64; 2] {
+    let mut lengths = [0; 256];
+    lengths[254] = count;
+    [choose_width(&lengths).2, cost(&lengths, width, windows, 1)]
+}
+
 /// Words holding 2^(c-1) at each of the windows.
 pub(crate) fn bias(width: u32, windows: usize) -> [u64; 5] {
     let mut words = [0u64; 5];

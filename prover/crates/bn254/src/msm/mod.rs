@@ -11,33 +11,42 @@ mod schedule;
 pub(crate) mod table;
 
 use ark_bn254::{G1Projective, G2Projective};
+use ark_ec::short_weierstrass::Projective;
 
+use crate::curve::Curve;
 use crate::kernel::Kernel;
 use crate::packed::{PackedG1, PackedG2};
 use crate::scalars::Scalars;
-use schedule::Job;
+use schedule::{Job, run};
 
+pub use schedule::Watch;
 pub use table::{TableG1, TableG2};
+
+/// For multiplications that run to their end.
+const UNWATCHED: Watch<'static> = &|_, _| true;
+
+/// The sum of one job that runs to its end.
+fn one<C: Curve>(kernel: Kernel, bases: &[C::Slot], scalars: &[Scalars<'_>]) -> Projective<C> {
+    let table = None;
+    let job = Job {
+        bases,
+        scalars,
+        table,
+    };
+    run(kernel, &[job], UNWATCHED).expect("not stopped")[0]
+}
 
 /// `sum scalars_i * bases_i`; the segments' total length equals `bases.len()`.
 ///
 /// # Panics
 /// When the lengths differ, when there are 2^31 bases or more, or when a full-width scalar is not below r.
 pub fn msm_g1(bases: &[PackedG1], scalars: &[Scalars<'_>]) -> G1Projective {
-    msm_g1_with(Kernel::active(), bases, scalars)
+    one(Kernel::active(), bases, scalars)
 }
 
 /// [`msm_g1`] on a chosen code path.
 pub fn msm_g1_with(kernel: Kernel, bases: &[PackedG1], scalars: &[Scalars<'_>]) -> G1Projective {
-    let table = None;
-    schedule::run(
-        kernel,
-        &[Job {
-            bases,
-            scalars,
-            table,
-        }],
-    )[0]
+    one(kernel, bases, scalars)
 }
 
 /// `sum scalars_i * bases_i` in G2; the segments' total length equals `bases.len()`.
@@ -45,41 +54,32 @@ pub fn msm_g1_with(kernel: Kernel, bases: &[PackedG1], scalars: &[Scalars<'_>]) 
 /// # Panics
 /// As [`msm_g1`].
 pub fn msm_g2(bases: &[PackedG2], scalars: &[Scalars<'_>]) -> G2Projective {
-    msm_g2_with(Kernel::active(), bases, scalars)
+    one(Kernel::active(), bases, scalars)
 }
 
 /// [`msm_g2`] on a chosen code path.
 pub fn msm_g2_with(kernel: Kernel, bases: &[PackedG2], scalars: &[Scalars<'_>]) -> G2Projective {
-    let table = None;
-    schedule::run(
-        kernel,
-        &[Job {
-            bases,
-            scalars,
-            table,
-        }],
-    )[0]
+    one(kernel, bases, scalars)
 }
 
-/// [`msm_g2_with`] and a table of these bases, if there is one.
+/// [`msm_g2_with`] and a table of these bases, if there is one; `None` when `watch` said no.
 ///
 /// # Panics
 /// As [`msm_g1`], and when the table is of another number of bases.
-pub fn msm_g2_table(
+pub fn msm_g2_watched(
     kernel: Kernel,
     bases: &[PackedG2],
     table: Option<&TableG2>,
     scalars: &[Scalars<'_>],
-) -> G2Projective {
+    watch: Watch<'_>,
+) -> Option<G2Projective> {
     let table = table.map(|table| &table.0);
-    schedule::run(
-        kernel,
-        &[Job {
-            bases,
-            scalars,
-            table,
-        }],
-    )[0]
+    let job = Job {
+        bases,
+        scalars,
+        table,
+    };
+    run(kernel, &[job], watch).map(|sums| sums[0])
 }
 
 /// One multi-scalar multiplication of a batch: bases and the segments that multiply them.
@@ -99,12 +99,19 @@ pub struct MsmG1<'a> {
 /// As [`msm_g1`], and when a table is of another number of bases.
 #[must_use]
 pub fn msm_g1_many(jobs: &[MsmG1<'_>]) -> Vec<G1Projective> {
-    msm_g1_many_with(Kernel::active(), jobs)
+    msm_g1_many_watched(Kernel::active(), jobs, UNWATCHED).expect("not stopped")
 }
 
-/// [`msm_g1_many`] on a chosen code path.
+/// [`msm_g1_many`] on a chosen code path; `None` when `watch` said no.
+///
+/// # Panics
+/// As [`msm_g1_many`].
 #[must_use]
-pub fn msm_g1_many_with(kernel: Kernel, jobs: &[MsmG1<'_>]) -> Vec<G1Projective> {
+pub fn msm_g1_many_watched(
+    kernel: Kernel,
+    jobs: &[MsmG1<'_>],
+    watch: Watch<'_>,
+) -> Option<Vec<G1Projective>> {
     let jobs: Vec<_> = jobs
         .iter()
         .map(|job| Job {
@@ -113,5 +120,5 @@ pub fn msm_g1_many_with(kernel: Kernel, jobs: &[MsmG1<'_>]) -> Vec<G1Projective>
             table: job.table.map(|table| &table.0),
         })
         .collect();
-    schedule::run(kernel, &jobs)
+    run(kernel, &jobs, watch)
 }

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use ark_ec::short_weierstrass::Projective;
 use ark_ec::{AdditiveGroup, CurveGroup};
@@ -14,6 +14,9 @@ use super::table::Table;
 use crate::curve::{BATCH, Curve, NEGATE};
 use crate::kernel::Kernel;
 use crate::scalars::Scalars;
+
+/// Told how many tasks were begun and how many there are, before each and by the thread that takes it; answers whether to go on.
+pub type Watch<'a> = &'a (dyn Fn(usize, usize) -> bool + Sync);
 
 /// Slots of one task: a megabyte of G1 points at most, so that they stay in L2.
 const TASK_SLOTS: usize = 1 << 14;
@@ -59,8 +62,13 @@ struct Done<C: Curve> {
     sums: Vec<WindowSums<C>>,
 }
 
-/// Runs all jobs on the current rayon pool; results are in the jobs' order, with z = 1 or infinity.
-pub(crate) fn run<C: Curve>(kernel: Kernel, jobs: &[Job<'_, C>]) -> Vec<Projective<C>> {
+/// Runs all jobs on the current rayon pool; results are in the jobs' order, with z = 1 or infinity. `None` when `watch`,
+/// asked before each task, said no.
+pub(crate) fn run<C: Curve>(
+    kernel: Kernel,
+    jobs: &[Job<'_, C>],
+    watch: Watch<'_>,
+) -> Option<Vec<Projective<C>>> {
     let groups: Vec<(usize, Digits)> = jobs
         .iter()
         .enumerate()
@@ -84,12 +92,21 @@ pub(crate) fn run<C: Curve>(kernel: Kernel, jobs: &[Job<'_, C>]) -> Vec<Projecti
     let threads = rayon::current_num_threads();
     let tasks = plan(&groups, threads);
     let next = AtomicUsize::new(0);
+    let stopped = AtomicBool::new(false);
     let done = Mutex::new(Vec::with_capacity(tasks.len()));
     rayon::scope(|scope| {
         for _ in 0..threads.min(tasks.len()) {
             scope.spawn(|_| {
                 let mut accumulator = Accumulator::new(kernel, 0);
-                while let Some(task) = tasks.get(next.fetch_add(1, Ordering::Relaxed)) {
+                loop {
+                    let index = next.fetch_add(1, Ordering::Relaxed);
+                    let Some(task) = tasks.get(index) else {
+                        break;
+                    };
+                    if stopped.load(Ordering::Relaxed) || !watch(index, tasks.len()) {
+                        stopped.store(true, Ordering::Relaxed);
+                        break;
+                    }
                     let (job, digits) = &groups[task.group];
                     let sums = run_task(&mut accumulator, &jobs[*job], digits, task);
                     done.lock()
@@ -103,6 +120,9 @@ pub(crate) fn run<C: Curve>(kernel: Kernel, jobs: &[Job<'_, C>]) -> Vec<Projecti
             });
         }
     });
+    if stopped.into_inner() {
+        return None;
+    }
     let done = done.into_inner().expect("a panic has already propagated");
     let sums: Vec<Projective<C>> = (0..jobs.len())
         .map(|job| {
@@ -113,10 +133,8 @@ pub(crate) fn run<C: Curve>(kernel: Kernel, jobs: &[Job<'_, C>]) -> Vec<Projecti
             )
         })
         .collect();
-    Projective::normalize_batch(&sums)
-        .into_iter()
-        .map(Into::into)
-        .collect()
+    let affine = Projective::normalize_batch(&sums);
+    Some(affine.into_iter().map(Into::into).collect())
 }
 
 /// `sum 2^position * sums`, by Horner's rule over bit positions.

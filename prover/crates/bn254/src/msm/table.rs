@@ -6,17 +6,15 @@
 use std::fmt;
 
 use ark_bn254::{g1, g2};
-use ark_ec::{AffineRepr, short_weierstrass::Affine};
 use rayon::prelude::*;
 
-use super::digits::{REDUCTION_PER_BUCKET, windows_for};
+use super::digits::{REDUCTION_PER_BUCKET, costs_of_random, windows_for};
 use crate::curve::Curve;
 use crate::kernel::Kernel;
-use crate::msm::accumulate::Accumulator;
 use crate::packed::{PackedG1, PackedG2};
 
-/// Bases doubled together; they and their shifted twins stay in L2.
-const CHUNK: usize = 2048;
+/// Bases whose multiples are one task.
+const CHUNK: usize = 256;
 
 /// Signed bits of a balanced scalar: its magnitude is at most (r - 1) / 2 < 2^253.
 const SCALAR_LENGTH: usize = 254;
@@ -27,7 +25,12 @@ const MAX_WIDTH: u32 = 15;
 /// Bucket arrays that a multiplication is expected to fill: one a thread, and a proof of a batch runs on one.
 const ARRAYS: f64 = 1.0;
 
+/// Cost of a doubling and of bringing a multiple to its place, in additions of a multiplication.
+const DOUBLING: f64 = 0.6;
+const MULTIPLE: f64 = 0.5;
+
 /// Multiples `2^(c w) B_i` of bases.
+#[derive(PartialEq)]
 pub(crate) struct Table<C: Curve> {
     pub width: u32,
     pub windows: usize,
@@ -57,20 +60,31 @@ fn shape(count: usize) -> (u32, usize) {
     (width, windows_for(SCALAR_LENGTH, width))
 }
 
+/// Multiplications by random scalars that save as much time as a table of `count` bases takes to make; `None` if none do.
+fn pays_after(count: usize) -> Option<usize> {
+    let (width, windows) = shape(count);
+    let [without, with] = costs_of_random(count, width, windows);
+    let making = (count * windows) as f64 * (DOUBLING * f64::from(width) + MULTIPLE);
+    (with < without).then(|| (making / (without - with)).ceil() as usize)
+}
+
 impl<C: Curve> Table<C> {
     pub fn new(kernel: Kernel, bases: &[C::Slot]) -> Self {
         let (width, windows) = shape(bases.len());
-        let chunks: Vec<Vec<C::Slot>> = bases
-            .par_chunks(CHUNK)
-            .map(|chunk| multiples::<C>(kernel, chunk, width, windows))
-            .collect();
-        let mut points = Vec::with_capacity(windows * bases.len());
-        for window in 0..windows {
-            for chunk in &chunks {
-                let len = chunk.len() / windows;
-                points.extend_from_slice(&chunk[window * len..][..len]);
+        // Blank in parallel: first touches of so much memory take as long as a tenth of the work.
+        let mut points = Vec::new();
+        points.par_extend(rayon::iter::repeat_n(C::BLANK, windows * bases.len()));
+        let mut chunks: Vec<Vec<&mut [C::Slot]>> = Vec::new();
+        chunks.resize_with(bases.len().div_ceil(CHUNK), Vec::new);
+        for row in points.chunks_exact_mut(bases.len().max(1)) {
+            for (chunk, part) in chunks.iter_mut().zip(row.chunks_mut(CHUNK)) {
+                chunk.push(part);
             }
         }
+        bases
+            .par_chunks(CHUNK)
+            .zip(chunks)
+            .for_each(|(bases, mut rows)| C::multiples(kernel, bases, width, &mut rows));
         Self {
             width,
             windows,
@@ -80,65 +94,21 @@ impl<C: Curve> Table<C> {
     }
 }
 
-/// Window-major multiples of a few bases.
-///
-/// The vector path adds, but does not double. With S = 2^k B and U = S + R for any point R, `U' = S + U` is `2 S + R` and
-/// `U' - R` is `2 S`: two additions that are doublings or cancel only by accident, which costs time alone.
-fn multiples<C: Curve>(
-    kernel: Kernel,
-    bases: &[C::Slot],
-    width: u32,
-    windows: usize,
-) -> Vec<C::Slot> {
-    let len = bases.len();
-    let shift = Affine::<C>::generator();
-    let back = -shift;
-    // Slots: S of each base, U of each, R, -R.
-    let (r, minus_r) = (2 * len, 2 * len + 1);
-    let mut slots = Accumulator::<C>::new(kernel, 2 * len + 2);
-    slots.set_slot(r, C::pack(shift.x, shift.y));
-    slots.set_slot(minus_r, C::pack(back.x, back.y));
-    for (i, base) in bases.iter().enumerate() {
-        if !C::is_infinity(base) {
-            slots.set_slot(i, *base);
-        }
-        slots.copy_slot(len + i, i);
-        slots.add_slots(len + i, r);
-    }
-    slots.run_slots();
-    let mut out = Vec::with_capacity(windows * len);
-    out.extend_from_slice(bases);
-    for _ in 1..windows {
-        for _ in 0..width {
-            for i in 0..len {
-                slots.add_slots(len + i, i);
-            }
-            slots.run_slots();
-            for i in 0..len {
-                slots.copy_slot(i, len + i);
-                slots.add_slots(i, minus_r);
-            }
-            slots.run_slots();
-        }
-        out.extend((0..len).map(|i| {
-            slots.get(i).map_or(C::BLANK, |slot| {
-                let (x, y) = C::unpack(slot);
-                C::pack(x, y)
-            })
-        }));
-    }
-    out
-}
-
 /// Multiples of bases in G1, for [`super::MsmG1::table`].
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub struct TableG1(pub(super) Table<g1::Config>);
 
 impl TableG1 {
-    /// The table of these bases, on all threads of the current pool: about 500 additions a base.
+    /// The table of these bases, on all threads of the current pool.
     #[must_use]
     pub fn new(bases: &[PackedG1]) -> Self {
-        Self(Table::new(Kernel::active(), bases))
+        Self::new_with(Kernel::active(), bases)
+    }
+
+    /// [`Self::new`] on a chosen code path.
+    #[must_use]
+    pub fn new_with(kernel: Kernel, bases: &[PackedG1]) -> Self {
+        Self(Table::new(kernel, bases))
     }
 
     /// Memory that a table of `count` bases takes.
@@ -146,17 +116,30 @@ impl TableG1 {
     pub fn bytes(count: usize) -> usize {
         shape(count).1 * count * size_of::<PackedG1>()
     }
+
+    /// Multiplications of `count` bases by random scalars after which a table has paid for itself, or `None` if it never
+    /// does. In G2 as many.
+    #[must_use]
+    pub fn pays_after(count: usize) -> Option<usize> {
+        pays_after(count)
+    }
 }
 
-/// Multiples of bases in G2, for [`super::msm_g2_table`].
-#[derive(Debug)]
+/// Multiples of bases in G2, for [`super::msm_g2_watched`].
+#[derive(Debug, PartialEq)]
 pub struct TableG2(pub(super) Table<g2::Config>);
 
 impl TableG2 {
     /// As [`TableG1::new`].
     #[must_use]
     pub fn new(bases: &[PackedG2]) -> Self {
-        Self(Table::new(Kernel::active(), bases))
+        Self::new_with(Kernel::active(), bases)
+    }
+
+    /// As [`TableG1::new_with`].
+    #[must_use]
+    pub fn new_with(kernel: Kernel, bases: &[PackedG2]) -> Self {
+        Self(Table::new(kernel, bases))
     }
 
     /// As [`TableG1::bytes`].

@@ -6,7 +6,7 @@
 
 use ark_bn254::{Fq, Fq2, G1Affine, G2Affine};
 use ark_ec::AffineRepr;
-use ark_ff::{BigInt, Zero};
+use ark_ff::{BigInt, PrimeField, Zero};
 
 use crate::{
     error::{Result, bail},
@@ -210,12 +210,16 @@ fn put(out: &mut Vec<u8>, value: &Fq) {
     }
 }
 
-fn get(bytes: &[u8]) -> Fq {
+fn get(bytes: &[u8]) -> Result<Fq> {
     let mut limbs = [0u64; 4];
     for (limb, chunk) in limbs.iter_mut().zip(bytes.chunks_exact(8)) {
         *limb = u64::from_le_bytes(chunk.try_into().expect("eight bytes"));
     }
-    Fq::new_unchecked(BigInt(limbs))
+    // Arithmetic on words above the prime need not even end.
+    if BigInt(limbs) >= Fq::MODULUS {
+        bail!(InvalidKey, "a constant is out of range");
+    }
+    Ok(Fq::new_unchecked(BigInt(limbs)))
 }
 
 /// Raw bytes of a point; infinity is all zeros.
@@ -233,21 +237,21 @@ pub(crate) fn put_g2(out: &mut Vec<u8>, point: &G2Affine) {
     }
 }
 
-/// The point of 64 raw bytes, not checked.
-pub(crate) fn get_g1(bytes: &[u8]) -> G1Affine {
-    let (x, y) = (get(&bytes[..32]), get(&bytes[32..]));
+/// The point of 64 raw bytes, not checked to be on the curve.
+pub(crate) fn get_g1(bytes: &[u8]) -> Result<G1Affine> {
+    let (x, y) = (get(&bytes[..32])?, get(&bytes[32..])?);
     if x.is_zero() && y.is_zero() {
-        return G1Affine::identity();
+        return Ok(G1Affine::identity());
     }
-    G1Affine::new_unchecked(x, y)
+    Ok(G1Affine::new_unchecked(x, y))
 }
 
-/// The point of 128 raw bytes, not checked.
-pub(crate) fn get_g2(bytes: &[u8]) -> G2Affine {
-    let [x0, x1, y0, y1] = [0, 32, 64, 96].map(|at| get(&bytes[at..at + 32]));
-    let (x, y) = (Fq2::new(x0, x1), Fq2::new(y0, y1));
+/// The point of 128 raw bytes, not checked to be on the curve.
+pub(crate) fn get_g2(bytes: &[u8]) -> Result<G2Affine> {
+    let at = |k: usize| get(&bytes[k..k + 32]);
+    let (x, y) = (Fq2::new(at(0)?, at(32)?), Fq2::new(at(64)?, at(96)?));
     if x.is_zero() && y.is_zero() {
-        return G2Affine::identity();
+        return Ok(G2Affine::identity());
     }
-    G2Affine::new_unchecked(x, y)
+    Ok(G2Affine::new_unchecked(x, y))
 }

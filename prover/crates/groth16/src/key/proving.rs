@@ -1,6 +1,10 @@
 //! A proving key mapped from its file.
 
-use std::{fs::File, path::Path, sync::OnceLock};
+use std::{
+    fs::File,
+    path::Path,
+    sync::{OnceLock, atomic::AtomicUsize},
+};
 
 use ark_bn254::{G1Affine, G2Affine};
 use assay_bn254::{PackedG1, PackedG2, ntt::Domain};
@@ -48,6 +52,8 @@ pub struct ProvingKey {
     pub(crate) constants: Constants,
     indices: [Vec<u32>; 5],
     pub(crate) tables: OnceLock<Tables>,
+    /// Proofs that batches have asked for.
+    pub(crate) batched: AtomicUsize,
 }
 
 impl std::fmt::Debug for ProvingKey {
@@ -146,13 +152,13 @@ impl ProvingKey {
         let g1 = |i: usize| get_g1(&c[i * G1_SIZE..(i + 1) * G1_SIZE]);
         let (_, g2) = c.split_at(5 * G1_SIZE);
         let constants = Constants {
-            alpha: g1(0),
-            beta: g1(1),
-            delta: g1(2),
-            delta_1: g1(3),
-            delta_m: g1(4),
-            beta_2: get_g2(&g2[..G2_SIZE]),
-            delta_2: get_g2(&g2[G2_SIZE..]),
+            alpha: g1(0)?,
+            beta: g1(1)?,
+            delta: g1(2)?,
+            delta_1: g1(3)?,
+            delta_m: g1(4)?,
+            beta_2: get_g2(&g2[..G2_SIZE])?,
+            delta_2: get_g2(&g2[G2_SIZE..])?,
         };
         let indices = INDEX_SECTIONS.map(|s| sections.index(s));
         Ok(Self {
@@ -165,6 +171,7 @@ impl ProvingKey {
             header,
             map,
             tables: OnceLock::new(),
+            batched: AtomicUsize::new(0),
         })
     }
 

@@ -67,6 +67,12 @@ impl ProvingKey {
             // Outside `get_or_init`, which a thread at work on the tables might enter again.
             let _ = self.tables.set(Tables::new(self, wide, budget));
         }
+        self.tables_bytes()
+    }
+
+    /// Memory that this key's tables take.
+    #[must_use]
+    pub fn tables_bytes(&self) -> usize {
         self.tables.get().map_or(0, |tables| tables.bytes)
     }
 }

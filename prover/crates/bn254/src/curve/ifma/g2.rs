@@ -11,15 +11,23 @@ use crate::packed::PackedG2;
 
 /// Eight elements `c0 + c1 u` of Fq2, u^2 = -1.
 #[derive(Clone, Copy, Debug)]
-struct Fp2 {
+pub(super) struct Fp2 {
     c0: Fp,
     c1: Fp,
 }
 
 impl Fp2 {
+    /// Elements of the base field.
     #[target_feature(enable = "avx512f,avx512dq,avx512vl,avx512ifma")]
     #[inline]
-    fn map2(self, other: Self, f: impl Fn(Fp, Fp) -> Fp) -> Self {
+    pub fn of(c0: Fp) -> Self {
+        let c1 = Fp::splat([0; 5]);
+        Self { c0, c1 }
+    }
+
+    #[target_feature(enable = "avx512f,avx512dq,avx512vl,avx512ifma")]
+    #[inline]
+    pub fn map2(self, other: Self, f: impl Fn(Fp, Fp) -> Fp) -> Self {
         Self {
             c0: f(self.c0, other.c0),
             c1: f(self.c1, other.c1),
@@ -30,7 +38,7 @@ impl Fp2 {
     /// and below (A B / 84.6 + 1) p, c1 is in [0, (2 A B / 84.6 + 1) p). Karatsuba: 3 products, 2 reductions.
     #[target_feature(enable = "avx512f,avx512dq,avx512vl,avx512ifma")]
     #[inline]
-    fn times_raw(self, other: Self) -> Self {
+    pub fn times_raw(self, other: Self) -> Self {
         let v0 = self.c0.times_wide(other.c0);
         let v1 = self.c1.times_wide(other.c1);
         let sums = self
@@ -45,7 +53,7 @@ impl Fp2 {
     /// `self * other / 2^260`, carried, below 2.15 p where inputs are below A p and B p with A B <= 12.
     #[target_feature(enable = "avx512f,avx512dq,avx512vl,avx512ifma")]
     #[inline]
-    fn times(self, other: Self) -> Self {
+    pub fn times(self, other: Self) -> Self {
         let raw = self.times_raw(other);
         Self {
             c0: raw.c0.plus_multiple::<1>().carried(),
@@ -53,12 +61,20 @@ impl Fp2 {
         }
     }
 
-    /// `self^2 / 2^260` of a carried value below 2.2 p, not carried, in [0, 1.2 p).
+    /// `self factor / 2^260`, carried, for a factor in the base field; carried inputs.
     #[target_feature(enable = "avx512f,avx512dq,avx512vl,avx512ifma")]
     #[inline]
-    fn square_raw(self) -> Self {
+    pub fn scaled(self, factor: Fp) -> Self {
+        let [c0, c1] = Fp::times_raw_pair([self.c0, self.c1], [factor; 2]).map(|x| x.carried());
+        Self { c0, c1 }
+    }
+
+    /// `self^2 / 2^260` of a carried value below A p with A <= K, not carried, in [0, (2 A (A + K) / 84.6 + 1) p).
+    #[target_feature(enable = "avx512f,avx512dq,avx512vl,avx512ifma")]
+    #[inline]
+    pub fn square_raw<const K: usize>(self) -> Self {
         let sum = self.c0.plus(self.c1).carried();
-        let difference = self.c0.minus(self.c1).plus_multiple::<3>().carried();
+        let difference = self.c0.minus(self.c1).plus_multiple::<K>().carried();
         let double = self.c1.shifted::<1>().carried();
         let [c0, c1] = Fp::times_raw_pair([sum, self.c0], [difference, double]);
         Self { c0, c1 }
@@ -70,7 +86,7 @@ impl Fp2 {
     /// The points are readable and aligned to cache lines.
     #[target_feature(enable = "avx512f,avx512dq,avx512vl,avx512ifma")]
     #[inline]
-    unsafe fn load(at: [*const u64; 8], line: usize) -> Self {
+    pub unsafe fn load(at: [*const u64; 8], line: usize) -> Self {
         // SAFETY: by the caller's promise.
         let [c0, c1] = unsafe { load_line(at, line) };
         Self { c0, c1 }
@@ -82,13 +98,13 @@ impl Fp2 {
     /// As [`Self::load`], writable.
     #[target_feature(enable = "avx512f,avx512dq,avx512vl,avx512ifma")]
     #[inline]
-    unsafe fn store(self, at: [*mut u64; 8], line: usize) {
+    pub unsafe fn store(self, at: [*mut u64; 8], line: usize) {
         // SAFETY: by the caller's promise.
         unsafe { store_line(at, line, [self.c0, self.c1]) };
     }
 
     #[target_feature(enable = "avx512f,avx512dq,avx512vl,avx512ifma")]
-    fn inverted(self) -> Option<Self> {
+    pub fn inverted(self) -> Option<Self> {
         let (c0, c1) = (to_scalars(self.c0), to_scalars(self.c1));
         let inverses = invert_all(std::array::from_fn(|lane| Fq2::new(c0[lane], c1[lane])))?;
         Some(Self {
@@ -118,11 +134,7 @@ pub(crate) unsafe fn add_batch_g2(
 ) -> bool {
     let places = Places::new(slots, source);
     let mut spare = spare();
-    let one = Fp2 {
-        c0: Fp::splat(ONE),
-        c1: Fp::splat([0; 5]),
-    };
-    let mut products = [one; 2];
+    let mut products = [Fp2::of(Fp::splat(ONE)); 2];
     buffers.prefixes.clear();
     buffers.differences.clear();
     for (k, eight) in additions.chunks(8).enumerate() {
@@ -157,8 +169,9 @@ pub(crate) unsafe fn add_batch_g2(
             let slope = rise.times(inverted);
             // x1 + x2 = 2 x1 + (x2 - x1): the difference at hand holds 2p besides.
             let sum = x1.map2(buffers.differences[k], |a, b| a.shifted::<1>().plus(b));
+            // The square is below 1.3 p.
             let x3 = slope
-                .square_raw()
+                .square_raw::<3>()
                 .map2(sum, |a, b| a.minus(b).plus_multiple::<6>().reduced());
             let run = x1.map2(x3, |a, b| {
                 a.minus(b).plus_multiple::<2>().shifted::<2>().carried()

@@ -7,6 +7,7 @@
 
 mod g1;
 mod g2;
+mod multiples;
 
 use std::arch::x86_64::{__m512i, __mmask8};
 
@@ -20,6 +21,7 @@ use crate::packed::Packed;
 
 pub(crate) use g1::{BuffersG1, add_batch_g1};
 pub(crate) use g2::{BuffersG2, add_batch_g2};
+pub(crate) use multiples::{multiples_g1, multiples_g2};
 
 type Fp = Lanes<FqModulus>;
 
