@@ -63,7 +63,9 @@ def test_private_job_proves_verifies_and_decrypts(bc: Bundle, index: int) -> Non
 def test_public_job_shows_input_and_output(digits: Bundle) -> None:
     x, _ = load_samples("digits_mlp")
     ints = digits.encode_input(x[5])
-    proved = digits.prover(threads=1, tables=True).prove(ints)
+    prover = digits.prover(threads=1, table_bytes=64 << 20)
+    assert 0 < prover.table_bytes <= 64 << 20
+    proved = prover.prove(ints)
     assert proved.public[0] == 0
     assert proved.public[1 : 1 + digits.manifest.input.words] == digits.input_words(ints)
     digits.verify(proved.public, proved.proof)

@@ -86,6 +86,8 @@ class WorkerConfig(BaseModel):
         prover: "process" proves in a child process, which a crash of the prover does not outlive; "thread" in
             this one.
         prover_threads: threads of one proof; None takes all cores.
+        prover_table_mb: memory in MiB for tables of multiples, which make proofs of small models faster;
+            models get theirs in the order in which they are opened. 0 makes none.
         poll_seconds: pause between two looks at the chain.
         fees: what gas may cost.
         rescue_seconds: this long before a proof's deadline, or half its window if that is less, its gas may
@@ -115,6 +117,7 @@ class WorkerConfig(BaseModel):
     max_jobs: int = Field(default=4, ge=1, le=1000)
     prover: Literal["process", "thread"] = "process"
     prover_threads: int | None = Field(default=None, ge=1)
+    prover_table_mb: int = Field(default=256, ge=0)
     poll_seconds: float = Field(default=1.0, gt=0.0, le=60.0)
     fees: FeePolicy = FeePolicy()
     rescue_seconds: int = Field(default=180, ge=0)

@@ -444,6 +444,7 @@ class Desk:
             binding=bound,
             input_words=job.input_words,
             threads=self.config.prover_threads,
+            table_bytes=self.config.prover_table_mb << 20,
             verifying_key=model.bundle.verifying_key,
             model_commitment=model.bundle.model_commitment,
             slices=len(model.bundle.slices),

@@ -47,6 +47,7 @@ class ProofTask:
         verifying_key, model_commitment: what the whole proof must hold under.
         slices: of the model.
         kept: the first of them, proven before.
+        table_bytes: memory for tables of multiples beside the keys of all models that this process proves.
     """
 
     bundle: Path
@@ -59,6 +60,7 @@ class ProofTask:
     model_commitment: bytes | None
     slices: int = 1
     kept: tuple[SliceProof, ...] = ()
+    table_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +123,7 @@ def prove(task: ProofTask, index: int, entering: tuple[int, ...], stop: _Flag) -
         return not stop.is_set()
 
     try:
-        bundle, prover = _prover(task.bundle, task.threads)
+        bundle, prover = _prover(task.bundle, task.threads, task.table_bytes)
         proved = prover.prove_slice(
             index, task.integers, salt=task.salt, binding=task.binding, progress=progress
         )
@@ -157,11 +159,12 @@ def join(task: ProofTask, parts: Sequence[SliceProof]) -> ProofResult:
     return ProofResult(proof, outputs, seconds)
 
 
-def _prover(path: Path, threads: int | None) -> tuple[Bundle, ModelProver]:
+def _prover(path: Path, threads: int | None, table_bytes: int) -> tuple[Bundle, ModelProver]:
     """The prover of a bundle, opened once for each process: its key is mapped, not read."""
     if (path, threads) not in _provers:
         bundle = Bundle.open(path)
-        _provers[path, threads] = (bundle, bundle.prover(threads=threads))
+        left = max(table_bytes - sum(prover.table_bytes for _, prover in _provers.values()), 0)
+        _provers[path, threads] = (bundle, bundle.prover(threads=threads, table_bytes=left))
     return _provers[path, threads]
 
 
@@ -178,9 +181,9 @@ def _start_child(parent: int, stop: _Flag) -> None:
     threading.Thread(target=watch, daemon=True, name="parent-watch").start()
 
 
-def _warm_up(path: Path, threads: int | None) -> None:
+def _warm_up(path: Path, threads: int | None, table_bytes: int) -> None:
     """Opens a bundle's key ahead of its first job: starting a process and building a circuit take seconds."""
-    _prover(path, threads)
+    _prover(path, threads, table_bytes)
 
 
 def _prove_in_child(task: ProofTask, index: int, entering: tuple[int, ...]) -> SliceProof:
@@ -209,7 +212,7 @@ class Executor:
         keep: given each finished slice of a model that has several, to be handed back as `ProofTask.kept`.
         kind: "process" or "thread".
         warm: bundles to open ahead of their first job.
-        threads: of a proof, as the tasks will say.
+        threads, table_bytes: of a proof, as the tasks will say.
     """
 
     def __init__(
@@ -221,6 +224,7 @@ class Executor:
         kind: Literal["process", "thread"] = "process",
         warm: Sequence[Path] = (),
         threads: int | None = None,
+        table_bytes: int = 0,
     ) -> None:
         self._prepare = prepare
         self._done = done
@@ -228,6 +232,7 @@ class Executor:
         self._kind = kind
         self._warm = tuple(warm)
         self._threads = threads
+        self._table_bytes = table_bytes
         self._pool: Pool | None = None
         context = multiprocessing.get_context("spawn")
         self._stop: _Flag = context.Event() if kind == "process" else threading.Event()
@@ -333,5 +338,5 @@ class Executor:
             pool = ProcessPoolExecutor(1, context, _start_child, (os.getpid(), self._stop))
         for path in self._warm:
             # What fails here fails again, with a job to tell it to, when the bundle is needed.
-            pool.submit(_warm_up, path, self._threads)
+            pool.submit(_warm_up, path, self._threads, self._table_bytes)
         return pool

@@ -171,6 +171,7 @@ class Worker:
                 kind=config.prover,
                 warm=config.bundles,
                 threads=config.prover_threads,
+                table_bytes=config.prover_table_mb << 20,
             )
         )
         self._inbox = await stack.enter_async_context(

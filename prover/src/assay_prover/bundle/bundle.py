@@ -393,10 +393,10 @@ class Bundle:
         replace_file(self.path / SETUP, (report.model_dump_json(indent=2) + "\n").encode())
         return report
 
-    def prover(self, *, threads: int | None = None, tables: bool = False) -> ModelProver:
+    def prover(self, *, threads: int | None = None, table_bytes: int = 0) -> ModelProver:
         """Open the proving key; the result is reusable.
 
-        `tables` trades memory and a slower start for faster proofs of small circuits: see `ModelProver`.
+        `table_bytes` of memory, and a slower start, make proofs of small circuits faster: see `ModelProver`.
 
         Raises:
             BundleError: no keys, or private weights not here or not committed to.
@@ -404,7 +404,7 @@ class Bundle:
         """
         if not self.has_keys:
             raise BundleError(f"{self.path} has no keys of its circuit: run setup")
-        return ModelProver(self, threads, tables=tables)
+        return ModelProver(self, threads, table_bytes=table_bytes)
 
     # -- inputs and outputs
 

@@ -54,18 +54,22 @@ class ModelProver:
     Slices are independent of each other once the integers are known: `prove_slice` proves one, on this
     machine or on any other that has the bundle, and `prove` all of them.
 
-    `tables` computes tables of multiples beside each key (256 MiB of memory at most a key): small circuits
-    then prove faster, with the same proofs. Computing them pays after about seventy proofs.
+    `table_bytes` is the memory that tables of multiples may take beside the keys: small circuits then prove
+    faster, with the same proofs. Computing them pays after some twenty proofs.
     """
 
-    def __init__(self, bundle: Bundle, threads: int | None = None, *, tables: bool = False) -> None:
+    def __init__(self, bundle: Bundle, threads: int | None = None, *, table_bytes: int = 0) -> None:
         self.bundle = bundle
         self.threads = threads
         openings = bundle.model_openings() if bundle.is_private else [None] * len(bundle.slices)
         self.slices = [
-            _SliceProver(part, opening, threads, tables)
+            _SliceProver(part, opening, threads)
             for part, opening in zip(bundle.slices, openings, strict=True)
         ]
+        self.table_bytes = 0
+        """What the tables take."""
+        for part in self.slices:
+            self.table_bytes += part.prepare_tables(table_bytes - self.table_bytes)
         self._inferred: tuple[bytes, dict[str, Int64Array]] | None = None
 
     def prove(
@@ -155,7 +159,6 @@ class _SliceProver:
         part: KeyedCircuit,
         opening: tuple[bytes, bytes] | None,
         threads: int | None,
-        tables: bool,
     ) -> None:
         self.circuit = part.circuit
         self.threads = threads
@@ -165,13 +168,18 @@ class _SliceProver:
             self.circuit.n_constraints,
         ):
             raise BundleError(f"{part.folder}: proving.key is not that of this circuit; run setup again")
-        if tables:
-            # wires are wide only under a challenge: the inverses of its lookups
-            self.key.prepare_tables(wide_wires=self.key.layout.committed, threads=threads)
         self.model: PreparedModel | None = None
         if opening is not None:
             # checks that M opens to these weights, and adds up their share of every proof
             self.model = self.key.prepare_model((self.circuit.model_values(), *opening), threads=threads)
+
+    def prepare_tables(self, budget: int) -> int:
+        """Tables of multiples within so many bytes; returns how many they take."""
+        if not budget:
+            return 0
+        # wires are wide only under a challenge: the inverses of its lookups
+        wide = self.key.layout.committed
+        return self.key.prepare_tables(wide_wires=wide, budget=budget, threads=self.threads)
 
     def prove(
         self,
