@@ -23,14 +23,16 @@ def run_onnx(data: bytes, graph: FloatGraph, samples: Float64Array) -> Float64Ar
         ModelError: onnxruntime refuses the file.
     """
     model = onnx.ModelProto.FromString(data)
+    (declared,) = (value for value in model.graph.input if value.name == graph.input)
+    kind = onnx.helper.tensor_dtype_to_np_dtype(declared.type.tensor_type.elem_type)
     if graph.onnx_output not in {output.name for output in model.graph.output}:
         model.graph.output.append(onnx.helper.make_empty_tensor_value_info(graph.onnx_output))
+        data = model.SerializeToString()
+    del model, declared  # as large as the file
     options = ort.SessionOptions()
     options.log_severity_level = 3
     try:
-        session = ort.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
-        (declared,) = (value for value in model.graph.input if value.name == graph.input)
-        kind = onnx.helper.tensor_dtype_to_np_dtype(declared.type.tensor_type.elem_type)
+        session = ort.InferenceSession(data, options, providers=["CPUExecutionProvider"])
         answers = [
             np.ravel(session.run([graph.onnx_output], {graph.input: sample.astype(kind)})[0])
             for sample in samples
