@@ -8,7 +8,17 @@ from ..chain import Chain, JobState, ModelSpec
 from .config import WorkerConfig
 from .messages import JobView
 from .models import ModelLibrary, ServedModel
-from .pricing import Offer, Price, Speed, gas_reserve, initial_speed, job_gas, mined_after, quote
+from .pricing import (
+    Offer,
+    Price,
+    Speed,
+    gas_after_award,
+    gas_reserve,
+    initial_speed,
+    job_gas,
+    mined_after,
+    quote,
+)
 from .state import ProofState
 from .store import StoredJob, WorkerStore
 
@@ -88,31 +98,31 @@ class Appraiser:
         return quote(self._config.pricing, self.speed(model), offer)
 
     async def risk_of_accepting(self, job: StoredJob, others: Iterable[StoredJob]) -> str:
-        """Why a job must not be accepted: its proof would be late, or could not be paid for; "" if neither.
+        """Why a job must not be accepted: its proof would be late, cost more than it brings, or could not be
+        paid for; "" if none of these.
 
         Collateral is locked by accepting. More jobs may have been awarded than were counted on when the bids
         were made, and gas may have become dear.
         """
-        late = self._lateness(job, others)
-        if late:
-            return late
-        gas_price = await self._gas_price()
+        model = self._library.known(job.model_id)
+        if model is None or job.track.view is None:
+            return "the model is not served any more"
         accepted = [other for other, view in self._in_hand(others) if view.state is JobState.ACCEPTED]
+        expected = mined_after(self._config.pricing, self.speed(model).seconds + self.backlog(accepted))
+        if expected > job.request.prove_window:
+            return (
+                f"a mined proof may take {expected:.1f} s by now, the window is {job.request.prove_window} s"
+            )
+        gas_price = await self._gas_price()
+        cost = gas_after_award(self._gas(job)) * gas_price
+        earned = job.track.view.price * (10_000 - model.model.spec.royalty_bps) // 10_000
+        if cost > earned:
+            return f"by now the gas of accepting and proving costs {cost} wei, the job brings {earned}"
         needed = sum(gas_reserve(self._gas(each), gas_price) for each in (job, *accepted))
         balance = await self._chain.node.balance(self._address)
         if balance >= needed:
             return ""
         return f"accepting needs {needed} wei at hand for gas, the account has {balance}: send it some"
-
-    def _lateness(self, job: StoredJob, others: Iterable[StoredJob]) -> str:
-        model = self._library.known(job.model_id)
-        if model is None:
-            return "the model is not served any more"
-        accepted = [other for other, view in self._in_hand(others) if view.state is JobState.ACCEPTED]
-        expected = mined_after(self._config.pricing, self.speed(model).seconds + self.backlog(accepted))
-        if expected <= job.request.prove_window:
-            return ""
-        return f"a mined proof may take {expected:.1f} s by now, the window is {job.request.prove_window} s"
 
     def _in_hand(self, jobs: Iterable[StoredJob]) -> list[tuple[StoredJob, JobView]]:
         """Jobs that are this worker's to finish, or will be if nobody bids less."""

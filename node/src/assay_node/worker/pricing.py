@@ -119,6 +119,11 @@ def job_gas(words: int, callback_gas: int, slices: int = 1) -> int:
     return BID_GAS + AWARD_GAS + ACCEPT_GAS + settle + callback
 
 
+def gas_after_award(gas: int) -> int:
+    """What of a job's gas is still to be paid once it is awarded."""
+    return gas - BID_GAS - AWARD_GAS
+
+
 def mined_after(config: PricingConfig, seconds: float) -> float:
     """Seconds to allow from acceptance to a mined proof, if so many of proving come before."""
     return seconds * config.deadline_margin + config.inclusion_seconds

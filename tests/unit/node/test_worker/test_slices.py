@@ -17,9 +17,9 @@ from assay_node.worker.appraiser import Appraiser
 from assay_node.worker.executor import SliceProof
 from assay_node.worker.messages import JobView
 from assay_node.worker.models import ModelLibrary
-from assay_node.worker.pricing import SLICE_GAS, gas_reserve, job_gas
+from assay_node.worker.pricing import SLICE_GAS, gas_after_award, gas_reserve, job_gas
 from assay_node.worker.state import Track
-from assay_node.worker.store import StoredProof
+from assay_node.worker.store import StoredJob, StoredProof
 
 JOB = bytes(range(32))
 PARTS = [SliceProof(bytes([i]) * 320, (i, 2**200 + i), 1.5 + i) for i in range(3)]
@@ -85,11 +85,26 @@ def appraiser_of(store: WorkerStore, balance: int, gas_price: int) -> Appraiser:
     return Appraiser(config, cast(Chain, SimpleNamespace(node=node)), store, library, ME)
 
 
+def awarded(store: WorkerStore, price: int) -> StoredJob:
+    """The job, awarded to this worker."""
+    job = store.job(JOB)
+    assert job is not None
+    return replace(job, track=Track(view=JobView(JobState.AWARDED, 0, ME, price, 10**10, price, None)))
+
+
+async def test_accepting_must_bring_what_it_still_costs(store: WorkerStore) -> None:
+    """Gas may have become dear since the bid; what was paid for the bid is gone either way."""
+    gas_price = 10**9
+    cost = gas_after_award(job_gas(4, 0, 3)) * gas_price
+    appraiser = appraiser_of(store, 10**20, gas_price)
+    assert await appraiser.risk_of_accepting(awarded(store, cost), []) == ""
+    assert f"the job brings {cost - 1}" in await appraiser.risk_of_accepting(awarded(store, cost - 1), [])
+
+
 async def test_accepting_takes_gas_at_hand_for_the_proofs_of_all_slices(store: WorkerStore) -> None:
     gas_price = 10**9
     needed = gas_reserve(job_gas(4, 0, 3), gas_price)
-    job = store.job(JOB)
-    assert job is not None
+    job = awarded(store, 10**18)
     assert await appraiser_of(store, needed, gas_price).risk_of_accepting(job, []) == ""
     assert "send it some" in await appraiser_of(store, needed - 1, gas_price).risk_of_accepting(job, [])
 
@@ -97,8 +112,7 @@ async def test_accepting_takes_gas_at_hand_for_the_proofs_of_all_slices(store: W
 async def test_accepting_takes_time_for_the_proofs_of_what_was_accepted_before(store: WorkerStore) -> None:
     """A requester may award at any time to any bid that stands, so several may fall due at once."""
     appraiser = appraiser_of(store, 10**20, 1)
-    job = store.job(JOB)
-    assert job is not None
+    job = awarded(store, 10**18)
     view = JobView(JobState.ACCEPTED, 0, ME, 1, 10**10, 1, None)
     others = [replace(job, track=Track(view=view)) for _ in range(4)]
     for window, accepted in ((74, 0), (75, 0), (89, 1), (90, 1), (135, 4)):
