@@ -185,7 +185,7 @@ def test_thread_serves_synchronous_clients():
         receipt = web3.eth.wait_for_transaction_receipt(web3.eth.send_raw_transaction(signed.raw_transaction))
         assert receipt["status"] == 1
         (transaction,) = web3.eth.get_block("latest", full_transactions=True)["transactions"]
-        assert isinstance(transaction, dict)
+        assert not isinstance(transaction, bytes)
         assert transaction["hash"] == signed.hash
 
 
