@@ -71,15 +71,17 @@ contract MarketHandler {
         if (!workers.workerOf(actor).registered || workers.freeStakeOf(actor) < job.collateral) return;
         price = uint128(price % (uint256(job.maxPrice) + 1));
         vm.prank(actor);
-        try market.placeBid(jobId, price) {} catch {} // not low enough, or missed before
+        try market.placeBid(jobId, price) {} catch {} // not below its own, or missed before
     }
 
-    function award(uint256 which, bool byRequester) external {
+    function award(uint256 which, uint256 who, bool byRequester) external {
         (bytes32 jobId, Job memory job) = pick(which);
         if (job.state != JobState.Open || job.worker == address(0)) return;
         if (byRequester) {
+            address chosen = actors[who % actors.length];
+            if (!market.bidOf(jobId, chosen).standing) chosen = job.worker;
             vm.prank(job.requester);
-            market.awardTo(jobId, job.worker);
+            market.awardTo(jobId, chosen);
         } else {
             if (block.timestamp <= job.deadline) vm.warp(uint256(job.deadline) + 1);
             market.award(jobId);

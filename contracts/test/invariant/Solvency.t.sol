@@ -62,7 +62,8 @@ contract SolvencyInvariant is MarketTest {
             if (job == 0) continue; // no bid
             handler.bid(job, 1, 0.4 ether);
             if (job == 1) continue; // cancelled
-            handler.award(job, job == 2);
+            handler.bid(job, 2, 0.5 ether); // stands beside it
+            handler.award(job, 2, job == 2);
             handler.accept(job);
             if (job == 2) handler.prove(job, 4);
         }
