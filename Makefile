@@ -20,7 +20,7 @@ CONTRACT_TESTS := test-contracts
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help setup native node-tools demo test test-rust test-counts test-python onnx-conformance test-contracts lint format contracts docs bench bench-quick bench-models fuzz clean
+.PHONY: help setup native node-tools demo test test-rust test-counts test-python onnx-conformance test-contracts lint format contracts docs bench bench-quick bench-models fuzz sanitize clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -85,6 +85,8 @@ test-contracts: setup node-tools ## forge tests, gas snapshots, generated files 
 
 # A nightly compiler for what needs one; the prover itself is built by a stable one.
 NIGHTLY ?= nightly
+HOST = $(shell rustc -vV | sed -n 's/^host: //p')
+SANITIZE := $(CURDIR)/build/sanitize
 FUZZ := $(CURDIR)/build/fuzz
 TARGETS ?= $(patsubst prover/fuzz/fuzz_targets/%.rs,%,$(wildcard prover/fuzz/fuzz_targets/*.rs))
 SECONDS ?= 60
@@ -94,6 +96,10 @@ fuzz: ## every format's fuzz target for SECONDS each; TARGETS="zkey r1cs" (needs
 	for target in $(TARGETS); do mkdir -p $(FUZZ)/corpus/$$target $(FUZZ)/artifacts/$$target && \
 	  (cd prover && CARGO_TARGET_DIR=$(FUZZ)/target cargo +$(NIGHTLY) fuzz run $$target $(FUZZ)/corpus/$$target $(FUZZ)/seeds/$$target \
 	    -- -max_total_time=$(SECONDS) -artifact_prefix=$(FUZZ)/artifacts/$$target/) || exit 1; done
+
+sanitize: ## tests of kernels and prover under AddressSanitizer (needs nightly)
+	cd prover && CARGO_TARGET_DIR=$(SANITIZE) RUSTFLAGS=-Zsanitizer=address \
+	  cargo +$(NIGHTLY) test --quiet --target $(HOST) -p assay-bn254 -p assay-groth16 --lib --tests
 
 lint: setup ## formatters, linters and types
 	$(BIN)/ruff format --check .
