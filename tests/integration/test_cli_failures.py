@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
+from eth_utils.address import to_checksum_address
 from onnx import numpy_helper
 
 from assay_node.chain import Deployment
@@ -278,6 +279,31 @@ def test_bad_input_posts_no_job(
     assert json.loads(assay("vault", "withdraw", "--json")[0])["amount_wei"] == 10**9
     _, error = assay("vault", "withdraw", code=ExitCode.FAILED)
     assert "nothing" in error
+
+
+# registered models
+
+
+def test_what_may_change_of_a_model_and_by_whom(assay: Assay, net: DevnetThread, bc_mlp: Any) -> None:
+    assay("deploy")
+    bundle = bc_mlp.bundle.path
+    model = json.loads(assay("model", "publish", bundle, "--royalty", 500, "--json")[0])["model_id"]
+    heir = to_checksum_address("0x" + "ab" * 20)
+    assay("model", "payout", model, "nobody", code=ExitCode.USAGE)
+    shown = json.loads(assay("model", "payout", model, heir, "--json")[0])
+    assert (shown["payout"], shown["retired"]) == (heir, False)
+    back = json.loads(assay("model", "payout", model, net.accounts[0].address, "--json")[0])
+    assert back["payout"] == net.accounts[0].address
+    assert json.loads(assay("model", "payout", model, heir, "--json")[0])["payout"] == to_checksum_address(
+        heir
+    )
+    assay("keys", "new", "other", "--dev", 1)
+    for change in (("payout", model, heir), ("retire", model)):
+        _, error = assay("model", *change, "--key", "other", code=ExitCode.FAILED)
+        assert "does not own" in error
+    assert json.loads(assay("model", "retire", model, "--json")[0])["retired"] is True
+    _, error = assay("model", "retire", model, code=ExitCode.FAILED)
+    assert "already retired" in error
 
 
 # keys

@@ -31,7 +31,7 @@ def test_the_commands_are_those_promised() -> None:
     promised = {
         "assay": "demo deploy devnet verify",
         "assay keys": "list new show",
-        "assay model": "commit compile cost export publish retrain setup show",
+        "assay model": "commit compile cost export payout publish retire retrain setup show",
         "assay job": "award bids cancel list result status submit",
         "assay worker": "init register run stake status",
         "assay vault": "balance withdraw",

@@ -42,7 +42,7 @@ from .errors import (
 )
 from .fees import FeePolicy
 from .finality import FinalityPolicy, finality_of
-from .outbox_store import ACTIVE, UNSUCCESSFUL, Intent, IntentStatus, OutboxStore
+from .outbox_store import UNSUCCESSFUL, Intent, IntentStatus, OutboxStore
 from .reverts import as_revert
 from .rpc import Node, Receipt
 from .sender_lock import SenderLock
@@ -384,8 +384,3 @@ def _what(intent: Intent) -> str:
 def came_to_nothing(intent: Intent) -> bool:
     """Whether an intent had no effect, as far as the chain says now."""
     return intent.status in UNSUCCESSFUL or intent.succeeded is False
-
-
-def is_active(intent: Intent | None) -> bool:
-    """Whether an intent may still take effect or be undone."""
-    return intent is not None and intent.status in ACTIVE

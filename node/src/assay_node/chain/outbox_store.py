@@ -35,7 +35,6 @@ class IntentStatus(StrEnum):
     """Its nonce was used for good by a transaction that is not in this outbox."""
 
 
-ACTIVE = (IntentStatus.PENDING, IntentStatus.MINED)
 UNSUCCESSFUL = (IntentStatus.FAILED, IntentStatus.CANCELLED, IntentStatus.LOST)
 
 

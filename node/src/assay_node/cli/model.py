@@ -18,6 +18,7 @@ from .choices import Target, Visibility, Weights, disclosure_of
 from .console import emit, err, fields, note, out
 from .cost import cost
 from .progress import Progress
+from .registered import payout, retire
 from .report import show_bundle
 from .session import connect, unlock
 
@@ -263,6 +264,10 @@ def publish(
         emit(document, as_json=json, human=lambda: out.print(fields(_hexed(document))))
 
     asyncio.run(act())
+
+
+app.command("payout")(payout)
+app.command("retire")(retire)
 
 
 def _hexed(document: Mapping[str, object]) -> dict[str, object]:

@@ -7,8 +7,8 @@ leading batch axis, which is 1.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from math import prod
 
 import numpy as np
@@ -189,17 +189,6 @@ FloatOp = (
 )
 
 
-def with_inputs(op: FloatOp, rename: Callable[[str], str]) -> FloatOp:
-    """The same operation reading other tensors."""
-    match op:
-        case FloatAffine():
-            return replace(op, inputs=tuple(rename(name) for name in op.inputs))
-        case FloatMultiply() | FloatMatMul() | FloatDivide():
-            return replace(op, a=rename(op.a), b=rename(op.b))
-        case _:
-            return replace(op, input=rename(op.input))
-
-
 @dataclass(frozen=True, eq=False)
 class FloatGraph:
     """Operations in execution order from one input to one output.
@@ -243,11 +232,6 @@ class FloatGraph:
     def output_shape(self) -> tuple[int, ...]:
         """Shape of the output."""
         return self.shapes[self.output]
-
-    @property
-    def input_size(self) -> int:
-        """Elements of one sample."""
-        return prod(self.input_shape)
 
     def consumers(self) -> dict[str, list[FloatOp]]:
         """Who reads each tensor; a tensor read twice by one operation lists it twice."""
