@@ -3,8 +3,9 @@
 The candidates cross limb widths with activation widths. Within one limb width a wider activation costs more,
 so the search goes best first: it holds the coarsest candidate not yet refused of each limb width, takes the
 cheapest, and runs samples until the goal is met or out of reach (most candidates fall within the first few).
-Costs are planned without emitting a constraint, and only prices and knobs are kept: one network is in memory
-at a time. Wider inputs are tried only when no candidate does.
+By how much a candidate misses the goal says how much finer the next of its limb width has to be. Costs are
+planned once, without emitting a constraint, and only prices and knobs are kept: one network is in memory at a
+time. Wider inputs are tried only when no candidate does.
 """
 
 from __future__ import annotations
@@ -370,7 +371,7 @@ class _Frontier:
 
 
 def middle_precisions(target: Target) -> tuple[Precision, ...]:
-    """Precisions that often meet the target in a large network: the third activation width, in limbs that pay.
+    """Precisions that often meet the target in a large network: the third activation width.
 
     Every other width of limbs is enough for a price.
     """
