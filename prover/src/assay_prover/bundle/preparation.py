@@ -18,7 +18,7 @@ from assay_prover.frontend.graph import FloatAffine
 from assay_prover.frontend.maps import Float64Array, FloatConv, FloatDense
 from assay_prover.passes import Calibration, QuantisedModel, calibrate, declare_range, fuse, synthetic_samples
 from assay_prover.passes.calibrate import run_float
-from assay_prover.passes.search import Choice, HeldOut, Target, hold_out, multiplications, search
+from assay_prover.passes.search import Choice, HeldOut, Target, hold_out, sample_work, search
 
 FEWEST_SAMPLES = 16
 """Samples that are looked at however large the network is."""
@@ -95,7 +95,7 @@ def prepare(
         labels: class numbers `[n]`, or None.
         input_range: values that an input may have; by default from the samples, held-out ones included.
         report: told what is being done.
-        within: multiplications that all samples together may take; beyond it fewer are looked at.
+        within: work that all samples together may take (`search.sample_work`); beyond it fewer are looked at.
 
     Raises:
         ModelError, UnsupportedModel: the file cannot be compiled. InputError: the samples do not fit it.
@@ -109,7 +109,7 @@ def prepare(
     difference = check_import(data, imported, np.clip(x, *declared), imported.is_label)
     report("calibrate", 0.0)
     graph = fuse(imported)
-    affordable = len(x) if within is None else max(FEWEST_SAMPLES, within // max(multiplications(graph), 1))
+    affordable = len(x) if within is None else max(FEWEST_SAMPLES, within // sample_work(graph))
     whole = len(x) <= affordable
     if not whole:
         few = np.linspace(0, len(x) - 1, affordable).astype(np.int64)

@@ -31,7 +31,8 @@ from assay_prover.passes.report import AccuracyReport
 from assay_prover.passes.search import Target, multiplications
 
 SEARCH_WORK = 1 << 32
-"""Multiplications on all samples together up to which a quote searches as compiling does: some seconds."""
+"""Work of all samples together (`search.sample_work`) up to which a quote searches as compiling does: some
+seconds."""
 
 
 class Prediction(BaseModel):

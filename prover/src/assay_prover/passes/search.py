@@ -37,6 +37,9 @@ SEARCH_SAMPLES = 512
 SEARCH_WORK = 1 << 33
 """Multiplications that judging a candidate may take, 10 s of a core; a large network sees fewer samples."""
 
+ELEMENT_WORK = 64
+"""Multiplications in whose time a tensor's element is moved, rounded and clipped."""
+
 FEWEST_SAMPLES = 64
 
 PATIENCE = 4
@@ -259,8 +262,12 @@ def search(
 
 def _affordable(graph: FloatGraph) -> int:
     """Samples that a candidate may be judged by."""
-    work = max(multiplications(graph), 1)
-    return max(FEWEST_SAMPLES, min(SEARCH_SAMPLES, SEARCH_WORK // work))
+    return max(FEWEST_SAMPLES, min(SEARCH_SAMPLES, SEARCH_WORK // sample_work(graph)))
+
+
+def sample_work(graph: FloatGraph) -> int:
+    """What running one sample takes, in multiplications at the speed of large matrices."""
+    return multiplications(graph) + ELEMENT_WORK * sum(prod(shape) for shape in graph.shapes.values())
 
 
 def multiplications(graph: FloatGraph) -> int:
