@@ -141,7 +141,9 @@ contract ModelRegistry is IModelRegistry {
     function _check(ModelSpec calldata spec, bytes calldata vk) private view returns (uint256 commitments) {
         if (spec.royaltyBps > MAX_ROYALTY_BPS) revert RoyaltyTooHigh(spec.royaltyBps, MAX_ROYALTY_BPS);
         if (spec.inputPrivate && spec.nIn != 1) revert PrivateInputNotOneWord(spec.nIn);
-        if (spec.outputCommitted && (spec.nOut != 1 || spec.outputEncrypted)) {
+        bool badCommitment = spec.outputCommitted && (spec.nOut != 1 || spec.outputEncrypted);
+        // Encryption is under the salt of the input's commitment: without one nobody could say whose salt it is.
+        if (badCommitment || (spec.outputEncrypted && !spec.inputPrivate)) {
             revert BadOutputVisibility(spec.nOut, spec.outputEncrypted);
         }
         if (SlicedKeyLib.isSliced(vk)) {

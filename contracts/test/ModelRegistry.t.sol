@@ -59,15 +59,11 @@ contract ModelRegistryTest is MarketTest {
         s.royaltyBps += 1;
         expectOther(s);
         s = spec();
+        s.outputEncrypted = false;
+        expectOther(s);
         s.inputPrivate = false;
         expectOther(s);
-        s = spec();
-        s.outputEncrypted = false;
-        expectOther(s);
-        s = spec();
-        (s.nIn, s.nOut, s.inputPrivate) = (2, 1, false);
-        expectOther(s);
-        s.outputEncrypted = false;
+        (s.nIn, s.nOut) = (2, 1);
         expectOther(s);
         s.outputCommitted = true;
         expectOther(s);
@@ -116,7 +112,8 @@ contract ModelRegistryTest is MarketTest {
         expectStatement(s);
         s.nOut = 1;
         expectStatement(s);
-        (s.nIn, s.nOut, s.inputPrivate) = (0, 3, false);
+        (s.inputPrivate, s.outputEncrypted) = (false, false);
+        (s.nIn, s.nOut) = (0, 3);
         expectStatement(s);
         (s.nIn, s.nOut) = (3, 0);
         expectStatement(s);
@@ -152,6 +149,15 @@ contract ModelRegistryTest is MarketTest {
         models.register(s, toy.vk, "");
     }
 
+    function test_register_reverts_for_an_encrypted_output_of_a_public_input() public {
+        ModelSpec memory s = spec();
+        s.inputPrivate = false;
+        vm.expectRevert(abi.encodeWithSelector(IModelRegistry.BadOutputVisibility.selector, 2, true));
+        models.register(s, toy.vk, "");
+        s.outputEncrypted = false;
+        models.register(s, toy.vk, "");
+    }
+
     function test_register_reverts_for_a_bad_key() public {
         bytes memory bad = bytes.concat(toy.vk, hex"00");
         vm.expectRevert(abi.encodeWithSelector(VerifyingKeyLib.WrongKeyLength.selector, bad.length, toy.vk.length));
@@ -174,7 +180,7 @@ contract ModelRegistryTest is MarketTest {
         // 1 STOP byte + 15 words + 2 for each of 1, x: 24,576 bytes hold 375 inputs.
         ToyKey memory large = ToyGroth16.key(json, 0, 375, 0);
         ModelSpec memory s = spec();
-        (s.inputPrivate, s.nIn, s.nOut) = (false, 300, 74);
+        (s.inputPrivate, s.outputEncrypted, s.nIn, s.nOut) = (false, false, 300, 74);
         bytes32 id = models.register(s, large.vk, "");
         vm.assertEq(models.verifyingKeyOf(id), large.vk);
         // forge lifts EIP-170's limit for tests, so it is checked by hand; with one more input it would not hold.
@@ -222,7 +228,7 @@ contract ModelRegistryTest is MarketTest {
     function test_register_reverts_for_another_split_than_the_slices_have() public {
         ToySliced memory sliced = ToySlices.make(json, true, 2, 1, 1, 2);
         ModelSpec memory s = spec();
-        (s.nIn, s.nOut, s.inputPrivate) = (2, 1, false);
+        (s.nIn, s.nOut, s.inputPrivate, s.outputEncrypted) = (2, 1, false, false);
         expectStatement(s, sliced.vk);
         (s.nIn, s.nOut) = (1, 3);
         expectStatement(s, sliced.vk);

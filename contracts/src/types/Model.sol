@@ -11,7 +11,7 @@ pragma solidity ^0.8.28;
 /// @param nIn input words of the statement; 1 if the input is private
 /// @param nOut output words of the statement, at least 1
 /// @param inputPrivate the input word is a commitment
-/// @param outputEncrypted the output words are encrypted under the commitment's salt
+/// @param outputEncrypted the output words are encrypted under the commitment's salt; only with `inputPrivate`
 /// @param outputCommitted the output word is a commitment; not together with `outputEncrypted`
 struct ModelSpec {
     bytes32 circuitHash;
