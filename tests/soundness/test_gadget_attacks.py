@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from itertools import product
 
 import numpy as np
@@ -235,6 +236,26 @@ def test_tables_hold_no_entry_twice() -> None:
     values = np.array([3, 3, 3, -1, 3], dtype=np.int64)
     table = LookupTable("t", 3, values)
     assert np.unique(table.entries).size == values.size
+
+
+def test_functions_share_a_table_only_if_they_are_equal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A publisher can find two functions whose digests begin alike: 2^32 tries for sixteen digits."""
+
+    class BeginsAlike:
+        def __init__(self, data: bytes) -> None:
+            self.rest = hashlib.sha256(data).hexdigest()
+
+        def hexdigest(self) -> str:
+            return "0" * 16 + self.rest
+
+    monkeypatch.setattr("assay_prover.gadgets.table.sha256", BeginsAlike)
+    b = Builder(Plan((3,), 0, 0.0))
+    x = b.integers(1, lambda frame: frame.tensor("x"))
+    first, second = np.array([0, 1, 2, 3]), np.array([0, 1, 2, 1])
+    for values in (first, second, first + 5):
+        function_table(b, x, 0, 3, values)
+    functions = [table.entries >> table.key_bits for name, table in b.tables.items() if "range" not in name]
+    np.testing.assert_array_equal(functions, [first, second])
 
 
 def _lookups(values: list[int]) -> Gadget:

@@ -137,11 +137,11 @@ class Builder:
         """Append a gadget's own kind of rows."""
         self._push(group)
 
-    def table(self, name: str, make: Callable[[], LookupTable]) -> LookupTable:
-        """The table of that name, made on first use."""
-        if name not in self.tables:
-            self.tables[name] = make()
-        return self.tables[name]
+    def table(self, key: str, make: Callable[[], LookupTable]) -> LookupTable:
+        """The table of that key, which says all about its entries; made on first use."""
+        if key not in self.tables:
+            self.tables[key] = make()
+        return self.tables[key]
 
     def lookup(self, table: LookupTable, values: LinearTensor) -> None:
         """Require every value to be an entry of the table; see `assay_prover.gadgets.logup` for the argument.

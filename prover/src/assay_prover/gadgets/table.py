@@ -52,8 +52,9 @@ def function_table(b: Builder, x: LinearTensor, x_lo: int, x_hi: int, values: In
     key_bits = max(bit_length(entries - 1), 1)
     least = int(values.min())
     payload = values - least
-    name = f"f{sha256(np.ascontiguousarray(payload).tobytes()).hexdigest()[:16]}"
-    table = b.table(name, lambda: LookupTable(name, key_bits, payload))
+    # the whole digest: with two functions in one table a publisher has a model that is not its file
+    digest = sha256(np.ascontiguousarray(payload).tobytes()).hexdigest()
+    table = b.table(digest, lambda: LookupTable(f"f{digest[:16]}", key_bits, payload))
     y = b.integers(x.size, lambda frame: values[frame.value(x) - x_lo])
     range_check(b, y - least, bit_length(int(payload.max())), exact=False)
     lookup(b, table, combine([(1, x), (1 << key_bits, y)], constant=-x_lo - (least << key_bits)))
