@@ -14,7 +14,7 @@ from assay_prover.reference import IntegerGraph
 from soundness.networks import OPEN, OWN_SALT, PRIVATE, PUBLIC, SEALED, Network, examples, rng
 from soundness.underconstrained import System
 
-SALT, BINDING = 987654321 << 100, 12345
+SALT, BINDING, BLINDING = 987654321 << 100, 12345, 1357924680 << 150
 SPECS = {"encrypted": PRIVATE, "committed": SEALED, "private": OPEN, "own salt": OWN_SALT, "public": PUBLIC}
 
 
@@ -34,7 +34,7 @@ def _slices(
     found = []
     for i, part in enumerate(parts):
         circuit = compile_graph(part, SPECS[spec_name].slice(i, len(parts)), limb_bits=widths)
-        witness = circuit.witness_of([known[t.name] for t in part.inputs], SALT, BINDING)
+        witness = circuit.witness_of([known[t.name] for t in part.inputs], SALT, BINDING, BLINDING)
         found.append((circuit, System.of(circuit, witness)))
     return found
 
@@ -80,8 +80,8 @@ def test_an_encrypted_output_is_under_the_salt_that_opens_the_last_cut() -> None
     part = cut(graph, [2, 4])[2]
     circuit = compile_graph(part, PRIVATE.slice(2, 3), limb_bits=(4,))
     inputs = [known[t.name] for t in part.inputs]
-    system = System.of(circuit, circuit.witness_of(inputs, SALT))
-    forged = System.of(circuit, circuit.witness_of(inputs, SALT + 1))
+    system = System.of(circuit, circuit.witness_of(inputs, SALT, 0, BLINDING))
+    forged = System.of(circuit, circuit.witness_of(inputs, SALT + 1, 0, BLINDING))
     changes = {
         wire: forged.z[wire]
         for wire in (
@@ -92,6 +92,27 @@ def test_an_encrypted_output_is_under_the_salt_that_opens_the_last_cut() -> None
     }
     assert circuit.layout.n_public in changes
     assert not system.accepts(changes)
+
+
+def test_a_cut_is_opened_under_one_blinding_on_both_sides() -> None:
+    """The adversary has all wires of an honest slice under another blinding, and keeps the cut."""
+    network = residual()
+    graph = network.graph()
+    known = graph.run(network.sample()[None])
+    for index, part in enumerate(cut(graph, [2, 4])):
+        circuit = compile_graph(part, PRIVATE.slice(index, 3), limb_bits=(4,))
+        inputs = [known[t.name] for t in part.inputs]
+        system, forged = (
+            System.of(circuit, circuit.witness_of(inputs, SALT, BINDING, blinding))
+            for blinding in (BLINDING, BLINDING + 1)
+        )
+        moved = [w for w in range(1, 1 + circuit.layout.n_public) if system.z[w] != forged.z[w]]
+        assert len(moved) == (2 if index == 1 else 1)
+        free = range(circuit.layout.base(Region.FREE), circuit.layout.n_wires)
+        changes = {w: forged.z[w] for w in free if forged.z[w] != system.z[w]}
+        for kept in moved:
+            others = {w: forged.z[w] for w in moved if w != kept}
+            assert not system.accepts({**changes, **others})
 
 
 def _evaluate(graph: IntegerGraph, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -126,7 +147,7 @@ def test_a_cut_has_no_second_opening_because_entering_values_are_range_checked(
     forged[1] -= 1
     systems = []
     for integers in (values, forged):
-        frame = Frame(_evaluate(part, {tensor.name: integers[None]}), SALT, 0)
+        frame = Frame(_evaluate(part, {tensor.name: integers[None]}), SALT, 0, BLINDING)
         systems.append(System(circuit.builder, frame))
     honest, cheating = systems
     assert honest.first_failure() is None

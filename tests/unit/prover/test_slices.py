@@ -32,7 +32,7 @@ from assay_prover.groth16 import join_keys, join_proofs, split_key
 from soundness.networks import OPEN, PUBLIC, Network, examples, rng
 from unit.prover.onnx_models import MODELS
 
-SALT, BINDING = 12345, 67
+SALT, BINDING, BLINDING = 12345, 67, 89 << 200
 P = 21888242871839275222246405745257275088696311157297823662689037894645226208583
 
 
@@ -83,7 +83,7 @@ def test_linked_circuits_state_the_same_words_at_a_cut_under_the_domain_of_its_n
     statements = []
     for i, part in enumerate(parts):
         circuit = compile_graph(part, OPEN.slice(i, 3), limb_bits=(4,))
-        witness = circuit.witness_of([known[t.name] for t in part.inputs], SALT, BINDING)
+        witness = circuit.witness_of([known[t.name] for t in part.inputs], SALT, BINDING, BLINDING)
         statements.append(witness.public)
         assert witness.public[0] == BINDING
     for number, position in ((1, 3), (2, 6)):
@@ -93,7 +93,8 @@ def test_linked_circuits_state_the_same_words_at_a_cut_under_the_domain_of_its_n
             for word in pack_range(known[t.name], t.min, range_bits(t.min, t.max))
         ]
         assert len(packed) == sum(words(t) for t in live(graph, position))
-        assert statements[number - 1][-1] == statements[number][1] == commit(packed, SALT, 3 + number)
+        blinded = [BLINDING, *packed]
+        assert statements[number - 1][-1] == statements[number][1] == commit(blinded, SALT, 3 + number)
     whole = compile_graph(graph, OPEN).witness(sample, SALT, BINDING).public
     assert [*statements[0][:2], *statements[2][2:]] == whole
 
@@ -107,7 +108,7 @@ def test_equal_activations_at_two_cuts_have_unrelated_commitments() -> None:
     known = graph.run(same.sample()[None])
     leaving = [
         compile_graph(part, OPEN.slice(i, 3))
-        .witness_of([known[t.name] for t in part.inputs], SALT)
+        .witness_of([known[t.name] for t in part.inputs], SALT, 0, BLINDING)
         .public[-1]
         for i, part in enumerate(parts[:2])
     ]
@@ -193,9 +194,10 @@ def test_sliced_statement_and_answer_are_those_of_the_whole_network(sliced: Bund
 def test_slices_proven_apart_make_the_same_proof_as_together(sliced: Bundle) -> None:
     """As on three machines: each opens the bundle on its own."""
     x, _ = _samples("bc_mlp")
-    ints, salt = sliced.encode_input(x[4]), new_salt()
+    ints, salt, blinding = sliced.encode_input(x[4]), new_salt(), new_salt()
     parts = [
-        Bundle.open(sliced.path).prover().prove_slice(i, ints, salt=salt, binding=BINDING) for i in (2, 0, 1)
+        Bundle.open(sliced.path).prover().prove_slice(i, ints, salt=salt, binding=BINDING, blinding=blinding)
+        for i in (2, 0, 1)
     ]
     parts = [parts[1], parts[2], parts[0]]
     for i, part in enumerate(parts):
@@ -205,13 +207,45 @@ def test_slices_proven_apart_make_the_same_proof_as_together(sliced: Bundle) -> 
     sliced.verify(public, proof)
 
 
+def test_the_requesters_salt_opens_no_cut(sliced: Bundle) -> None:
+    """With salt, input and weights everything but the blinding is known: it is fresh in each proof."""
+    x, _ = _samples("bc_mlp")
+    ints = sliced.encode_input(x[4])
+    first, second = (sliced.prover().prove(ints, salt=SALT, binding=BINDING) for _ in range(2))
+    assert first.public == second.public
+    known = sliced.graph.run(ints.reshape(1, *sliced.graph.input.shape))
+    for number, part in enumerate(sliced.slices[1:], 1):
+        packed = [
+            word
+            for t in part.graph.inputs
+            for word in pack_range(known[t.name], t.min, range_bits(t.min, t.max))
+        ]
+        found = {int.from_bytes(p.proof[32 * number - 32 : 32 * number]) for p in (first, second)}
+        assert len(found) == 2
+        assert commit(packed, SALT, 3 + number) not in found
+        made = sliced.prover().prove_slice(number, ints, salt=SALT, binding=BINDING, blinding=BLINDING)
+        assert made.public[1] == commit([BLINDING, *packed], SALT, 3 + number)
+
+
+def test_a_blinding_is_given_exactly_where_there_are_cuts(sliced: Bundle, whole: Bundle) -> None:
+    x, _ = _samples("bc_mlp")
+    ints = sliced.encode_input(x[0])
+    with pytest.raises(InputError, match="need a blinding"):
+        sliced.prover().prove_slice(1, ints, salt=SALT)
+    with pytest.raises(InputError, match="takes no blinding"):
+        whole.prover().prove_slice(0, ints, salt=SALT, blinding=BLINDING)
+    for wrong in (-1, FIELD_ORDER):
+        with pytest.raises(InputError, match="blinding is outside"):
+            sliced.prover().prove_slice(1, ints, salt=SALT, blinding=wrong)
+
+
 @pytest.fixture(scope="module")
 def proven(sliced: Bundle) -> tuple[bytes, list[int], list[int], list[bytes]]:
     """Key, statement, cuts and proofs of a valid sliced proof."""
     x, _ = _samples("bc_mlp")
     ints = sliced.encode_input(x[0])
     prover = sliced.prover()
-    parts = [prover.prove_slice(i, ints, salt=SALT, binding=BINDING) for i in range(3)]
+    parts = [prover.prove_slice(i, ints, salt=SALT, binding=BINDING, blinding=BLINDING) for i in range(3)]
     public = [BINDING, *sliced.input_words(ints, SALT), *parts[-1].leaving]
     cuts, proofs = [part.leaving[0] for part in parts[:2]], [part.proof for part in parts]
     verify(sliced.verifying_key, public, join_proofs(cuts, proofs))
@@ -238,9 +272,10 @@ def test_swapped_repeated_missing_and_foreign_slices_are_refused(sliced: Bundle,
     prover = sliced.prover()
     for i in range(3):
         for job in (
-            prover.prove_slice(i, ints, salt=SALT, binding=BINDING + 1),
-            prover.prove_slice(i, ints, salt=SALT + 1, binding=BINDING),
-            prover.prove_slice(i, other, salt=SALT, binding=BINDING),
+            prover.prove_slice(i, ints, salt=SALT, binding=BINDING + 1, blinding=BLINDING),
+            prover.prove_slice(i, ints, salt=SALT + 1, binding=BINDING, blinding=BLINDING),
+            prover.prove_slice(i, other, salt=SALT, binding=BINDING, blinding=BLINDING),
+            prover.prove_slice(i, ints, salt=SALT, binding=BINDING, blinding=BLINDING + 1),
         ):
             _refuse(InvalidProof, proven, proofs=[*proofs[:i], job.proof, *proofs[i + 1 :]])
             moved = [*cuts[:i], job.leaving[0], *cuts[i + 1 :]]
@@ -329,17 +364,6 @@ def test_no_two_slices_share_an_element_of_their_setup(sliced: Bundle) -> None:
         assert len({key[offset : offset + size] for key in keys}) == len(keys)
 
 
-@pytest.mark.parametrize("options", [{"slices": 2}, {"slices": 2, "weights": "private", "input": "public"}])
-def test_only_private_weights_under_the_requesters_salt_are_warned_of(
-    tmp_path: Path, options: dict[str, Any]
-) -> None:
-    x, y = _samples("bc_mlp")
-    output: Literal["public", "encrypted"] = "public" if "input" in options else "encrypted"
-    compile_model(MODELS / "bc_mlp.onnx", x, tmp_path / "bc", labels=y, output=output, **options)
-    warnings = Bundle.open(tmp_path / "bc").manifest.warnings
-    assert not any("guesses of the activations" in warning for warning in warnings)
-
-
 def test_slices_that_share_a_delta_are_refused(proven: Any) -> None:
     """Up to sign, and as the other's gamma too; equal gammas are as good as any."""
     key, public, cuts, proofs = proven
@@ -383,7 +407,6 @@ def test_cuts_of_a_public_input_are_under_the_provers_salt(tmp_path: Path, outpu
 def test_private_weights_have_a_commitment_for_each_slice(tmp_path: Path) -> None:
     x, y = _samples("bc_mlp")
     bundle = _make(tmp_path / "bc", slices=3, weights="private")
-    assert any("guesses of the activations" in warning for warning in bundle.manifest.warnings)
     joined = bundle.commit_model()
     private = sum(bool(part.graph.private) for part in bundle.slices)
     assert len(joined) == 64 * private > 64

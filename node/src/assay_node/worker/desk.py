@@ -442,6 +442,7 @@ class Desk:
             integers=integers,
             salt=salt,
             binding=bound,
+            blinding=self.inputs.blinding_for_proof(model, job),
             input_words=job.input_words,
             threads=self.config.prover_threads,
             table_bytes=self.config.prover_table_mb << 20,

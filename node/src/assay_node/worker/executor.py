@@ -42,6 +42,7 @@ class ProofTask:
         integers: the input.
         salt: opening of the commitment; None if the input is public.
         binding: first word of the statement.
+        blinding: of the cuts; None if the model is one slice.
         input_words: as the job was posted with.
         threads: of the proof; None takes all cores.
         verifying_key, model_commitment: what the whole proof must hold under.
@@ -54,6 +55,7 @@ class ProofTask:
     integers: NDArray[np.int64]
     salt: int | None
     binding: int
+    blinding: int | None
     input_words: tuple[int, ...]
     threads: int | None
     verifying_key: bytes
@@ -125,11 +127,16 @@ def prove(task: ProofTask, index: int, entering: tuple[int, ...], stop: _Flag) -
     try:
         bundle, prover = _prover(task.bundle, task.threads, task.table_bytes)
         proved = prover.prove_slice(
-            index, task.integers, salt=task.salt, binding=task.binding, progress=progress
+            index,
+            task.integers,
+            salt=task.salt,
+            binding=task.binding,
+            blinding=task.blinding,
+            progress=progress,
         )
         leaving = tuple(int(word) for word in proved.leaving)
         if index and tuple(proved.public[1 : -len(leaving)]) != entering:
-            raise StaleSlices(f"slice {index} was proven before under another input or salt")
+            raise StaleSlices(f"slice {index} was proven before under another input, salt or blinding")
         bundle.verify_slice(index, [task.binding, *entering, *leaving], proved.proof)
     except Cancelled as error:
         raise ProofCancelled from error

@@ -76,7 +76,7 @@ class Inputs:
         the statement has one. Raises `InboxError` if they are not on disk.
         """
         if not model.private_input:
-            salt = self._own_salt(job.job_id) if model.bundle.needs_salt else None
+            salt = self._secret_of(job.job_id, b"assay own salt") if model.bundle.needs_salt else None
             return model.input_of_words(job.input_words), salt
         body = self._store.input_of(job.job_id)
         if body is None:
@@ -84,9 +84,11 @@ class Inputs:
         opened = open_input(self._secret, body)
         return opened.integers, opened.salt
 
-    def _own_salt(self, job_id: bytes) -> int:
+    def blinding_for_proof(self, model: ServedModel, job: StoredJob) -> int | None:
+        """What hides the cuts of a sliced model from the requester, the same for every slice of a job."""
+        return self._secret_of(job.job_id, b"assay blinding") if len(model.bundle.slices) > 1 else None
+
+    def _secret_of(self, job_id: bytes, purpose: bytes) -> int:
         """A secret of this worker, the same for a job whenever it is asked for, uniform to everyone else."""
-        digest = blake2b(
-            job_id, digest_size=64, key=bytes(self._secret), person=b"assay own salt", encoder=RawEncoder
-        )
+        digest = blake2b(job_id, digest_size=64, key=bytes(self._secret), person=purpose, encoder=RawEncoder)
         return int.from_bytes(digest, "big") % FIELD_ORDER

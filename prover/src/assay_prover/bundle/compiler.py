@@ -169,8 +169,6 @@ def compile_model(
     held = prepared.held_out
     layers = compare_layers(prepared.graph, quantised, prepared.samples if held is None else held.samples)
     warnings = _warnings(choice, target, prepared)
-    if secret and positions and input == "private":
-        warnings += (OPEN_CUTS,)
     visibility = WeightsInfo()
     if secret:
         visibility = WeightsInfo(
@@ -224,12 +222,6 @@ def _check_secrets(quantised: QuantisedModel) -> None:
         if isinstance(op, Trees):
             layer = quantised.labels.get(op.output, op.output)
             raise ModelError(f"layer {layer!r}: trees cannot be private; compile with constant weights")
-
-
-OPEN_CUTS = (
-    "the weights are private, and the cuts are under the requester's salt: whoever posts a job can test "
-    "guesses of the activations at them; do not slice, or cut where many values are alive"
-)
 
 
 def _warnings(choice: Choice, target: Target, prepared: Prepared) -> tuple[str, ...]:

@@ -83,13 +83,14 @@ def prove_circuit(
     *,
     salt: int | None = None,
     binding: int = 0,
+    blinding: int | None = None,
     model: PreparedModel | None = None,
     threads: int | None = None,
     progress: Progress | None = None,
 ) -> CircuitProof:
     """Run the inference on one sample of integers and prove it.
 
-    `inputs` are the graph's, each with a batch axis of 1; the other arguments as for `ModelProver.prove`.
+    `inputs` are the graph's, each with a batch axis of 1; for the others see `ModelProver.prove_slice`.
     """
     seconds: dict[str, float] = {}
     clock = perf_counter()
@@ -102,7 +103,7 @@ def prove_circuit(
         if progress is not None and progress(stage, 1.0) is False:
             raise Cancelled(f"cancelled after {stage}")
 
-    witness = circuit.witness_of(inputs, salt, binding)
+    witness = circuit.witness_of(inputs, salt, binding, blinding)
     public = witness.public
     if circuit.layout.committed:
         w1 = witness.w1

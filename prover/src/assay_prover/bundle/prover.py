@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -91,11 +92,12 @@ class ModelProver:
         Raises:
             InputError: integers, salt or binding that do not fit. Cancelled: the callback asked for it.
         """
-        tensors = self._given(ints, salt, binding)
+        blinding = secrets.randbelow(FIELD_ORDER) if len(self.slices) > 1 else None
+        tensors = self._given(ints, salt, binding, blinding)
         parts = []
         for i, prover in enumerate(self.slices):
             told = sliced_progress(progress, i, len(self.slices))
-            part, leaving = prover.prove(tensors, salt, binding, told)
+            part, leaving = prover.prove(tensors, salt, binding, blinding, told)
             parts.append(part)
             tensors |= leaving
         first, last = parts[0], parts[-1]
@@ -117,19 +119,24 @@ class ModelProver:
         *,
         salt: int | None = None,
         binding: int = 0,
+        blinding: int | None = None,
         progress: Progress | None = None,
     ) -> ProvedSlice:
         """Prove slice `index` for an input of the whole network; see `prove`.
 
-        The slices of one proof need the same input, salt and binding: otherwise the words at a cut differ.
+        The slices of one proof need the same input, salt, binding and blinding: otherwise the words at a cut
+        differ. `blinding` is given exactly when there are several slices: uniform in [0, r), for one proof,
+        and known to nobody but those who prove. It hides what crosses a cut from whoever has the salt.
         """
-        tensors = self._given(ints, salt, binding)
+        tensors = self._given(ints, salt, binding, blinding)
         if index:
             tensors = self._infer(tensors[self.bundle.graph.input.name])
         told = sliced_progress(progress, index, len(self.slices))
-        return self.slices[index].prove(tensors, salt, binding, told)[0]
+        return self.slices[index].prove(tensors, salt, binding, blinding, told)[0]
 
-    def _given(self, ints: Int64Array, salt: int | None, binding: int) -> dict[str, Int64Array]:
+    def _given(
+        self, ints: Int64Array, salt: int | None, binding: int, blinding: int | None
+    ) -> dict[str, Int64Array]:
         """The network's input, checked like all that is proven about it; with a batch axis of 1."""
         if (salt is not None) != self.bundle.needs_salt:
             raise InputError(
@@ -137,7 +144,13 @@ class ModelProver:
                 if salt is None
                 else "a public statement takes no salt"
             )
-        for what, value in (("salt", salt), ("binding", binding)):
+        if (blinding is not None) != (len(self.slices) > 1):
+            raise InputError(
+                "the cuts between slices need a blinding"
+                if blinding is None
+                else "a model that is not sliced takes no blinding"
+            )
+        for what, value in (("salt", salt), ("binding", binding), ("blinding", blinding)):
             if value is not None and not 0 <= value < FIELD_ORDER:
                 raise InputError(f"the {what} is outside [0, r)")
         source = self.bundle.graph.input
@@ -186,6 +199,7 @@ class _SliceProver:
         tensors: dict[str, Int64Array],
         salt: int | None,
         binding: int,
+        blinding: int | None,
         progress: Progress | None,
     ) -> tuple[ProvedSlice, dict[str, Int64Array]]:
         """The proof, and the tensors that leave the slice, with a batch axis of 1."""
@@ -196,6 +210,7 @@ class _SliceProver:
             [tensors[tensor.name] for tensor in graph.inputs],
             salt=salt,
             binding=binding,
+            blinding=blinding,
             model=self.model,
             threads=self.threads,
             progress=progress,

@@ -70,13 +70,24 @@ class Circuit:
         sample = values if values.ndim == len(self.graph.input.shape) + 1 else values[None]
         return self.witness_of([sample], salt, binding)
 
-    def witness_of(self, inputs: Sequence[Int64Array], salt: int | None = None, binding: int = 0) -> Witness:
-        """As `witness`, for any number of inputs, each with a batch axis of 1."""
+    def witness_of(
+        self,
+        inputs: Sequence[Int64Array],
+        salt: int | None = None,
+        binding: int = 0,
+        blinding: int | None = None,
+    ) -> Witness:
+        """As `witness`, for any number of inputs, each with a batch axis of 1, and for slices, which take the
+        prover's blinding of the cuts."""
         if (salt is not None) != self.spec.needs_salt:
             raise ValueError(
                 "this statement needs a salt" if salt is None else "a public statement takes no salt"
             )
-        return Witness(self, Frame(self.graph.run(*inputs), salt, binding))
+        if (blinding is not None) != self.spec.needs_blinding:
+            raise ValueError(
+                "a cut needs a blinding" if blinding is None else "without a cut there is no blinding"
+            )
+        return Witness(self, Frame(self.graph.run(*inputs), salt, binding, blinding))
 
     def model_values(self) -> list[Segment]:
         """Values of the model wires, from the private weights that the graph holds; empty without any."""

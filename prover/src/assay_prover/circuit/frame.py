@@ -29,16 +29,23 @@ class Derived(Protocol):
 
 
 class Frame:
-    """One inference: every tensor's integers, salt and binding; memoises what gadgets compute from them."""
+    """One inference: every tensor's integers and the statement's field elements; memoises what gadgets
+    compute from them."""
 
-    def __init__(self, tensors: Mapping[str, Int64Array], salt: int | None, binding: int) -> None:
-        if not 0 <= binding < FIELD_ORDER:
-            raise ValueError("binding is not a canonical field element")
-        if salt is not None and not 0 <= salt < FIELD_ORDER:
-            raise ValueError("salt is not a canonical field element")
+    def __init__(
+        self,
+        tensors: Mapping[str, Int64Array],
+        salt: int | None,
+        binding: int,
+        blinding: int | None = None,
+    ) -> None:
+        for what, value in (("binding", binding), ("salt", salt), ("blinding", blinding)):
+            if value is not None and not 0 <= value < FIELD_ORDER:
+                raise ValueError(f"{what} is not a canonical field element")
         self._tensors = tensors
         self.salt = salt
         self.binding = binding
+        self.blinding = blinding
         self._values: dict[LinearTensor, Int64Array] = {}
         self._field_values: dict[FieldTensor, list[int]] = {}
         self._limbs: dict[LimbWires, FieldArray] = {}

@@ -135,9 +135,14 @@ def _emit(b: Builder, graph: IntegerGraph, spec: StatementSpec) -> None:
     with b.scope("input", layer=graph.inputs[0].name):
         stated = _words([_enter(b, tensors, tensor, spec) for tensor in graph.inputs])
         salt: FieldTensor | None = None
+        cover: tuple[FieldTensor, ...] = ()
         if spec.needs_salt:
             with b.scope("commitment"):
-                salt = b.field_wires(1, lambda frame: [_require_salt(frame.salt)])
+                salt = b.field_wires(1, lambda frame: [_require("salt", frame.salt)])
+                if spec.needs_blinding:
+                    cover = (b.field_wires(1, lambda frame: [_require("blinding", frame.blinding)]),)
+                if spec.entering:
+                    stated = FieldConcat([*cover, stated])
                 if spec.input_visibility == "private":
                     stated = commitment(b, salt, stated, spec.input_domain)
         _publish(b, stated, one)
@@ -155,6 +160,8 @@ def _emit(b: Builder, graph: IntegerGraph, spec: StatementSpec) -> None:
                     packed = encrypt(b, salt, packed)
             else:
                 with b.scope("commitment"):
+                    if spec.leaving:
+                        packed = FieldConcat([*cover, packed])
                     packed = commitment(b, salt, packed, spec.output_domain)
         _publish(b, packed, one)
     b.finish()
@@ -190,10 +197,10 @@ def _words(parts: list[PackedWords]) -> FieldTensor:
     return parts[0] if len(parts) == 1 else FieldConcat(parts)
 
 
-def _require_salt(salt: int | None) -> int:
-    if salt is None:
-        raise ValueError("a hidden input or output needs a salt")
-    return salt
+def _require(what: str, value: int | None) -> int:
+    if value is None:
+        raise ValueError(f"a hidden input, output or cut needs a {what}")
+    return value
 
 
 def _publish(b: Builder, words: FieldTensor, one: FieldConstant) -> None:

@@ -1,8 +1,9 @@
 """Cutting a network into slices, each a circuit of its own.
 
 A cut lies between two operations. What is alive there, one tensor or several, leaves one slice and enters
-the next behind one commitment (`assay_prover.circuit.statement`). The integers are those of the whole
-network: a slice's operations, and the worst cases they rely on, are taken over as they are.
+the next behind one commitment that the prover blinds (`assay_prover.circuit.statement`). The integers are
+those of the whole network: a slice's operations, and the worst cases they rely on, are taken over as they
+are.
 """
 
 from __future__ import annotations
@@ -149,7 +150,8 @@ class _Costs:
         widths = [range_bits(tensor.min, tensor.max) for tensor in tensors]
         if max(widths) > 62:
             return None
-        hashed = PERMUTATION * -(-(sum(words(tensor) for tensor in tensors) + 1) // CHAIN_WORDS)
+        # the first permutation takes domain and salt beside the words, of which the blinding is one
+        hashed = PERMUTATION * -(-(sum(words(tensor) for tensor in tensors) + 2) // CHAIN_WORDS)
         checks = sum(
             tensor.size * sum(max(limb.lookups, 1) for limb in circuit.plan.tiles(bits, True))
             for tensor, bits in zip(tensors, widths, strict=True)

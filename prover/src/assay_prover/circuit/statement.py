@@ -43,7 +43,8 @@ class StatementSpec:
 
     A slice of a network (`slice`) has a cut for its input, its output or both: all tensors that are alive
     there, behind a commitment of the cut's own domain. `entering` and `leaving` are the cuts' numbers, from
-    1; 0 is the model's own input or output. A cut's ranges are those of its tensors.
+    1; 0 is the model's own input or output. A cut's ranges are those of its tensors. The first word under
+    the commitment is the prover's blinding, so that the requester's salt does not open a cut.
 
     Raises:
         ValueError: an encrypted output of a public input (nothing would bind the salt), or a cut that is not
@@ -105,6 +106,11 @@ class StatementSpec:
     def needs_salt(self) -> bool:
         """Whether proving takes a salt."""
         return self.input_visibility == "private" or self.output_visibility == "committed"
+
+    @property
+    def needs_blinding(self) -> bool:
+        """Whether proving takes a blinding: there is a cut."""
+        return bool(self.entering or self.leaving)
 
 
 def range_bits(lo: int, hi: int) -> int:

@@ -1,7 +1,8 @@
 """Commitment to packed words and encryption of words under one salt (docs/protocol.md, "The statement").
 
 Statement. commitment = h, where h = Poseidon(d, salt, up to 14 words), then h = Poseidon(h, up to 15 words)
-until none is left; d is 1 for an input and 3 for an output. Ciphertext i = word_i + Poseidon(2, salt, i).
+until none is left; d is 1 for an input, 3 for an output, 3 + k for cut k, whose first word is the prover's
+blinding. Ciphertext i = word_i + Poseidon(2, salt, i).
 
 Constraints. Those of the Poseidon permutations; one row for each public word.
 

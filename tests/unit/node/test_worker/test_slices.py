@@ -9,17 +9,20 @@ from typing import cast
 from unittest.mock import AsyncMock
 
 import pytest
+from nacl.public import PrivateKey
 
 from assay_node.chain import Chain, JobRequest, JobState, JobSubmitted, ModelSpec, Origin
 from assay_node.chain.fees import FeePolicy
 from assay_node.worker import PricingConfig, WorkerConfig, WorkerStore
 from assay_node.worker.appraiser import Appraiser
 from assay_node.worker.executor import SliceProof
+from assay_node.worker.inputs import Inputs
 from assay_node.worker.messages import JobView
-from assay_node.worker.models import ModelLibrary
+from assay_node.worker.models import ModelLibrary, ServedModel
 from assay_node.worker.pricing import SLICE_GAS, gas_after_award, gas_reserve, job_gas
 from assay_node.worker.state import Track
 from assay_node.worker.store import StoredJob, StoredProof
+from assay_prover import FIELD_ORDER
 
 JOB = bytes(range(32))
 PARTS = [SliceProof(bytes([i]) * 320, (i, 2**200 + i), 1.5 + i) for i in range(3)]
@@ -64,6 +67,23 @@ def test_slices_outlive_the_process(store: WorkerStore, tmp_path: Path) -> None:
     store.close()
     again = WorkerStore(tmp_path / "worker.sqlite")
     assert again.slices_of(JOB) == (PARTS[0],)
+
+
+def test_all_slices_of_a_job_have_one_blinding_that_is_this_workers_alone(store: WorkerStore) -> None:
+    """After a restart too: kept slices and new ones make one proof."""
+    sliced, single = (
+        cast(ServedModel, SimpleNamespace(bundle=SimpleNamespace(slices=(None,) * n))) for n in (3, 1)
+    )
+    secret, job = PrivateKey.generate(), store.job(JOB)
+    assert job is not None
+    other = replace(job, job_id=bytes(32))
+    blinding = Inputs(secret, store).blinding_for_proof(sliced, job)
+    assert blinding is not None
+    assert 0 <= blinding < FIELD_ORDER
+    assert Inputs(secret, store).blinding_for_proof(sliced, job) == blinding
+    assert Inputs(PrivateKey.generate(), store).blinding_for_proof(sliced, job) != blinding
+    assert Inputs(secret, store).blinding_for_proof(sliced, other) != blinding
+    assert Inputs(secret, store).blinding_for_proof(single, job) is None
 
 
 def test_every_further_slice_is_priced() -> None:
