@@ -104,7 +104,7 @@ sanitize: ## tests of kernels and prover under AddressSanitizer (needs nightly)
 lint: setup ## formatters, linters and types
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/mypy prover/src node/src tests/integration tests/e2e tests/unit
+	$(BIN)/mypy prover/src node/src tests/integration tests/e2e tests/unit tests/soundness
 	$(BIN)/python -m mypy.stubtest assay_prover._native
 	cd prover && cargo fmt --all --check && cargo clippy --workspace --all-targets --quiet -- -D warnings
 

@@ -8,7 +8,7 @@ in one wire.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
@@ -28,7 +28,7 @@ class Member:
     """A combination that is an entry of a table."""
 
     row: Expression
-    entries: tuple[int, ...]
+    entries: Sequence[int]
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Product:
 Constraint = Member | Product
 
 
-class _Equations:
+class Equations:
     """Solved linear equations: eliminated wires in terms of the others."""
 
     def __init__(self, solved: dict[int, Expression]) -> None:
@@ -56,7 +56,7 @@ class _Equations:
                 total[inner] = (total.get(inner, 0) + coefficient * factor) % R
         return {wire: c for wire, c in total.items() if c}
 
-    def with_zero(self, expression: Expression) -> _Equations | None:
+    def with_zero(self, expression: Expression) -> Equations | None:
         """Add `expression = 0`; None if that contradicts the rest."""
         reduced = self.reduce(expression)
         pivot = next((wire for wire in reduced if wire), None)
@@ -64,20 +64,20 @@ class _Equations:
             return None if reduced else self
         scale = -pow(reduced.pop(pivot), -1, R)
         replacement = {wire: c * scale % R for wire, c in reduced.items()}
-        step = _Equations({pivot: replacement})
+        step = Equations({pivot: replacement})
         solved = {wire: step.reduce(e) if pivot in e else e for wire, e in self.solved.items()}
-        return _Equations({**solved, pivot: replacement})
+        return Equations({**solved, pivot: replacement})
 
 
-def _constant(expression: Expression) -> bool:
+def is_constant(expression: Expression) -> bool:
     return not any(expression)
 
 
-def _minus(expression: Expression, value: int) -> Expression:
+def minus(expression: Expression, value: int) -> Expression:
     return {**expression, 0: (expression.get(0, 0) - value) % R}
 
 
-def _combine(left: Expression, factor: int, right: Expression) -> Expression:
+def add(left: Expression, factor: int, right: Expression) -> Expression:
     total = dict(left)
     for wire, c in right.items():
         total[wire] = (total.get(wire, 0) + factor * c) % R
@@ -119,22 +119,24 @@ def _quadratic(product: Product, wire: int) -> list[Expression] | None:
     return [{wire: 1, 0: -(-first + sign * root) * half % R} for sign in ({1, -1} if root else {1})]
 
 
-def _options(constraint: Constraint) -> list[Expression] | None:
+def options_of(constraint: Constraint) -> list[Expression] | None:
     """Expressions of which at least one is zero; None if the constraint leaves infinitely many for now."""
     if isinstance(constraint, Member):
-        return [_minus(constraint.row, entry) for entry in constraint.entries]
+        if is_constant(constraint.row):
+            return [{}] if constraint.row.get(0, 0) in constraint.entries else []
+        return [minus(constraint.row, entry) for entry in constraint.entries]
     a, b, c = constraint.a, constraint.b, constraint.c
-    if _constant(a):
-        return [_combine(c, -a.get(0, 0), b)]
-    if _constant(b):
-        return [_combine(c, -b.get(0, 0), a)]
+    if is_constant(a):
+        return [add(c, -a.get(0, 0), b)]
+    if is_constant(b):
+        return [add(c, -b.get(0, 0), a)]
     if not c:
         return [a, b]
     wires = {wire for side in (a, b, c) for wire in side if wire}
     return _quadratic(constraint, wires.pop()) if len(wires) == 1 else None
 
 
-def _reduced(constraint: Constraint, equations: _Equations) -> Constraint:
+def reduced_by(constraint: Constraint, equations: Equations) -> Constraint:
     if isinstance(constraint, Member):
         return Member(equations.reduce(constraint.row), constraint.entries)
     return Product(*(equations.reduce(side) for side in (constraint.a, constraint.b, constraint.c)))
@@ -149,17 +151,17 @@ class _Pending:
     stage: int
 
 
-def _search(
-    pending: list[_Pending], equations: _Equations, solved_at: dict[int, int]
-) -> Iterator[_Equations]:
-    reduced = [_Pending(_reduced(entry.constraint, equations), entry.wires, entry.stage) for entry in pending]
+def _search(pending: list[_Pending], equations: Equations, solved_at: dict[int, int]) -> Iterator[Equations]:
+    reduced = [
+        _Pending(reduced_by(entry.constraint, equations), entry.wires, entry.stage) for entry in pending
+    ]
     best: tuple[tuple[bool, int, int, int], int, list[Expression]] | None = None
     for position, entry in enumerate(reduced):
-        options = _options(entry.constraint)
+        options = options_of(entry.constraint)
         if options is None:
             continue
-        possible = [o for o in options if not (_constant(o) and o.get(0, 0))]
-        if any(_constant(o) for o in possible):
+        possible = [o for o in options if not (is_constant(o) and o.get(0, 0))]
+        if any(is_constant(o) for o in possible):
             possible = [{}]
         # forced ones first, then layer by layer, then what touches the wires decided last, neuron by neuron
         recent = max((solved_at.get(wire, 0) for wire in entry.wires), default=0)
@@ -182,7 +184,7 @@ def _search(
             yield from _search(rest, branch, solved_at | dict.fromkeys(fresh, len(solved_at) + 1))
 
 
-def _wires(constraint: Constraint) -> frozenset[int]:
+def wires_of(constraint: Constraint) -> frozenset[int]:
     sides = (
         (constraint.row,) if isinstance(constraint, Member) else (constraint.a, constraint.b, constraint.c)
     )
@@ -198,7 +200,7 @@ def solutions(system: System, limit: int | None = None) -> list[dict[int, int]]:
     """
     constant = {wire: {0: system.z[wire]} if system.z[wire] else {} for wire in system.given if wire}
     wires = frozenset(system.tamperable()) - system.lookup_wires
-    known = _Equations(constant)
+    known = Equations(constant)
 
     def reduce(row: Row) -> Expression:
         total: Expression = {}
@@ -214,11 +216,11 @@ def solutions(system: System, limit: int | None = None) -> list[dict[int, int]]:
         entries = tuple(entry % R for entry in table.entries)
         for row, inverse in table.lookups:
             constraints.append((Member(reduce(row), entries), system.stages[system.rows_of[inverse][0]]))
-    pending = [_Pending(constraint, _wires(constraint), stage) for constraint, stage in constraints]
+    pending = [_Pending(constraint, wires_of(constraint), stage) for constraint, stage in constraints]
     if wires - frozenset[int]().union(*(entry.wires for entry in pending)):
         raise UndeterminedError
     found = set()
-    for equations in islice(_search(pending, _Equations({}), {}), limit):
+    for equations in islice(_search(pending, Equations({}), {}), limit):
         if wires - equations.solved.keys():
             # multiplied by zero wherever they occur
             raise UndeterminedError

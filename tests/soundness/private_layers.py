@@ -11,6 +11,7 @@ import numpy as np
 from assay_prover.circuit import FIELD_ORDER as R
 from assay_prover.circuit.builder import Builder
 from assay_prover.circuit.checker import dot, flatten, sparse_rows
+from assay_prover.circuit.field import from_limbs, to_limbs
 from assay_prover.circuit.frame import FieldArray, Frame
 from assay_prover.circuit.freivalds_rows import (
     FreivaldsRows,
@@ -19,10 +20,11 @@ from assay_prover.circuit.freivalds_rows import (
     WeightedResultRows,
     WeightedSumRows,
 )
-from assay_prover.circuit.linear import RowCache, Wires
+from assay_prover.circuit.linear import LinearTensor, RowCache, Wires
 from assay_prover.circuit.plan import Plan
 from assay_prover.circuit.powers import PowerRows
 from assay_prover.circuit.private_rows import PackedSumRows, PrivateProductRows
+from assay_prover.circuit.side_by_side import SideBySide
 from assay_prover.gadgets.private_linear import Form, private_affine
 from assay_prover.reference import Conv, Dense, Gather, LinearMap, PrivateAffine, Scale, Tensor
 from assay_prover.reference.tensor import Int64Array
@@ -88,7 +90,7 @@ def _bias_alone() -> Shape:
     return Shape((Gather(np.arange(3)[::-1].copy(), 3),), (3,), (True,), bias_by_element=True)
 
 
-SHAPES = {
+SHAPES: dict[str, Callable[[], Shape]] = {
     "matrix": lambda: _plain(dense(3, 4)),
     "tiny": lambda: _plain(dense(2, 2)),
     "wide matrix": lambda: _plain(dense(30, 3)),
@@ -197,7 +199,7 @@ class Layer:
         self.op = op
         self.builder = Builder(Plan(widths, 0, 0.0))
         self.inputs = {name: self.builder.integers(v.size, _reader(name)) for name, v in self.x.items()}
-        given = [self.inputs[name] for name in op.inputs]
+        given: list[LinearTensor] = [self.inputs[name] for name in op.inputs]
         output = private_affine(self.builder, op, given, checked=checked, form=form)
         assert isinstance(output, Wires)
         self.output = output
@@ -295,3 +297,25 @@ class Layer:
 
 def _reader(name: str) -> Callable[[Frame], Int64Array]:
     return lambda frame: frame.tensor(name)
+
+
+def hostile(op: PrivateAffine, form: Form, answers: Sequence[int]) -> Layer:
+    """A model of random full-width weights whose biases make one input's answers what they like.
+
+    The layer has one bias for each result, so that each equation can be solved for its own.
+    """
+    rng = np.random.default_rng(5)
+    honest = Layer(op, form)
+    weights = [to_limbs(int.from_bytes(rng.bytes(40)) % R for _ in values) for values in honest.limbs[:-1]]
+    (shape,), (x,) = op.geometries, honest.x.values()
+    side = SideBySide(shape.channels, honest.bits, shape.channels)
+    packed_weights = np.array(from_limbs(weights[0]), dtype=object).reshape(side.blocks, shape.fan_in, -1)
+    biases = []
+    for group, members in enumerate(side.results(shape)):
+        block, position = divmod(group, shape.positions)
+        packed = sum(answers[m] << (honest.bits * r) for r, m in enumerate(members.tolist()) if m >= 0)
+        for channel, tap in np.ndindex(shape.fan_in, shape.taps):
+            place = shape.windows[position, tap]
+            packed -= packed_weights[block, channel, tap] * int(x[shape.element(channel, place)])
+        biases.append(packed % R)
+    return Layer(op, form, model=[*weights, to_limbs(biases)], inputs=honest.x)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 
@@ -15,6 +17,7 @@ from assay_prover.gadgets.step import step
 from assay_prover.gadgets.trees import trees
 from assay_prover.reference import Divide, Normalise, OneHot, RoundEven, Step, Tensor, Trees
 from assay_prover.reference.division import divide_rounded, square_root
+from assay_prover.reference.tensor import Int64Array
 from soundness.exhaustive import solutions
 from soundness.harness import Gadget, Values
 from soundness.test_gadget_uniqueness import Case, _unique, _values, _without
@@ -118,7 +121,7 @@ CASES = {
     "trees": _trees(TREES),
     "chain": _trees(CHAIN),
 }
-EXPECTED = {
+EXPECTED: dict[str, Callable[[Values], Int64Array]] = {
     "step": lambda sample: Step("x", "y").evaluate(sample["x"]),
     "round even": lambda sample: RoundEven("x", "y", 3).evaluate(sample["x"]),
     "round even by one bit": lambda sample: RoundEven("x", "y", 1).evaluate(sample["x"]),
@@ -240,6 +243,16 @@ def test_the_worst_case_of_trees_is_reached(op: Trees) -> None:
     ids=["a leaf of two parents", "a cycle", "a root twice"],
 )
 def test_what_is_no_tree_is_refused(zero: list[int], one: list[int], roots: list[int]) -> None:
-    parts = [np.array(part) for part in (zero, one, roots)]
+    values = np.zeros((2, 1), dtype=np.int64)
     with pytest.raises(ValueError, match="form trees"):
-        Trees("x", "y", (1,), np.array([0]), *parts, np.zeros((2, 1), dtype=np.int64), np.array([0]))
+        Trees(
+            "x",
+            "y",
+            (1,),
+            np.array([0]),
+            np.array(zero),
+            np.array(one),
+            np.array(roots),
+            values,
+            np.array([0]),
+        )

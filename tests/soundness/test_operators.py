@@ -12,12 +12,15 @@ from pathlib import Path
 import pytest
 
 from assay_prover import groth16
+from soundness.sites import Site
+from soundness.subjects import Subject, operator
 from soundness.underconstrained import System, committed_wires
 from unit.prover.operator_cases import CASES
 from unit.prover.test_circuit import _prove, _setup
 from unit.prover.test_operators import compiled
 
 WIDTHS: list[tuple[int, ...]] = [(), (3,)]
+SAMPLES = 12
 TAMPERED, PAIRS = 60, 30
 """Wires and pairs of a circuit that are tried; a fixed choice, other wires for the two widths."""
 
@@ -37,6 +40,30 @@ def test_no_wire_and_no_balanced_pair_changes(system: System) -> None:
     for changes in system.balanced_pairs(PAIRS):
         assert not system.accepts(changes), changes
     assert all(system.rows_of[wire] for wire in committed_wires(system))
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_no_operator_has_another_witness(name: str) -> None:
+    for widths in WIDTHS:
+        assert list(operator(name, widths)(None, None)[1].attack()) == []
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_every_range_check_that_an_operator_drops_is_missed(name: str) -> None:
+    """The same attacks, against the circuit without one range check: its layer has another solution."""
+    emitted = operator(name, ())(None, None)[0].emitted
+    for site in sorted(
+        s for s in emitted if s.file.startswith("gadgets/") and s.text.startswith("range_check(")
+    ):
+        if site.function == "both" and "excess" not in site.text:
+            continue  # of use just beyond a clamp alone, where `subjects.BOUNDARIES` has it
+        if not any(_is_missed(operator(name, (), sample), site) for sample in range(SAMPLES)):
+            pytest.fail(f"nobody misses {site}")
+
+
+def _is_missed(subject: Subject, site: Site) -> bool:
+    trace, adversary = subject(site, None)
+    return any(adversary.attack(trace.mutated, most=12))
 
 
 @pytest.mark.parametrize("name", CASES)

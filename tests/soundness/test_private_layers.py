@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 
@@ -13,7 +12,6 @@ from assay_prover.circuit import FIELD_ORDER as R
 from assay_prover.circuit import freivalds_rows, rows
 from assay_prover.circuit.builder import Builder
 from assay_prover.circuit.checker import sparse_rows
-from assay_prover.circuit.field import from_limbs, to_limbs
 from assay_prover.circuit.frame import Frame
 from assay_prover.circuit.freivalds_rows import (
     HornerRows,
@@ -25,7 +23,6 @@ from assay_prover.circuit.layout import Region
 from assay_prover.circuit.linear import LinearTensor, RowCache, Wires
 from assay_prover.circuit.plan import Plan
 from assay_prover.circuit.powers import PowerRows
-from assay_prover.circuit.side_by_side import SideBySide
 from assay_prover.circuit.support import Support
 from assay_prover.frontend.maps import FloatConv
 from assay_prover.gadgets.freivalds import exponents
@@ -36,7 +33,7 @@ from assay_prover.reference import Conv, PrivateAffine, Tensor
 from assay_prover.reference.private import row_sums
 from soundness.exhaustive import UndeterminedError, solutions
 from soundness.harness import Gadget
-from soundness.private_layers import BOTH, EQUATIONS, FORMS, FREIVALDS, PACKED, Layer, make
+from soundness.private_layers import BOTH, EQUATIONS, FORMS, FREIVALDS, PACKED, Layer, hostile, make
 from soundness.underconstrained import System
 
 EACH = pytest.mark.parametrize(("name", "form"), FORMS, ids=str)
@@ -119,7 +116,7 @@ def test_the_worst_case_is_that_of_weights_at_their_limits(name: str) -> None:
         np.testing.assert_array_equal(row_sums(linear, x), ones.apply(x[None])[0])
         if isinstance(linear, Conv):
             real = FloatConv(
-                linear.weight * 1.0,
+                linear.weight.astype(np.float64),
                 linear.strides,
                 linear.pads,
                 linear.dilations,
@@ -127,32 +124,11 @@ def test_the_worst_case_is_that_of_weights_at_their_limits(name: str) -> None:
                 linear.in_shape,
                 linear.channels_last,
             )
-            np.testing.assert_allclose(met_magnitude(real, x * 1.0), ones.apply(x[None])[0])
+            expected = ones.apply(x[None])[0].astype(np.float64)
+            np.testing.assert_allclose(met_magnitude(real, x.astype(np.float64)), expected)
 
 
 # -- commitments that nobody's weights open
-
-
-def _hostile(op: PrivateAffine, form: Form, answers: Sequence[int]) -> Layer:
-    """A model of random full-width weights whose biases make one input's answers what they like.
-
-    The layer has one bias for each result, so that each equation can be solved for its own.
-    """
-    rng = np.random.default_rng(5)
-    honest = Layer(op, form)
-    weights = [to_limbs(int.from_bytes(rng.bytes(40)) % R for _ in values) for values in honest.limbs[:-1]]
-    (shape,), (x,) = op.geometries, honest.x.values()
-    side = SideBySide(shape.channels, honest.bits, shape.channels)
-    packed_weights = np.array(from_limbs(weights[0]), dtype=object).reshape(side.blocks, shape.fan_in, -1)
-    biases = []
-    for group, members in enumerate(side.results(shape)):
-        block, position = divmod(group, shape.positions)
-        packed = sum(answers[m] << (honest.bits * r) for r, m in enumerate(members.tolist()) if m >= 0)
-        for channel, tap in np.ndindex(shape.fan_in, shape.taps):
-            place = shape.windows[position, tap]
-            packed -= packed_weights[block, channel, tap] * int(x[shape.element(channel, place)])
-        biases.append(packed % R)
-    return Layer(op, form, model=[*weights, to_limbs(biases)], inputs=honest.x)
 
 
 HOSTILE = pytest.mark.parametrize(
@@ -177,7 +153,7 @@ def _answers(op: PrivateAffine, seed: int) -> list[int]:
 def test_a_commitment_to_anything_still_fixes_one_answer(name: str, form: Form) -> None:
     op = make(name)
     answers = _answers(op, 3)
-    layer = _hostile(op, form, answers)
+    layer = hostile(op, form, answers)
     assert layer.attempt(answers) == (True, True)
     assert layer.attempt(layer.answers.tolist()) == (False, False)
     for seed in range(4, 24):
@@ -200,7 +176,7 @@ def test_a_commitment_to_anything_cannot_push_an_answer_out_of_the_span(
     for value in (hi + beyond, lo - beyond):
         answers = _answers(op, 3)
         answers[1] = value
-        assert _hostile(op, form, answers).attempt(answers) == (True, False)
+        assert hostile(op, form, answers).attempt(answers) == (True, False)
 
 
 @SOME

@@ -1,0 +1,161 @@
+"""Circuits for the adversary: small networks of each operation, the compiler's operator cases, slices, and
+layers with private weights, compiled while a trace is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cache
+
+import numpy as np
+
+from assay_prover.circuit import StatementSpec, compile_graph
+from assay_prover.circuit.circuit import Circuit
+from assay_prover.circuit.field import FieldWires
+from assay_prover.circuit.layout import Region
+from assay_prover.circuit.slices import cut
+from assay_prover.gadgets.private_linear import Form
+from assay_prover.passes import QuantisedModel, quantise
+from assay_prover.reference import ArgMax, IntegerGraph, Normalise, Op, Requantise, RoundEven, Tensor
+from assay_prover.reference.tensor import Int64Array
+from soundness.adversary import Adversary
+from soundness.networks import OWN_SALT, PRIVATE, PUBLIC, SEALED, Network, examples, rng
+from soundness.private_layers import Layer, make
+from soundness.sites import Site, Trace, tracing
+from soundness.underconstrained import System
+from unit.prover.operator_cases import CASES
+from unit.prover.test_operators import COARSE, _calibrated, _statement, extremes
+
+SALT, BINDING, BLINDING = 987654321 << 128, 12345, 1357924680 << 150
+
+Subject = Callable[[Site | None, Site | None], tuple[Trace, Adversary]]
+"""Compiles without the first site, or with the second one's range checks too wide."""
+
+
+def circuit(
+    graph: IntegerGraph,
+    spec: StatementSpec,
+    inputs: Sequence[Int64Array],
+    widths: tuple[int, ...],
+    *,
+    open_words: bool = False,
+) -> Subject:
+    """A compiled graph whose input, salt, blinding and model are known; or, `open_words`, whose input words
+    are known and the input is for the adversary to choose."""
+
+    def compile_it(drop: Site | None, widen: Site | None) -> tuple[Trace, Adversary]:
+        with tracing(drop=drop, widen=widen) as trace:
+            made = compile_graph(graph, spec, limb_bits=widths)
+        salt = SALT if spec.needs_salt else None
+        blinding = BLINDING if spec.needs_blinding else None
+        system = System.of(made, made.witness_of(inputs, salt, BINDING, blinding))
+        entering = made.builder.public[1].size
+        known = range(1, 2 + entering) if open_words else [1, *_chosen_outside(made, trace)]
+        return trace, Adversary(made.builder, system, trace, known)
+
+    return compile_it
+
+
+def _chosen_outside(made: Circuit, trace: Trace) -> Iterable[int]:
+    """Wires of input, salt, blinding and model: what leads the allocations of each kind."""
+    builder, spec, layout = made.builder, made.spec, made.layout
+    own = [wires for wires in builder.committed if wires not in trace.limbs]
+    for wires in own[: len(made.graph.inputs)]:
+        first = layout.base(wires.region) + wires.offset
+        yield from range(first, first + wires.size)
+    fields = [wires for wires in builder.free if isinstance(wires, FieldWires)]
+    # the binding's square is the first
+    for secret in fields[1 : 1 + spec.needs_salt + spec.needs_blinding]:
+        yield from secret.own_wires(layout).tolist()
+    yield from range(layout.base(Region.MODEL), layout.base(Region.MODEL) + layout.n_model)
+
+
+def layer(name: str, form: Form) -> Subject:
+    """A layer with private weights alone."""
+
+    def compile_it(drop: Site | None, widen: Site | None) -> tuple[Trace, Adversary]:
+        with tracing(drop=drop, widen=widen) as trace:
+            made = Layer(make(name), form, (3,))
+        return trace, Adversary(made.builder, made.system, trace, made.system.given)
+
+    return compile_it
+
+
+@cache
+def quantised(name: str) -> tuple[QuantisedModel, Int64Array]:
+    model = quantise(*_calibrated(CASES[name]), COARSE)
+    usual = model.encode(CASES[name].samples(24))[:3]
+    return model, np.concatenate([usual, extremes(model, rng(1))])
+
+
+def operator(name: str, widths: tuple[int, ...], sample: int = 0) -> Subject:
+    """One of the compiler's operator cases; samples 0 to 2 are usual ones, then come those at the ends."""
+    model, samples = quantised(name)
+    return circuit(model.graph, _statement(model), [samples[sample][None]], widths)
+
+
+def _network(network: Network, spec: StatementSpec, widths: tuple[int, ...]) -> Subject:
+    return circuit(network.graph(), spec, [network.sample()[None]], widths)
+
+
+def _private_network() -> Subject:
+    graph = IntegerGraph([Tensor("x0", (2,), np.array([-4, -4]), np.array([3, 3]))], [make("tiny")], "y")
+    spec = StatementSpec("public", "public", input_lo=-4, input_bits=3)
+    return circuit(graph, spec, [np.array([[3, -2]])], (4,))
+
+
+def _many_words() -> Subject:
+    """More words than one permutation takes."""
+    network = Network(rng(50), 75, lo=0, hi=(1 << 50) - 1).dense(1)
+    spec = StatementSpec("private", "public", input_lo=0, input_bits=50)
+    return circuit(network.graph(), spec, [network.sample()[None]], (4,))
+
+
+def _slice(index: int) -> Subject:
+    """Its second cut is crossed by two tensors."""
+    network = Network(rng(41), 4).dense(4).relu(3)
+    kept = network.last
+    graph = network.dense(3).relu(2).dense(4).relu(4).residual(kept).relu(1).dense(2).graph()
+    known = graph.run(network.sample()[None])
+    part = cut(graph, [2, 4])[index]
+    return circuit(part, PRIVATE.slice(index, 3), [known[t.name] for t in part.inputs], (4,))
+
+
+BOUNDARIES: dict[str, tuple[Op, list[int]]] = {
+    "ties": (RoundEven("x", "y", 2), [2, 6, -2, 3]),
+    "several largest": (ArgMax("x", "y", (1,), np.arange(4)[None]), [3, 3, 1, 3]),
+    "beyond a clamp": (Requantise("x", "y", 0, -2, 1), [5, -6, 0, 1]),
+    "beyond an odd clamp": (Requantise("x", "y", 1, -3, 2), [7, 5, -8, 3]),
+    "a short vector": (Normalise("x", "y", np.arange(4)[None], 1, 0, 50), [1, 1, 1, -1]),
+}
+"""One operation on four inputs, where a careless one would err."""
+
+
+def _boundary(op: Op, values: list[int]) -> Subject:
+    x = Tensor("x", (4,), np.full(4, -8), np.full(4, 7))
+    return circuit(IntegerGraph([x], [op], "y"), PUBLIC, [np.array([values])], ())
+
+
+def _opening() -> Subject:
+    """Three inputs of two bits, to be found again from the word they are packed in."""
+    network = Network(rng(51), 3, lo=-2, hi=1).dense(2)
+    spec = StatementSpec("public", "public", input_lo=-2, input_bits=2)
+    return circuit(network.graph(), spec, [np.array([[1, -2, 0]])], (), open_words=True)
+
+
+@cache
+def small_subjects() -> Mapping[str, Subject]:
+    """All but the operator cases."""
+    found: dict[str, Subject] = {"opening": _opening()}
+    for name, network in examples().items():
+        for widths in ((), (4,)):
+            found[f"{name} {widths}"] = _network(network, PUBLIC, widths)
+    for kind, spec in (("encrypted", PRIVATE), ("committed", SEALED), ("own salt", OWN_SALT)):
+        found[kind] = _network(examples()["mlp"], spec, (4,))
+    found["many words"] = _many_words()
+    found |= {name: _boundary(*case) for name, case in BOUNDARIES.items()}
+    found |= {f"slice {index}": _slice(index) for index in range(3)}
+    found["private network"] = _private_network()
+    found["private, packed"] = layer("tiny", "packed")
+    found["private, Freivalds"] = layer("tiny", "freivalds")
+    found["private, Freivalds, two taps"] = layer("least", "freivalds")
+    return found
