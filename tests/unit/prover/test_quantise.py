@@ -157,7 +157,7 @@ def test_a_bottleneck_is_held_to_what_was_seen_and_spares_the_layer_behind() -> 
 
 
 def test_a_cap_of_the_network_takes_one_range_check() -> None:
-    nodes = [("Gemm", ["input", "w"], "h", {}), ("Clip", ["h", "zero", "six"], "c", {})]
+    nodes: Nodes = [("Gemm", ["input", "w"], "h", {}), ("Clip", ["h", "zero", "six"], "c", {})]
     nodes.append(("Gemm", ["c", "v"], "output", {}))
     rng = np.random.default_rng(2)
     constants = {"w": rng.normal(size=(12, 9)) * 3, "v": rng.normal(size=(9, 3))}
