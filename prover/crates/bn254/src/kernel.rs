@@ -71,6 +71,7 @@ impl Kernel {
     }
 
     /// Whether this is the IFMA path; true only where the processor has its instructions.
+    #[cfg_attr(not(target_arch = "x86_64"), allow(dead_code))]
     pub(crate) fn is_ifma(self) -> bool {
         self != Self::PORTABLE
     }
