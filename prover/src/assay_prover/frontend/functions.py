@@ -67,6 +67,7 @@ FUNCTIONS: dict[str, Definition] = {
     "Exp": Definition(np.exp, -16.0, margin=0.5),
     "Gelu": Definition(_gelu, -6.0),
     "GeluTanh": Definition(_gelu_tanh, -6.0),
+    "HardSwish": Definition(lambda x: x * np.clip(x / 6 + 0.5, 0, 1), -3.0),
     "Log": Definition(np.log, 0.0),
     "Mish": Definition(lambda x: x * np.tanh(_softplus(x)), -16.0),
     "Power": Definition(lambda x, exponent: x**exponent, 0.0),
@@ -78,6 +79,7 @@ FUNCTIONS: dict[str, Definition] = {
     "Softplus": Definition(_softplus, -14.0),
     "Softsign": Definition(lambda x: x / (1 + np.abs(x))),
     "Sqrt": Definition(np.sqrt, 0.0),
+    "Swish": Definition(lambda x, alpha: x * special.expit(alpha * x), -20.0),
     "Tanh": Definition(np.tanh, -6.0, 6.0),
 }
 

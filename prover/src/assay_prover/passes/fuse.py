@@ -13,10 +13,15 @@ import numpy as np
 
 from assay_prover.frontend.graph import FloatAffine, FloatClip, FloatGraph, FloatOp
 from assay_prover.frontend.maps import FloatGather, compose
+from assay_prover.passes.recognise import recognise
 
 
 def fuse(graph: FloatGraph) -> FloatGraph:
     """Apply every fusion until none is left; the result computes the same function."""
+    return _join(recognise(_join(graph)))
+
+
+def _join(graph: FloatGraph) -> FloatGraph:
     ops = list(graph.ops)
     changed = True
     while changed:

@@ -18,7 +18,20 @@ from assay_prover.frontend.graph import (
 from assay_prover.frontend.maps import FloatSparse
 
 SMOOTH = frozenset(
-    {"Celu", "Elu", "Gelu", "GeluTanh", "Mish", "Selu", "Sigmoid", "Softplus", "Softsign", "Tanh"}
+    {
+        "Celu",
+        "Elu",
+        "Gelu",
+        "GeluTanh",
+        "HardSwish",
+        "Mish",
+        "Selu",
+        "Sigmoid",
+        "Softplus",
+        "Softsign",
+        "Swish",
+        "Tanh",
+    }
 )
 """Functions that stand between layers, where a ReLU could."""
 
