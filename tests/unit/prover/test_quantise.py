@@ -213,6 +213,65 @@ def test_layer_over_a_constant_keeps_what_the_constant_adds() -> None:
     )
 
 
+@pytest.mark.parametrize("limb", [1, 7, 8, 9, 10])
+def test_clamp_leaves_room_for_what_samples_did_not_show(limb: int) -> None:
+    """A worst case far beyond the samples is clamped, but not where the next sample may be."""
+    rng = np.random.default_rng(4)
+    weight = np.vstack([rng.normal(size=(1, 4)), 1e3 * rng.normal(size=(1, 4))])
+    data = build([("MatMul", ["input", "w"], "output", {})], {"w": weight}, (1, 2))
+    graph = fuse(import_model(data))
+    x = rng.uniform(-1, 1, size=(64, 1, 2)) * [1, 0]
+    model = quantise(graph, calibrate(graph, x, (-1.0, 1.0)), Precision(limb, 14, 8, 8, headroom_bits=1))
+    assert any(isinstance(op, Requantise) and op.hi is not None for op in model.graph.ops)
+    further = 1.2 * x / np.abs(x).max()
+    answers = model.graph.run(np.clip(model.encode(further), model.input.lo, model.input.hi))
+    found = answers[model.graph.output] * model.output_scale
+    expected = graph.run(np.clip(further, -1, 1))[graph.output]
+    assert np.abs(found - expected).max() < 0.02 * np.abs(expected).max()
+
+
+def test_tensors_named_as_the_quantiser_names_its_own_are_kept_apart() -> None:
+    names = ("m/requantised", "m/a", "m/b", "m/argument", "m/margin", "output/shaped", "m/max")
+    nodes: list[tuple[str, list[str], str, Mapping[str, Any]]] = [("MatMul", ["input", "w"], "m", {})]
+    last = "m"
+    for name in names:
+        nodes.append(("Mul" if name == "m/b" else "Add", [last, "m"], name, {}))
+        last = name
+    nodes += [("Tanh", [last], "m/argument'", {}), ("Mul", ["m/argument'", "m"], "output", {})]
+    rng = np.random.default_rng(2)
+    data = build(nodes, {"w": rng.normal(size=(4, 4)) / 4}, (1, 4))
+    for limb in (1, 8):
+        model, x, expected = _quantised(data, rng, Precision(limb_bits=limb, activation_bits=12))
+        answers = model.graph.run(model.encode(x))[model.graph.output] * model.output_scale
+        assert np.abs(answers - expected).max() < 0.02 * np.abs(expected).max()
+        assert {"m/b", "m/argument'"} <= set(model.names)
+
+
+@pytest.mark.parametrize(("lo", "hi"), [(-0.001, 0.001), (0.5, 0.5004), (-0.3, -0.2999)])
+@pytest.mark.parametrize("source", ["input", "weighted", "table"])
+def test_clip_between_ends_closer_than_a_step_keeps_them(lo: float, hi: float, source: str) -> None:
+    """What follows magnifies the difference: answers are relative to the distance of the ends."""
+    first: dict[str, tuple[str, list[str], str, Mapping[str, Any]]] = {
+        "input": ("Identity", ["input"], "x", {}),
+        "weighted": ("MatMul", ["input", "w"], "x", {}),
+        "table": ("Sin", ["input"], "x", {}),
+    }
+    nodes = [
+        first[source],
+        ("Clip", ["x", "lo", "hi"], "c", {}),
+        ("Sub", ["c", "lo"], "s", {}),
+        ("Mul", ["s", "k"], "output", {}),
+    ]
+    ends = {"lo": np.array(lo), "hi": np.array(hi)}
+    constants = {"w": np.eye(4) * 0.9, **ends, "k": np.array(1 / (np.float32(hi) - np.float32(lo)))}
+    rng = np.random.default_rng(6)
+    data = build(nodes, {name: constants[name] for _, names, _, _ in nodes for name in names[1:]}, (1, 4))
+    model, _, _ = _quantised(data, rng, Precision(activation_bits=8))
+    x = np.where(rng.random((64, 1, 4)) < 0.5, -0.9, 0.9)
+    answers = model.graph.run(model.encode(x))[model.graph.output] * model.output_scale
+    np.testing.assert_allclose(answers, x > 0, atol=0.03)
+
+
 @pytest.mark.parametrize(("operator", "far"), [("Max", -1e6), ("Min", 1e6), ("Max", -1e30), ("Min", 1e30)])
 def test_far_bound_costs_no_precision(operator: str, far: float) -> None:
     assert _worst([(operator, ["input", "far"], "output", {})], {"far": np.array(far)}) < 0.001

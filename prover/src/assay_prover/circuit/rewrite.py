@@ -34,6 +34,8 @@ def hoist_maxima(graph: IntegerGraph) -> IntegerGraph:
             return IntegerGraph(graph.inputs, ops, graph.outputs) if changed else graph
         pool, source = found
         before = f"{pool.output}/max"
+        while before in graph.tensors or before in producer:
+            before += "'"
         swapped: list[Op] = [
             ReduceMax(source.input, before, pool.shape, pool.index),
             Requantise(before, pool.output, source.shift, source.lo, source.hi),

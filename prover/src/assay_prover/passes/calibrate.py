@@ -36,6 +36,11 @@ class TensorStatistics:
         """Largest absolute value."""
         return max(abs(self.lo), abs(self.hi))
 
+    @property
+    def span(self) -> float:
+        """Distance of the least and the greatest value."""
+        return self.hi - self.lo
+
 
 @dataclass(frozen=True)
 class Calibration:
@@ -64,7 +69,9 @@ def declare_range(
             raise InputError(f"input range [{lo}, {hi}] is empty or infinite")
         return lo, hi
     if samples is None:
-        raise InputError("give samples, or the range of the input's values (input_range)")
+        raise InputError(
+            "give samples, or the range of the input's values (--range, from Python input_range)"
+        )
     lo, hi = float(samples.min()), float(samples.max())
     if whole:
         return lo, max(hi, lo + 1)

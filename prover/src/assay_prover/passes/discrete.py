@@ -36,9 +36,10 @@ ROOT_BITS = 8
 POWER_LIMIT = 1 << 58
 
 
-def round_plan(q: _Quantiser, noise: float) -> ScalePlan:
+def round_plan(q: _Quantiser, op: FloatRound, noise: float) -> ScalePlan:
     """Accumulator of a layer that is rounded to whole numbers next: the requantisation is the rounding."""
-    return ScalePlan(1.0, plan_shift(q.precision, noise * ROUNDING_CARE), 62, None)
+    care = ROUNDING_CARE if op.even else 1 << (FLOOR_CARE + 2)
+    return ScalePlan(1.0, plan_shift(q.precision, noise * care), 62, None)
 
 
 def compare(q: _Quantiser, op: FloatCompare) -> None:
@@ -53,7 +54,7 @@ def compare(q: _Quantiser, op: FloatCompare) -> None:
     # beyond the worst case every threshold is the same
     tensor = q.tensors[source]
     least = np.clip(least, tensor.min, tensor.max + 1)
-    margin = f"{op.output}/margin"
+    margin = q.part(op.output, "margin")
     identity = ref.Gather(np.arange(least.size, dtype=np.int64), least.size)
     q._define(ref.Affine((source,), margin, op.shape, (identity,), -least), scale, op.label)
     q._append(op, ref.Step(margin, op.output), 1.0)
@@ -83,7 +84,7 @@ def round_(q: _Quantiser, op: FloatRound) -> None:
         shift = max(1, int(np.ceil(np.log2(reach / min(scale, 1.0)))) + FLOOR_CARE + 1)
         offset = 0 if op.even else int(scale * 2.0 ** (shift - FLOOR_CARE))
     factor = int(np.rint(scale * 2.0**shift))
-    scaled = f"{op.output}/scaled"
+    scaled = q.part(op.output, "scaled")
     bias = np.full(tensor.size, offset, dtype=np.int64)
     q._define(
         ref.Affine((source,), scaled, op.shape, (_times(factor, tensor.size),), bias), 2.0**-shift, op.label
@@ -96,7 +97,7 @@ def _nearest(q: _Quantiser, op: FloatRound, source: str, shift: int) -> None:
     if op.even:
         q._append(op, ref.RoundEven(source, op.output, shift), 1.0)
         return
-    lowered = f"{op.output}/lowered"
+    lowered = q.part(op.output, "lowered")
     tensor = q.tensors[source]
     half = np.full(tensor.size, -(1 << shift >> 1), dtype=np.int64)
     q._define(
@@ -111,7 +112,7 @@ def one_hot(q: _Quantiser, op: FloatOneHot) -> None:
     Raises:
         QuantisationError: what is coded is no whole number in the circuit.
     """
-    source = q.viewed(q._settled(op.input), op.shape[:-1], f"{op.output}/index")
+    source = q.viewed(q._settled(op.input), op.shape[:-1], q.part(op.output, "index"))
     if q.scales[source] != 1.0:
         raise QuantisationError(f"the index of {op.label!r} is no whole number; round it first")
     q._append(op, ref.OneHot(source, op.output, op.lo, op.shape[-1]), 1.0)
@@ -137,17 +138,17 @@ def divide(q: _Quantiser, op: FloatDivide) -> None:
             f"the divisor of {op.label!r} reaches [{seen.lo:g}, {seen.hi:g}] on the samples"
         )
     sign = 1 if seen.lo > 0 else -1
-    a = q.viewed(q._settled(op.a), op.shape, f"{op.output}/a")
-    b = q.viewed(q._settled(op.b), op.shape, f"{op.output}/b")
+    a = q.viewed(q._settled(op.a), op.shape, q.part(op.output, "a"))
+    b = q.viewed(q._settled(op.b), op.shape, q.part(op.output, "b"))
     if sign < 0:
-        negated = f"{op.output}/divisor"
+        negated = q.part(op.output, "divisor")
         minus = ref.Affine((b,), negated, op.shape, (_times(-1, q.tensors[b].size),), _zeros(q.tensors[b]))
         q._define(minus, q.scales[b], op.label)
         b = negated
     nearest = min(abs(seen.lo), abs(seen.hi))
     least = max(1, int(DIVISOR_MARGIN * nearest / q.scales[b]))
     if q.tensors[b].min < least:
-        clamped = q._requantise(b, f"{op.output}/clamped", 0, least, None)
+        clamped = q._requantise(b, q.part(op.output, "clamped"), 0, least, None)
         q._define(clamped, q.scales[b], op.label)
         b = clamped.output
     resolution = q.resolution(op.output)
@@ -157,7 +158,7 @@ def divide(q: _Quantiser, op: FloatDivide) -> None:
     largest = max(abs(q.tensors[a].min), abs(q.tensors[a].max), 1)
     if largest * factor >= POWER_LIMIT:
         raise QuantisationError(f"a quotient of {op.label!r} needs more than 58 bits")
-    scaled = f"{op.output}/dividend"
+    scaled = q.part(op.output, "dividend")
     times = ref.Affine(
         (a,), scaled, op.shape, (_times(sign * factor, q.tensors[a].size),), _zeros(q.tensors[a])
     )

@@ -77,13 +77,7 @@ def compare_layers(graph: FloatGraph, model: QuantisedModel, samples: Float64Arr
 
 def _shared(graph: FloatGraph, model: QuantisedModel) -> dict[str, str]:
     """Tensors that both networks have: float name to the integer name, requantised where it is."""
-    known = model.graph.tensors
-    shared = {}
-    for op in graph.ops:
-        for name in (f"{op.output}/requantised", op.output):
-            if name in known and name in model.scales:
-                shared[op.output] = name
-                break
+    shared = {op.output: model.names[op.output] for op in graph.ops}
     if model.is_label:
         shared.pop(graph.output, None)
     return shared

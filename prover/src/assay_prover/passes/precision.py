@@ -68,6 +68,10 @@ def encode_whole(input_range: tuple[float, float]) -> InputEncoding:
     return InputEncoding(1.0, lo, max(1, (hi - lo).bit_length()))
 
 
+CLAMP_MARGIN = 1.25
+"""A clamp lies at least so far beyond what samples showed: others go further."""
+
+
 @dataclass(frozen=True)
 class ScalePlan:
     """A requantisation to be: the result's scale, the accumulator's is scale / 2^shift; `bits` hold the
@@ -117,7 +121,9 @@ def plan_scale(
     if needed <= resolution + room:
         return scale, bits, None
     kept = precision.align(resolution + 1)
-    scale = min(coarsest, 2 * reach / ((1 << kept) - 1))
+    # what the kept bits hold at the coarsest scale, as a multiple of the calibrated maximum
+    held = coarsest * ((1 << kept) - 1) / (2 * reach)
+    scale = 2 * reach * min(max(held, CLAMP_MARGIN), 2.0) / ((1 << kept) - 1)
     return scale, precision.align(log2(worst / scale + 1)), (1 << kept) - 1
 
 

@@ -9,7 +9,7 @@ equal (reshapes, pooling, sums of one tensor) are exact and only change the scal
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import prod
 
 import numpy as np
@@ -73,6 +73,9 @@ WHOLE_LIMIT = 1 << 32
 UNBOUNDED = 62
 """Width of a plan that asks for none."""
 
+CLIP_STEPS = 64
+"""Steps between the two ends of a Clip, at least: where a coarse tensor has fewer, most answers are ends."""
+
 RETRIES = 6
 """Rounded weights can exceed the planned width by a little; the scale then grows and the layer is rounded
 again. Should that not settle, the layer costs another limb: the width is a wish, the interval analysis of
@@ -84,8 +87,8 @@ circuit uses."""
 class QuantisedModel:
     """An integer graph and how its ends relate to real values.
 
-    `scales[name]` is the real value of one step of each tensor; `is_label` when the output is a class, not
-    values.
+    `scales[name]` is the real value of one step of each tensor; `names` the integer tensor of each tensor of
+    the float graph; `is_label` when the output is a class, not values.
     """
 
     graph: ref.IntegerGraph
@@ -94,6 +97,7 @@ class QuantisedModel:
     labels: dict[str, str]
     is_label: bool
     precision: Precision
+    names: dict[str, str] = field(default_factory=dict)
 
     @property
     def output_scale(self) -> float:
@@ -146,6 +150,7 @@ class _Quantiser:
     ) -> None:
         self.private = private
         self.graph = graph
+        self.given = frozenset(graph.shapes)
         self.statistics = calibration.tensors
         if private:
             self.statistics = {name: coarse(seen) for name, seen in calibration.tensors.items()}
@@ -198,10 +203,16 @@ class _Quantiser:
                 case FloatTrees():
                     discrete.trees(self, op)
         result = self._settled(self.graph.output)
-        output = self.viewed(result, self.graph.output_shape, f"{result}/shaped")
+        output = self.viewed(result, self.graph.output_shape, self.part(result, "shaped"))
         graph = ref.IntegerGraph([self.source], self.ops, output)
         return QuantisedModel(
-            graph, self.input, self.scales, self.labels, self.graph.is_label, self.precision
+            graph,
+            self.input,
+            self.scales,
+            self.labels,
+            self.graph.is_label,
+            self.precision,
+            self.names,
         )
 
     # -- bookkeeping
@@ -216,12 +227,19 @@ class _Quantiser:
         self.scales[integer.output] = scale
         self.labels[integer.output] = label
 
+    def part(self, name: str, part: str) -> str:
+        """A name for a tensor on the way to another, which none of the network's has."""
+        own = f"{name}/{part}"
+        while own in self.given:
+            own += "'"
+        return own
+
     def _settled(self, name: str) -> str:
         """The integer tensor of a float tensor, requantised if it is an accumulator still."""
         plan = self.plans.pop(name, None)
         source = self.names[name]
         if plan is not None:
-            target = f"{name}/requantised"
+            target = self.part(name, "requantised")
             lo, hi = (None, None) if plan.clamp is None else (-(plan.clamp // 2) - 1, plan.clamp // 2)
             integer = self._requantise(source, target, plan.shift, lo, hi)
             self._define(integer, plan.scale, self.labels[source])
@@ -467,19 +485,24 @@ class _Quantiser:
         if not is_last:
             most = room if self.private else room + FREE_BITS
             room = headroom(self.precision, resolution, op.bias.size, self.behind[op.output], most)
-        reach = self.statistics[final].reach
-        scale, bits, clamp = plan_scale(self.precision, resolution, worst, reach, room)
-        if compared:
-            clamp = None
+        seen = self.statistics[final]
+        reach = seen.reach
+        cap: float | None = None
         if isinstance(reader, FloatClip) and reader.lo is not None and reader.hi is not None:
-            capped = plan_capped(self.precision, resolution, worst, reach, reader.hi - reader.lo)
-            scale, bits, clamp = capped or (scale, bits, clamp)
+            # what is told apart lies between the ends, however far they are from zero
+            reach, cap = min(reach, seen.span or reach), reader.hi - reader.lo
+        scale, bits, clamp = plan_scale(self.precision, resolution, worst, reach, room)
+        if compared or (clamp is not None and clamp * scale < seen.reach):
+            clamp = None
+        if cap is not None:
+            found = plan_capped(self.precision, resolution, worst, reach, cap)
+            scale, bits, clamp = found or (scale, bits, clamp)
         # judged by the steps that were asked for, not by the finer ones that fill the limbs
-        wanted = self.statistics[final].reach / ((1 << resolution) - 1)
+        wanted = reach / ((1 << resolution) - 1)
         if isinstance(reader, FloatFunction):
             return self._table_plan(reader, spread)
         if isinstance(reader, FloatRound):
-            return discrete.round_plan(self, spread)
+            return discrete.round_plan(self, reader, spread)
         noise = spread * min(1.0, scale / wanted if wanted > 0 else 1.0)
         return ScalePlan(scale, plan_shift(self.precision, noise), bits, clamp)
 
@@ -523,7 +546,7 @@ class _Quantiser:
         scale = self.scales[source] * (1 << shift)
         first, last = int(np.ceil(lo / scale)), int(np.floor(hi / scale))
         first, last = min(first, last), max(first, last)
-        clamped = self._requantise(source, f"{op.output}/argument", shift, first, last)
+        clamped = self._requantise(source, self.part(op.output, "argument"), shift, first, last)
         self._define(clamped, scale, op.label)
         reached = self.tensors[clamped.output]
         arguments = np.arange(reached.min, reached.max + 1, dtype=np.float64) * scale
@@ -554,6 +577,7 @@ class _Quantiser:
         plan = self.plans.pop(op.input, None) if len(self.consumers[op.input]) == 1 else None
         source = self.names[op.input] if plan is not None else self._settled(op.input)
         shift = plan.shift if plan is not None else 0
+        source, shift = self._finer(op, source, shift)
         scale = self.scales[source] * (1 << shift)
         least, most = (
             far if end is None else end / scale for end, far in ((op.lo, -np.inf), (op.hi, np.inf))
@@ -569,6 +593,30 @@ class _Quantiser:
         integer = self._requantise(source, op.output, shift, lo, hi)
         self._append(op, integer, scale)
 
+    def _finer(self, op: FloatClip, source: str, shift: int) -> tuple[str, int]:
+        """The same values in steps of which CLIP_STEPS fit between the ends: a multiple is an exact one."""
+        if op.lo is None or op.hi is None or op.lo >= op.hi:
+            return source, shift
+        step = self.scales[source] * 2.0**shift
+        if (op.lo / step).is_integer() and (op.hi / step).is_integer():
+            return source, shift
+        steps = (op.hi - op.lo) / step
+        missing = max(0, int(np.ceil(np.log2(CLIP_STEPS / steps)))) if steps > 0 else 0
+        if missing <= shift:
+            return source, shift - missing
+        tensor, times = self.tensors[source], 1 << min(missing - shift, UNBOUNDED - 1)
+        if max(abs(tensor.min), abs(tensor.max), 1) * times >= ref.LIMIT:
+            raise QuantisationError(f"the ends of {op.label!r} are too close to each other for 62 bits")
+        multiple = ref.Affine(
+            (source,),
+            self.part(op.output, "multiple"),
+            tensor.shape,
+            (ref.Scale(np.full(tensor.size, times, dtype=np.int64)),),
+            np.zeros(tensor.size, dtype=np.int64),
+        )
+        self._define(multiple, self.scales[source] / times, op.label)
+        return multiple.output, 0
+
     def _reduce_max(self, op: FloatReduceMax) -> None:
         plan = self.plans.pop(op.input, None) if len(self.consumers[op.input]) == 1 else None
         source = self.names[op.input] if plan is not None else self._settled(op.input)
@@ -578,8 +626,8 @@ class _Quantiser:
 
     def _product(self, op: FloatMultiply | FloatMatMul) -> None:
         shapes = self.graph.shapes
-        a = self.viewed(self._settled(op.a), shapes[op.a], f"{op.output}/a")
-        b = self.viewed(self._settled(op.b), shapes[op.b], f"{op.output}/b")
+        a = self.viewed(self._settled(op.a), shapes[op.a], self.part(op.output, "a"))
+        b = self.viewed(self._settled(op.b), shapes[op.b], self.part(op.output, "b"))
         integer: ref.Op
         if isinstance(op, FloatMultiply):
             integer = ref.Multiply(a, b, op.output)
