@@ -32,6 +32,7 @@ from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 from assay_prover.bundle.oracle import check_import
 from assay_prover.circuit import StatementSpec, compile_graph
 from assay_prover.circuit.checker import check
+from assay_prover.errors import UnsupportedModel
 from assay_prover.frontend import import_model
 from assay_prover.passes import Precision, QuantisedModel, calibrate, fuse, quantise
 from unit.prover.onnx_models import build
@@ -221,9 +222,19 @@ def test_a_map_is_proven_as_its_values_in_the_classes_order() -> None:
     np.testing.assert_allclose(imported.run(x)[imported.output], 1 / (1 + np.exp(-x)))
 
 
+def test_an_imputer_of_what_operators_make_undefined_is_refused() -> None:
+    """As PowerTransformer writes it: logarithms of both signs, NaN replaced, one of them chosen."""
+    nodes = [
+        ("Log", ["input"], "l", {}),
+        ("Imputer", ["l"], "output", {"domain": "ai.onnx.ml", "imputed_value_floats": [0.0]}),
+    ]
+    with pytest.raises(UnsupportedModel, match="NaN that 'n_l' may make is replaced"):
+        import_model(build(nodes, {}, (1, 3)))
+
+
 def test_several_outputs_are_refused_with_what_to_do() -> None:
     model = onnx.ModelProto.FromString(build([("Relu", ["input"], "output", {})], {}, (1, 3)))
     model.graph.node.append(helper.make_node("Neg", ["input"], ["other"]))
     model.graph.output.append(helper.make_tensor_value_info("other", TensorProto.FLOAT, [1, 3]))
-    with pytest.raises(Exception, match=r"2 \(output, other\); keep the one to prove.*extract_model"):
+    with pytest.raises(Exception, match=r"2 \(output, other\); say which one to prove .--take NAME"):
         import_model(model.SerializeToString())

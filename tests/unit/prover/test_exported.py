@@ -11,7 +11,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from assay_prover.bundle.oracle import check_import
-from assay_prover.errors import ModelError
+from assay_prover.errors import UnsupportedModel
 from assay_prover.frontend import import_model
 from assay_prover.passes import Precision, calibrate, fuse, quantise
 
@@ -207,12 +207,40 @@ def test_exported_model_answers_as_onnxruntime(build: Callable[[int], bytes], op
             assert ((found >= tensor.lo) & (found <= tensor.hi)).all(), name
 
 
-def test_a_second_input_is_refused_with_what_to_do() -> None:
+def test_cumsum_of_a_constant_takes_its_axis_in_a_list() -> None:
     g = Export(17, ("batch", 3))
-    model = onnx.ModelProto.FromString(g.bytes(g("Relu", "x"), 2))
-    model.graph.input.append(helper.make_tensor_value_info("mask", TensorProto.FLOAT, [1, 3]))
-    with pytest.raises(ModelError, match=r"2 \(x, mask\); make constants of the others"):
-        import_model(model.SerializeToString())
+    places = g("CumSum", g.constant(np.ones(3)), g.constant(np.array([0])))
+    graph = import_model(g.bytes(g("Mul", "x", places), 2))
+    np.testing.assert_allclose(graph.run(np.ones((1, 1, 3)))[graph.output], [[[1, 2, 3]]])
+
+
+def test_numbers_made_finite_are_themselves() -> None:
+    """torch.nan_to_num: NaN and infinities are replaced, of which a circuit has none."""
+    g = Export(17, ("batch", 3))
+    high, low = (g.constant(np.array(side * np.finfo(np.float32).max)) for side in (1, -1))
+    zero = g.constant(np.array(0.0))
+    some = g("Where", g("IsNaN", "x"), zero, "x")
+    infinite = g("IsInf", "x")
+    capped = g("Where", g("And", infinite, g("Greater", "x", zero)), high, some)
+    output = g("Where", g("And", infinite, g("Less", "x", zero)), low, capped)
+    graph = fuse(import_model(g.bytes(output, 2)))
+    x = np.array([[[1.0, -2.0, 3.0]]])
+    np.testing.assert_allclose(graph.run(x)[graph.output], x)
+
+
+def test_a_random_operator_is_refused_for_what_it_is() -> None:
+    g = Export(17, ("batch", 3))
+    with pytest.raises(UnsupportedModel, match="no fixed meaning"):
+        import_model(g.bytes(g("Add", "x", g("RandomNormalLike", "x")), 2))
+
+
+def test_double_precision_is_judged_where_onnxruntime_lacks_an_operator() -> None:
+    g = Export(20, ("batch", 3), TensorProto.DOUBLE)
+    model = onnx.ModelProto.FromString(g.bytes(g("Gelu", "x"), 2))
+    model.graph.output[0].type.tensor_type.elem_type = TensorProto.DOUBLE
+    graph = import_model(model.SerializeToString())
+    x = np.random.default_rng(0).normal(size=(8, 1, 3))
+    assert check_import(model.SerializeToString(), graph, x, False) < 1e-6
 
 
 def test_nodes_that_nothing_reads_are_no_obstacle() -> None:

@@ -136,11 +136,12 @@ def test_dynamic_axis_beyond_the_batch_is_refused() -> None:
         import_model(build([("Relu", ["input"], "output", {})], {}, (1, "length")))
 
 
-def test_two_inputs_are_refused() -> None:
+def test_an_input_that_nothing_reads_is_left_out_with_a_note() -> None:
     model = onnx.ModelProto.FromString(mlp(RNG, [3, 2]))
     model.graph.input.append(helper.make_tensor_value_info("other", TensorProto.FLOAT, [1]))
-    with pytest.raises(ModelError, match="one input"):
-        import_model(model.SerializeToString())
+    graph = import_model(model.SerializeToString())
+    assert graph.input == "input"
+    assert graph.notes == ("'output' does not depend on the input 'other', which is left out",)
 
 
 def test_external_weights_are_refused() -> None:

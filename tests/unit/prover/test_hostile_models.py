@@ -105,10 +105,19 @@ def test_attributes_without_a_meaning_are_refused(
 
 
 def test_a_tensor_of_the_file_does_not_stand_for_a_part_of_a_node() -> None:
-    """HardSigmoid is made of parts, one of them named as the weight is here."""
-    nodes: Nodes = [("HardSigmoid", ["input"], "y", {}), ("Add", ["y", "y/alpha"], "output", {})]
-    with pytest.raises(ModelError, match="'y/alpha'"):
-        import_model(build(nodes, {"y/alpha": np.full((1, 4), 100.0)}, (1, 4)))
+    """HardSigmoid is made of parts, two of them named as the tensors are here."""
+    nodes: Nodes = [
+        ("HardSigmoid", ["input"], "y", {}),
+        ("Neg", ["y"], "y/scaled", {}),
+        ("Sub", ["y/scaled", "y/alpha"], "y/alpha'", {}),
+        ("Abs", ["y/alpha'"], "output", {}),
+    ]
+    graph = import_model(build(nodes, {"y/alpha": np.full((1, 4), 100.0)}, (1, 4)))
+    x = np.array([[[-9.0, 0.0, 1.0, 9.0]]])
+    np.testing.assert_allclose(graph.run(x)[graph.output], [[[100.0, 100.5, 100.7, 101.0]]])
+    named = {op.output for op in graph.ops}
+    assert len(named) == len(graph.ops)
+    assert "y/alpha" not in named
 
 
 def test_branches_that_name_a_tensor_alike_are_not_mixed_up() -> None:

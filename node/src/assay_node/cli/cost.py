@@ -45,6 +45,7 @@ def cost(
     target: options.PrecisionTarget = Target.BALANCED,
     input_range: options.InputRange = None,
     weights: options.WeightsPlace = Weights.CONSTANT,
+    take: options.Take = None,
     profile: Annotated[
         bool, typer.Option("--profile", help="Measure this machine anew; about ten seconds, best when idle.")
     ] = False,
@@ -74,6 +75,7 @@ def cost(
             target=target.value,
             input_range=input_range,
             weights=weights.value,
+            take=take,
             progress=progress,
         )
     committed, private = quote.costs.mode == "committed", quote.weights == "private"

@@ -52,6 +52,7 @@ def compile_(
             help="Cut it into as few circuits as keep each within N constraints.",
         ),
     ] = None,
+    take: options.Take = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing bundle.")] = False,
     json: options.Json = False,
 ) -> None:
@@ -83,6 +84,7 @@ def compile_(
             weights=weights.value,
             slices=slices,
             max_constraints=max_constraints,
+            take=take,
             overwrite=overwrite,
             progress=progress,
         )
@@ -177,6 +179,7 @@ def retrain(
         Path | None,
         typer.Option("--samples", metavar="FILE", help="Inputs to measure the accuracy on, as for compile."),
     ] = None,
+    take: options.Take = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing bundle.")] = False,
     json: options.Json = False,
 ) -> None:
@@ -191,7 +194,7 @@ def retrain(
     data = samples.load(samples_file) if samples_file is not None else samples.Samples(None, None)
     with err.status("measuring the new weights"):
         opened = Bundle.open(bundle).with_weights(
-            model, out_dir, samples=data.x, labels=data.y, overwrite=overwrite
+            model, out_dir, samples=data.x, labels=data.y, take=take, overwrite=overwrite
         )
     document = {"path": str(out_dir), "accuracy": opened.manifest.report.model_dump(mode="json")}
     emit(document, as_json=json, human=lambda: out.print(fields(_flat(document))))

@@ -36,6 +36,11 @@ def parse_id(text: str) -> bytes:
     return value
 
 
+Take = Annotated[
+    str | None,
+    typer.Option("--take", metavar="TENSOR", help="What to prove, of a network with several outputs."),
+]
+
 _CHAIN = "Chain and account"
 
 Rpc = Annotated[
@@ -101,7 +106,9 @@ Network = Annotated[Path, typer.Argument(metavar="MODEL.onnx", help="The network
 SamplesFile = Annotated[
     Path | None,
     typer.Option(
-        "--samples", metavar="FILE", help="Typical inputs: .npy, or .npz with x and, to judge by, y."
+        "--samples",
+        metavar="FILE",
+        help="Typical inputs: .npy, or .npz with x (or each input by its name) and, to judge by, y.",
     ),
 ]
 InputVisibility = Annotated[Visibility, typer.Option("--input", help="Where the input stays.")]

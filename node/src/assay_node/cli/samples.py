@@ -11,14 +11,14 @@ import numpy as np
 
 from ..errors import AssayError
 
-_ADVICE = "Give .npy, .npz with x (and y), or .json"
+_ADVICE = "Give .npy, .npz with x (or each input by its name) and y, or .json"
 
 
 @dataclass(frozen=True, slots=True)
 class Samples:
-    """Inputs ``x`` [n, ...] float, and the right labels ``y`` [n] if they are known."""
+    """Inputs ``x`` [n, ...], or all arrays of a file that names them, and labels ``y`` [n]."""
 
-    x: np.ndarray | None
+    x: np.ndarray | dict[str, np.ndarray] | None
     y: np.ndarray | None
 
 
@@ -31,9 +31,10 @@ def load(path: Path) -> Samples:
             loaded = np.load(file, allow_pickle=False)
             if isinstance(loaded, np.ndarray):
                 return Samples(loaded, None)
-            if "x" not in loaded:
+            arrays = {name: loaded[name] for name in loaded.files}
+            if not set(arrays) - {"y"}:
                 raise AssayError(f"{path} has no array named x", _ADVICE)
-            return Samples(loaded["x"], loaded.get("y"))
+            return Samples(arrays, arrays.get("y"))
     except OSError as error:
         raise AssayError(f"cannot read {path} ({error.strerror or error})", _ADVICE) from error
     except (ValueError, TypeError, EOFError, BadZipFile) as error:
@@ -43,7 +44,12 @@ def load(path: Path) -> Samples:
 def one(path: Path, row: int | None) -> np.ndarray:
     """One sample: row ``row`` of the file, or all of it as a single one."""
     x = load(path).x
-    assert x is not None  # noqa: S101 - load gives x or raises
+    if isinstance(x, dict) and "x" in x:
+        x = x["x"]
+    if not isinstance(x, np.ndarray):
+        raise AssayError(
+            f"{path} holds several arrays", "Give the one vector that the model's notes describe"
+        )
     if row is None:
         return x
     rows = len(x) if x.ndim else 0

@@ -23,7 +23,7 @@ from collections.abc import Sequence
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -64,6 +64,9 @@ from assay_prover.errors import BundleError
 from assay_prover.groth16 import ProvingKey, join_keys, verify, verifying_key_hash
 from assay_prover.reference import IntegerGraph
 from assay_prover.reference.tensor import Int64Array
+
+if TYPE_CHECKING:
+    from assay_prover.bundle.preparation import Samples
 
 MANIFEST, CIRCUIT, SLICES = "manifest.json", "circuit.npz", "slices"
 MAX_MANIFEST_BYTES = 16 << 20
@@ -235,8 +238,9 @@ class Bundle:
         model: Path | str | bytes,
         out: Path | str,
         *,
-        samples: NDArray[Any] | None = None,
+        samples: Samples | None = None,
         labels: NDArray[Any] | None = None,
+        take: str | None = None,
         name: str | None = None,
         overwrite: bool = False,
     ) -> Bundle:
@@ -246,7 +250,9 @@ class Bundle:
         """
         from assay_prover.bundle.retrain import with_weights
 
-        return with_weights(self, model, out, samples=samples, labels=labels, name=name, overwrite=overwrite)
+        return with_weights(
+            self, model, out, samples=samples, labels=labels, take=take, name=name, overwrite=overwrite
+        )
 
     # -- identity
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any, Literal
 
+import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
@@ -32,7 +33,7 @@ from assay_prover.bundle.manifest import (
     metadata_hash,
 )
 from assay_prover.bundle.plot import draw
-from assay_prover.bundle.preparation import Prepared, prepare, statement
+from assay_prover.bundle.preparation import Prepared, Samples, prepare, statement
 from assay_prover.bundle.weights import WEIGHTS, dump_weights, write_secret
 from assay_prover.circuit import (
     Circuit,
@@ -60,6 +61,9 @@ from assay_prover.reference import IntegerGraph, Trees
 Progress = Callable[[str, float], bool | None]
 
 FEW_SAMPLES = 32
+
+FEWEST_STEPS = 4
+"""Of the input's scale, that a feature must vary by to say anything."""
 
 PICTURE = "report.svg"
 
@@ -90,7 +94,7 @@ class CompileReport(BaseModel):
 
 def compile_model(
     model: Path | str | bytes,
-    samples: NDArray[Any] | None,
+    samples: Samples | None,
     out: Path | str,
     *,
     labels: NDArray[Any] | None = None,
@@ -101,6 +105,7 @@ def compile_model(
     weights: Literal["constant", "private"] = "constant",
     slices: int | None = None,
     max_constraints: int | None = None,
+    take: str | None = None,
     name: str | None = None,
     overwrite: bool = False,
     progress: Progress | None = None,
@@ -109,8 +114,9 @@ def compile_model(
 
     Args:
         model: ONNX file or its bytes.
-        samples: typical inputs, `[n, *input shape]`, to choose scales and to measure accuracy; None takes
-            uniform noise over `input_range`, with a warning.
+        samples: typical inputs, `[n, *input shape]`, to choose scales and to measure accuracy; of a model
+            with several inputs, an array for each by name, or their numbers side by side. A dynamic axis
+            takes the samples' size. None takes uniform noise over `input_range`, with a warning.
         out: the bundle's directory.
         labels: class numbers of the samples, `[n]`.
         input: whether the input is behind a commitment or part of the statement.
@@ -123,6 +129,7 @@ def compile_model(
             published commitment, under keys that serve every model of the architecture.
         slices: cut the network into so many circuits, 2 to 16, each with keys and a proof of its own.
         max_constraints: cut it into as few circuits as keep each within this size; one if the whole does.
+        take: the tensor to prove, of a model with several outputs.
         name: the model's name; by default the file's.
         overwrite: replace a bundle that is there.
         progress: called with (stage, fraction); False cancels.
@@ -149,7 +156,7 @@ def compile_model(
     source = Path(model) if isinstance(model, str) else model
     data = read_model(source)
     title = name or (source.stem if isinstance(source, Path) else "model")
-    prepared = prepare(data, samples, labels, input_range, report)
+    prepared = prepare(data, samples, labels, input_range, report, take=take)
 
     def cost(quantised: QuantisedModel) -> float:
         return planned_cost(quantised.graph, statement(quantised, input, output))
@@ -243,12 +250,34 @@ def _warnings(choice: Choice, target: Target, prepared: Prepared) -> tuple[str, 
             f"the target {target!r} was reached on the samples that chose the precision, not on the held-out "
             f"ones ({choice.report.agreement:.2%} agree with float): give more samples, or aim higher"
         )
+    if (
+        not prepared.synthetic
+        and prepared.count > 1
+        and not np.ptp(prepared.calibration.outputs, axis=0).any()
+    ):
+        found.append(
+            "the network answers all samples alike: neither scales nor accuracy say anything; vary them"
+        )
+    if unresolved := _unresolved(choice, prepared):
+        found.append(
+            f"{unresolved} of {prepared.graph.input_size} features vary by fewer than {FEWEST_STEPS} steps "
+            "of the input's scale, which all share: bring them to a like size before the network, not in it"
+        )
     if choice.report.saturated:
         found.append(
             f"{choice.report.saturated:.2%} of the samples' values are outside the declared range "
             "and were clipped"
         )
     return tuple(found)
+
+
+def _unresolved(choice: Choice, prepared: Prepared) -> int:
+    """How many features of a table are too small beside the others."""
+    graph, scale = prepared.graph, choice.model.input.scale
+    if prepared.synthetic or graph.whole_input or len(graph.input_shape) > 2:
+        return 0
+    spans = np.ptp(prepared.samples.reshape(len(prepared.samples), -1), axis=0)
+    return int(((spans > 0) & (spans < FEWEST_STEPS * scale)).sum())
 
 
 def _unbatched(shape: tuple[int, ...]) -> tuple[int, ...]:

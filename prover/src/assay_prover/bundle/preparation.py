@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from assay_prover.bundle.oracle import check_import
 from assay_prover.circuit import InputVisibility, OutputVisibility, StatementSpec
 from assay_prover.errors import InputError
-from assay_prover.frontend import FloatGraph, import_model
+from assay_prover.frontend import FloatGraph, Wanted, import_model
 from assay_prover.frontend.graph import FloatAffine
 from assay_prover.frontend.maps import Float64Array, FloatConv, FloatDense
 from assay_prover.passes import Calibration, QuantisedModel, calibrate, declare_range, fuse, synthetic_samples
@@ -81,28 +81,32 @@ class Prepared:
 
 def prepare(
     data: bytes,
-    samples: NDArray[Any] | None,
+    samples: Samples | None,
     labels: NDArray[Any] | None,
     input_range: tuple[float, float] | None,
     report: Callable[[str, float], None],
     within: int | None = None,
+    take: str | None = None,
 ) -> Prepared:
     """Import, check against onnxruntime, fuse, and calibrate on the half of the samples that may choose.
 
     Args:
         data: the ONNX file.
-        samples: `[n, *input shape]`, or None for uniform noise over `input_range`.
+        samples: see `shape_samples`; None takes uniform noise over `input_range`.
         labels: class numbers `[n]`, or None.
         input_range: values that an input may have; by default from the samples, held-out ones included.
         report: told what is being done.
         within: work that all samples together may take (`search.sample_work`); beyond it fewer are looked at.
+        take: the output to prove, of a model with several.
 
     Raises:
         ModelError, UnsupportedModel: the file cannot be compiled. InputError: the samples do not fit it.
     """
     report("import", 0.0)
-    imported = import_model(data)
+    imported = import_model(data, wanted(samples, take))
     given = None if samples is None else shape_samples(samples, imported)
+    if any(name == "y" for name, _ in imported.parts) and isinstance(samples, Mapping) and "y" in samples:
+        labels = None  # the array of that name is an input
     truth = check_labels(labels, given)
     declared = declare_range(given, input_range, whole=imported.whole_input)
     x = synthetic_samples(imported, declared) if given is None else given
@@ -148,18 +152,53 @@ def statement(
     )
 
 
-def shape_samples(samples: NDArray[Any], graph: FloatGraph) -> Float64Array:
-    """`[n, *input_shape]` in float64; the graph's shape has a batch axis of 1 that samples may leave out."""
+Samples = NDArray[Any] | Mapping[str, NDArray[Any]]
+"""Typical inputs: `[n, *input shape]`, or such arrays by name, one for each input; the only input's may be
+called "x"."""
+
+
+def wanted(samples: Samples | None, take: str | None) -> Wanted:
+    """What a caller's samples say about dynamic axes."""
+    named = {} if samples is None else samples if isinstance(samples, Mapping) else {"x": samples}
+    sizes = {name: np.shape(part)[1:] for name, part in named.items()}
+    return Wanted(sizes | ({"": sizes["x"]} if "x" in sizes else {}), take)
+
+
+def shape_samples(samples: Samples, graph: FloatGraph) -> Float64Array:
+    """`[n, *input_shape]` in float64; the graph's shape has a batch axis of 1 that samples may leave out.
+
+    Samples of several inputs, by name, are put side by side.
+
+    Raises:
+        InputError: not numbers, not finite, or of another shape.
+    """
+    parts = graph.parts or ((graph.input, graph.input_shape),)
+    if isinstance(samples, Mapping) and "x" in samples and any(name not in samples for name, _ in parts):
+        samples = samples["x"]
+    if not isinstance(samples, Mapping):
+        return _shaped("samples", samples, graph.input_shape)
+    if any(name not in samples for name, _ in parts):
+        raise InputError(
+            f"samples are given for {', '.join(sorted(samples))}; "
+            f"the model's inputs are {', '.join(name for name, _ in parts)}"
+        )
+    shaped = [_shaped(f"samples of {name!r}", samples[name], shape) for name, shape in parts]
+    counts = {len(part) for part in shaped}
+    if len(counts) > 1:
+        raise InputError(f"the inputs have different numbers of samples: {sorted(counts)}")
+    return np.hstack([part.reshape(len(part), -1) for part in shaped]).reshape(-1, *graph.input_shape)
+
+
+def _shaped(what: str, samples: NDArray[Any], shape: tuple[int, ...]) -> Float64Array:
     try:
         array = np.asarray(samples, dtype=np.float64)
     except (TypeError, ValueError) as error:
-        raise InputError(f"the samples are not numeric: {error}") from error
-    shape = graph.input_shape
+        raise InputError(f"the {what} are not numeric: {error}") from error
     short = shape[1:] if len(shape) > 1 and shape[0] == 1 else shape
     if not array.size or array.shape[1:] not in (shape, short):
-        raise InputError(f"samples must be [n, {', '.join(map(str, short))}], got {list(array.shape)}")
+        raise InputError(f"{what} must be [n, {', '.join(map(str, short))}], got {list(array.shape)}")
     if not np.isfinite(array).all():
-        raise InputError("the samples hold NaN or infinity")
+        raise InputError(f"the {what} hold NaN or infinity")
     return array.reshape(-1, *shape)
 
 

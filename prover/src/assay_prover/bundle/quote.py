@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict
 
 from assay_prover.bundle.machine import MachineProfile, prove_bytes, setup_bytes
 from assay_prover.bundle.manifest import PrecisionInfo
-from assay_prover.bundle.preparation import prepare, statement
+from assay_prover.bundle.preparation import Samples, prepare, statement
 from assay_prover.bundle.savings import Saving, Terms, find_savings, middle_model
 from assay_prover.circuit import CostReport, compile_graph
 from assay_prover.circuit.packing import values_per_word
@@ -75,7 +75,7 @@ class Quote(BaseModel):
 
 def quote_model(
     model: Path | str | bytes,
-    samples: NDArray[Any] | None,
+    samples: Samples | None,
     profile: MachineProfile,
     *,
     labels: NDArray[Any] | None = None,
@@ -84,6 +84,7 @@ def quote_model(
     target: Target = "balanced",
     input_range: tuple[float, float] | None = None,
     weights: Literal["constant", "private"] = "constant",
+    take: str | None = None,
     name: str | None = None,
     progress: Callable[[str, float], bool | None] | None = None,
 ) -> Quote:
@@ -98,7 +99,7 @@ def quote_model(
 
     source = Path(model) if isinstance(model, str) else model
     data = read_model(source)
-    prepared = prepare(data, samples, labels, input_range, report, within=SEARCH_WORK)
+    prepared = prepare(data, samples, labels, input_range, report, within=SEARCH_WORK, take=take)
     terms = Terms(input, output, weights == "private")
     accuracy: AccuracyReport | None = None
     if prepared.whole:

@@ -15,10 +15,10 @@ from assay_prover.bundle.files import new_directory, replace_file
 from assay_prover.bundle.keyed import PROVING_KEY, SETUP, VERIFYING_KEY
 from assay_prover.bundle.manifest import Manifest, metadata_hash
 from assay_prover.bundle.oracle import check_import
-from assay_prover.bundle.preparation import check_labels, shape_samples
+from assay_prover.bundle.preparation import Samples, check_labels, shape_samples, wanted
 from assay_prover.bundle.weights import WEIGHTS, dump_weights, write_secret
 from assay_prover.errors import BundleError, QuantisationError
-from assay_prover.frontend import import_model, read_model
+from assay_prover.frontend import Wanted, import_model, read_model
 from assay_prover.frontend.graph import FloatAffine
 from assay_prover.passes import Precision, QuantisedModel, calibrate, fuse, synthetic_samples
 from assay_prover.passes.precision import InputEncoding
@@ -35,8 +35,9 @@ def with_weights(
     model: Path | str | bytes,
     out: Path | str,
     *,
-    samples: NDArray[Any] | None = None,
+    samples: Samples | None = None,
     labels: NDArray[Any] | None = None,
+    take: str | None = None,
     name: str | None = None,
     overwrite: bool = False,
 ) -> Bundle:
@@ -49,6 +50,7 @@ def with_weights(
         out: the new bundle's directory. Keys are linked, not copied, where the file system can.
         samples: typical inputs to measure the accuracy on; None takes uniform noise.
         labels: class numbers of the samples.
+        take: the tensor to prove, of a model with several outputs.
         name: the model's name; by default the file's.
         overwrite: replace a bundle that is there.
 
@@ -64,7 +66,8 @@ def with_weights(
         raise BundleError(f"{folder} exists already; overwrite it or choose another place")
     source = Path(model) if isinstance(model, str) else model
     data = read_model(source)
-    imported = import_model(data)
+    sizes = {"": bundle.manifest.input.shape}
+    imported = import_model(data, Wanted(sizes, take) if samples is None else wanted(samples, take))
     graph = fuse(imported)
     if architecture(graph) != bundle.manifest.weights.architecture:
         raise BundleError(

@@ -26,7 +26,7 @@ from assay_prover.frontend import (
 )
 from assay_prover.frontend.graph import FloatGraph
 from assay_prover.frontend.importer import import_model
-from assay_prover.frontend.load import load_model, read_model
+from assay_prover.frontend.load import Wanted, load_model, read_model
 from assay_prover.frontend.registry import supported_operators
 
 FAMILIES = (
@@ -54,4 +54,12 @@ FAMILIES = (
     classical,
 )
 
-__all__ = ["FAMILIES", "FloatGraph", "import_model", "load_model", "read_model", "supported_operators"]
+__all__ = [
+    "FAMILIES",
+    "FloatGraph",
+    "Wanted",
+    "import_model",
+    "load_model",
+    "read_model",
+    "supported_operators",
+]

@@ -6,10 +6,12 @@ from math import prod
 
 import numpy as np
 
+from assay_prover.frontend.comparison import whole_quotient
 from assay_prover.frontend.context import Context, Node, Step
 from assay_prover.frontend.discrete import FloatDivide
 from assay_prover.frontend.graph import FloatMultiply
 from assay_prover.frontend.maps import Float64Array, FloatGather, FloatMap, FloatScale, FloatSparse
+from assay_prover.frontend.masks import hide, times_infinity
 from assay_prover.frontend.registry import lowers
 
 
@@ -33,9 +35,17 @@ def add(context: Context, node: Node) -> None:
     shape = np.broadcast_shapes(*(context.shape(name) for name in node.inputs))
     bias: Float64Array = np.zeros(shape)
     masked = np.zeros(shape, dtype=bool)
+    computed: list[str] = []
     terms: list[tuple[str, FloatMap]] = []
     for position, name in enumerate(node.inputs):
         sign = -1.0 if node.operator == "Sub" and position else 1.0
+        mask = context.masks.get(name) if sign > 0 else None
+        if mask is not None:
+            masked = masked | mask.known
+            computed += [mask.computed] if mask.computed is not None else []
+            if mask.blank:
+                continue
+            name = context.unmasked(name)
         if context.is_constant(node, position) and sign > 0:
             values, hidden = context.terms_to_add(node, position, shape)
             bias, masked = bias + values, masked | hidden
@@ -43,9 +53,14 @@ def add(context: Context, node: Node) -> None:
             bias = bias - context.weights(node, position, "the operand")
         else:
             linear = _broadcast_map(context.shape(name), shape)
-            terms.append((context.variable(node, position), _signed(linear, sign)))
-    context.affine(node, shape, terms, bias)
-    context.mask(node.outputs[0], masked)
+            source = context.variable(node, position) if mask is None else context.tensor(name)
+            terms.append((source, _signed(linear, sign)))
+    blank = not terms and not bias.any()
+    if not blank:
+        if not terms:
+            raise node.unsupported("a mask that is not zero where it does not mask")
+        context.affine(node, shape, terms, bias)
+    hide(context, node, masked, computed, blank=blank)
 
 
 @lowers("Mul")
@@ -54,6 +69,8 @@ def multiply(context: Context, node: Node) -> None:
     shape = np.broadcast_shapes(*(context.shape(name) for name in node.inputs))
     for position in (0, 1):
         if context.is_constant(node, position):
+            if times_infinity(context, node, position):
+                return
             factor = context.weights(node, position, "factor")
             _scale(context, node, 1 - position, np.broadcast_to(factor, shape), shape)
             return
@@ -78,8 +95,10 @@ def divide(context: Context, node: Node) -> None:
         _scale(context, node, 0, np.broadcast_to(1.0 / divisor, shape), shape)
         return
     if context.is_constant(node, 0):
-        steps: list[Step] = [("Reciprocal", [node.inputs[1]], ".r", {})]
-        steps.append(("Mul", [".r", node.inputs[0]], node.outputs[0], {}))
+        ones = bool((context.constants[node.inputs[0]] == 1).all()) and context.shape(node.inputs[1]) == shape
+        steps: list[Step] = [("Reciprocal", [node.inputs[1]], node.outputs[0] if ones else ".r", {})]
+        if not ones:
+            steps.append(("Mul", [".r", node.inputs[0]], node.outputs[0], {}))
         context.expand(node, steps)
         return
     names = [context.variable(node, k) for k in (0, 1)]
@@ -94,11 +113,7 @@ def _divide_whole(context: Context, node: Node) -> None:
     divisor = context.weights(node, 1, "the divisor of whole numbers")
     if (divisor == 0).any():
         raise node.unsupported("the divisor holds a zero")
-    steps: list[Step] = [
-        ("Mul", [node.inputs[0], ".part"], ".q", {}),
-        ("assay.Truncate", [".q"], node.outputs[0], {}),
-    ]
-    context.expand(node, steps, {".part": 1.0 / divisor})
+    context.expand(node, *whole_quotient(node.inputs[0], divisor, node.outputs[0], truncate=True))
 
 
 def _spread(context: Context, node: Node, shape: tuple[int, ...]) -> None:
@@ -129,4 +144,10 @@ def _scale(context: Context, node: Node, position: int, factor: Float64Array, sh
     linear = _broadcast_map(context.shape(node.inputs[position]), shape)
     flat = np.ascontiguousarray(factor, dtype=np.float64).ravel()
     scaled = FloatScale(flat) if linear.is_identity else linear.scale_rows(flat)
-    context.affine(node, shape, [(context.variable(node, position), scaled)])
+    mask = context.masks.get(node.inputs[position])
+    if mask is None or mask.blank or not (factor > 0).all():
+        context.affine(node, shape, [(context.variable(node, position), scaled)])
+        return
+    context.affine(node, shape, [(context.tensor(node.inputs[position]), scaled)])
+    known = np.broadcast_to(mask.known, shape).copy()
+    hide(context, node, known, [] if mask.computed is None else [mask.computed])

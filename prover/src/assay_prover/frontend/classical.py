@@ -72,6 +72,8 @@ def imputer(context: Context, node: Node) -> None:
     missing = node.attributes.get("replaced_value_float", np.nan)
     if np.isfinite(missing) or "imputed_value_int64s" in node.attributes:
         raise node.unsupported("a number that stands for a missing value")
+    if undefined := context.makes_undefined(node.inputs[0]):
+        raise node.unsupported(f"NaN that {undefined!r} may make is replaced; only inputs may be missing")
     context.alias(node, 0, context.shape(node.inputs[0]))
 
 

@@ -8,7 +8,10 @@ import numpy as np
 
 from assay_prover.frontend.context import Context, Node, Step
 from assay_prover.frontend.discrete import FloatCompare, FloatRound
+from assay_prover.frontend.masks import hide, scores_or_mask
 from assay_prover.frontend.registry import lowers
+
+Constants = dict[str, np.ndarray]
 
 ONE = {".one": np.array(1.0)}
 
@@ -74,6 +77,11 @@ def logic(context: Context, node: Node) -> None:
     """a b; a + b - a b; a + b - 2 a b."""
     a, b = node.inputs
     y = node.outputs[0]
+    for name in (a, b):
+        if node.operator == "And" and name in context.constants and not context.constants[name].any():
+            shape = np.broadcast_shapes(context.shape(a), context.shape(b))
+            context.constants[y] = np.zeros(shape, dtype=bool)
+            return
     steps: list[Step] = [("Mul", [a, b], y if node.operator == "And" else ".ab", {})]
     if node.operator != "And":
         steps += [("Add", [a, b], ".sum", {}), ("Sub", [".sum", ".ab"], ".or", {})]
@@ -93,7 +101,7 @@ def _masks(context: Context, node: Node, condition: np.ndarray) -> bool:
             if hidden.any() and infinite[hidden].all():
                 spread: Step = ("assay.Expand", [node.inputs[scores], ".shape"], node.outputs[0], {})
                 context.expand(node, [spread], {".shape": np.array(shape, dtype=np.int64)})
-                context.mask(node.outputs[0], hidden)
+                hide(context, node, hidden)
                 return True
     return False
 
@@ -104,11 +112,18 @@ def where(context: Context, node: Node) -> None:
     condition, a, b = node.inputs
     if condition in context.constants:
         mask = np.asarray(context.constants[condition], dtype=np.float64)
+        if mask.size and (mask == mask.ravel()[0]).all():
+            shape = np.broadcast_shapes(*(context.shape(name) for name in node.inputs))
+            taken: Step = ("Expand", [a if mask.ravel()[0] else b, ".shape"], node.outputs[0], {})
+            context.expand(node, [taken], {".shape": np.array(shape, dtype=np.int64)})
+            return
         if _masks(context, node, mask > 0):
             return
         masks = {".yes": mask, ".no": 1.0 - mask}
         steps: list[Step] = [("Mul", [a, ".yes"], ".a", {}), ("Mul", [b, ".no"], ".b", {})]
         context.expand(node, [*steps, ("Add", [".a", ".b"], node.outputs[0], {})], masks)
+        return
+    if scores_or_mask(context, node):
         return
     steps = [("Sub", [a, b], ".d", {}), ("Mul", [condition, ".d"], ".m", {})]
     if a in context.constants and b in context.constants:
@@ -137,6 +152,28 @@ def ceil(context: Context, node: Node) -> None:
     context.expand(node, steps)
 
 
+def whole_quotient(x: str, divisor: np.ndarray, y: str, *, truncate: bool) -> tuple[list[Step], Constants]:
+    """Steps for the floor of x / b, or for it truncated, of whole numbers x.
+
+    (x + 1/2) / b has the same floor and is no closer than 1 / (2 b) to a whole number, so that the
+    reciprocal of b may be rounded.
+    """
+    part = 1.0 / np.abs(divisor)
+    constants = {".part": part, ".half": part / 2, ".sign": np.sign(divisor)}
+    steps: list[Step] = [("Mul", [x, ".sign"], ".n", {})]
+    sides = [(".n", ".q", y)]
+    if truncate:
+        steps += [("Relu", [".n"], ".p", {}), ("Neg", [".n"], ".m", {}), ("Relu", [".m"], ".o", {})]
+        sides = [(".p", ".q", ".a"), (".o", ".r", ".b")]
+    for source, tag, result in sides:
+        steps += [
+            ("Mul", [source, ".part"], f"{tag}.part", {}),
+            ("Add", [f"{tag}.part", ".half"], f"{tag}.more", {}),
+            ("Floor", [f"{tag}.more"], result, {}),
+        ]
+    return [*steps, *([("Sub", [".a", ".b"], y, {})] if truncate else [])], constants
+
+
 @lowers("assay.Truncate")
 def truncate(context: Context, node: Node) -> None:
     """Towards zero: floor(relu(x)) - floor(relu(-x))."""
@@ -150,6 +187,26 @@ def truncate(context: Context, node: Node) -> None:
         ("Sub", [".a", ".b"], node.outputs[0], {}),
     ]
     context.expand(node, steps)
+
+
+@lowers("Mod")
+def modulo(context: Context, node: Node) -> None:
+    """x - b floor(x / b), the sign of b; with `fmod` truncated, the sign of x. b is a constant."""
+    divisor = context.weights(node, 1, "the divisor")
+    if (divisor == 0).any():
+        raise node.unsupported("the divisor holds a zero")
+    truncated = bool(node.int("fmod", 0))
+    if context.is_whole(node.inputs[0]) and (divisor == np.rint(divisor)).all():
+        steps, constants = whole_quotient(node.inputs[0], divisor, ".whole", truncate=truncated)
+    else:
+        constants = {".part": 1.0 / divisor}
+        steps = [("Mul", [node.inputs[0], ".part"], ".q", {})]
+        steps.append(("assay.Truncate" if truncated else "Floor", [".q"], ".whole", {}))
+    steps += [
+        ("Mul", [".whole", ".divisor"], ".multiple", {}),
+        ("Sub", [node.inputs[0], ".multiple"], node.outputs[0], {}),
+    ]
+    context.expand(node, steps, constants | {".divisor": divisor})
 
 
 @lowers("IsNaN", "IsInf")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from math import isfinite, prod
 from typing import Any
 
@@ -12,17 +13,19 @@ from numpy.typing import NDArray
 from onnx import helper
 
 from assay_prover.errors import ModelError, UnsupportedModel
-from assay_prover.frontend.discrete import FloatCompare, FloatOneHot, FloatRound
-from assay_prover.frontend.folding import fold
+from assay_prover.frontend.discrete import FloatCompare, FloatDivide, FloatOneHot, FloatRound
+from assay_prover.frontend.folding import RANDOM, fold
 from assay_prover.frontend.graph import (
     FloatAffine,
     FloatArgMax,
+    FloatFunction,
     FloatMatMul,
     FloatMultiply,
     FloatOp,
     FloatReduceMax,
 )
 from assay_prover.frontend.maps import Float64Array, FloatGather, FloatMap, Int64Array
+from assay_prover.frontend.masks import Mask, moved, threshold
 from assay_prover.frontend.registry import lowering, supported_operators
 
 Array = NDArray[Any]
@@ -30,9 +33,6 @@ Step = tuple[str, Sequence[str], str, Mapping[str, Any]]
 
 INTEGER_TYPES = frozenset({2, 3, 4, 5, 6, 7, 12, 13, 21, 22})
 """onnx.TensorProto's integers of any width."""
-
-MASKING = -1e30
-"""Constants below it mask what a Softmax sees: exporters write minus infinity or the least float."""
 
 EXPANSION_OPSET = 17
 """The operator set in which expansions are written."""
@@ -60,6 +60,14 @@ class Node:
         proto.CopyFrom(self.proto)
         del proto.output[:]
         proto.output.append(output)
+        return Node(proto, self.opset)
+
+    def reading(self, name: str) -> Node:
+        """The same node as if `name` were its only input."""
+        proto = onnx.NodeProto()
+        proto.CopyFrom(self.proto)
+        del proto.input[:]
+        proto.input.append(name)
         return Node(proto, self.opset)
 
     def unsupported(self, reason: str) -> UnsupportedModel:
@@ -114,7 +122,8 @@ class Context:
         self._shapes: dict[str, tuple[int, ...]] = {input_name: input_shape}
         self._alias: dict[str, str] = {input_name: input_name}
         self._dropped: dict[str, str] = {}
-        self._masked: dict[str, Array] = {}
+        self.masks: dict[str, Mask] = {}
+        """Tensors with elements that stand for minus infinity."""
         self._whole = {input_name} if self.is_integer(input_name) or self.is_boolean(input_name) else set()
 
     def note(self, text: str) -> None:
@@ -194,22 +203,20 @@ class Context:
         values = np.broadcast_to(
             np.asarray(self.constant(node, position, "the operand"), dtype=np.float64), shape
         )
-        masked = values <= MASKING
+        masked = values <= threshold(self, node)
         return np.where(masked, 0.0, values), masked
 
-    def mask(self, name: str, masked: Array) -> None:
-        """A tensor's elements that stand for minus infinity; only a Softmax may read it."""
-        if masked.any():
-            self._masked[name] = masked.reshape(self._shapes[name])
-
-    def unmasked(self, name: str) -> tuple[str, Array | None]:
-        """A name for the tensor's values, whatever they are where it is masked, and the mask."""
-        masked = self._masked.get(name)
-        if masked is None:
-            return name, None
-        plain = f"{name}/values"
+    def unmasked(self, name: str) -> str:
+        """A name for the tensor's values, whatever they are where it is masked."""
+        if name not in self.masks:
+            return name
+        plain = self._apart(f"{name}/values")
         self._shapes[plain], self._alias[plain] = self._shapes[name], self._alias[name]
-        return plain, masked
+        return plain
+
+    def blank(self, name: str, shape: tuple[int, ...], masked: str) -> None:
+        """A tensor that only masks, where `masked` says; it has no values that something could read."""
+        self._shapes[name], self._alias[name] = shape, self._alias[masked]
 
     def integers(self, node: Node, position: int, attribute: str) -> tuple[int, ...] | None:
         """A list given as an attribute (older opsets) or as a constant input (newer); None when absent."""
@@ -238,7 +245,7 @@ class Context:
         name = node.inputs[position]
         if name not in self._alias:
             raise node.unsupported(f"input {name!r} must depend on the model's input")
-        if name in self._masked:
+        if name in self.masks:
             raise node.unsupported("infinity, which is supported as a mask right before a Softmax only")
         return self._alias[name]
 
@@ -266,10 +273,29 @@ class Context:
             raise node.unsupported(f"cannot view {self._shapes[source]} as {shape}")
         self._shapes[node.outputs[0]] = shape
         self._alias[node.outputs[0]] = self._alias[source]
-        if source in self._masked:
-            self._masked[node.outputs[0]] = self._masked[source].reshape(shape)
+        if source in self.masks:
+            mask = self.masks[source]
+            computed = mask.computed
+            if computed is not None:
+                computed = self.part(node, ".masked.view")
+                self._shapes[computed], self._alias[computed] = shape, self._alias[str(mask.computed)]
+            self.masks[node.outputs[0]] = replace(mask, known=mask.known.reshape(shape), computed=computed)
         if source in self.classes:
             self.classes[node.outputs[0]] = self.classes[source]
+
+    def _apart(self, name: str) -> str:
+        """The name itself, or one like it, such that no tensor of the file has it."""
+        while name in self._given:
+            name += "'"
+        return name
+
+    def part(self, node: Node, name: str) -> str:
+        """The tensor that expansions of the node call `name`, which starts with "."."""
+        return self._apart(f"{next(output for output in node.outputs if output)}/{name[1:]}")
+
+    def view(self, name: str) -> str:
+        """A name for the same values under another shape."""
+        return self._apart(f"{name}/view")
 
     def expand(self, node: Node, steps: Sequence[Step], constants: Mapping[str, Array] | None = None) -> None:
         """Lower a node as simpler ones. A step is (operator, inputs, output, attributes).
@@ -277,15 +303,8 @@ class Context:
         Names that start with "." are the expansion's own; `constants` are its own too.
         """
 
-        prefix = next(name for name in node.outputs if name)
-
         def local(name: str) -> str:
-            if not name.startswith("."):
-                return name
-            own = f"{prefix}/{name[1:]}"
-            if own in self._given:
-                raise node.unsupported(f"tensor {own!r} has a name that a part of this node needs; rename it")
-            return own
+            return self.part(node, name) if name.startswith(".") else name
 
         for name, value in (constants or {}).items():
             if local(name) in self._alias:
@@ -336,6 +355,14 @@ class Context:
         if size == index.size and bool((index.ravel() == np.arange(size)).all()):
             self.alias(node, position, shape)
             return
+        if (mask := self.masks.get(node.inputs[position])) is not None:
+            moved_mask = moved(self, node, mask, index)
+            if mask.blank:
+                self.blank(node.outputs[0], shape, str(moved_mask.computed))
+            else:
+                self.gather(node.reading(self.unmasked(node.inputs[position])), 0, index)
+            self.masks[node.outputs[0]] = moved_mask
+            return
         self.affine(node, shape, [(self.variable(node, position), FloatGather(index.ravel().copy(), size))])
 
     def places(self, node: Node, position: int) -> Int64Array:
@@ -351,13 +378,31 @@ class Context:
         """
         if name not in self._alias:
             raise ModelError(f"output {name!r} does not depend on the input")
-        if name in self._masked:
+        if name in self.masks:
             raise ModelError(f"output {name!r} holds infinities")
         return self._alias[name], self._shapes[name]
+
+    def makes_undefined(self, name: str) -> str | None:
+        """An operation behind a computed tensor whose result is not defined for every argument, if any."""
+        producers = {op.output: op for op in self.ops}
+        waiting, seen = [self._alias[name]], {self._alias[name]}
+        while waiting:
+            op = producers.get(waiting.pop())
+            if op is None:
+                continue
+            if isinstance(op, FloatDivide) or (isinstance(op, FloatFunction) and not op.is_total):
+                return op.label
+            waiting += [before for before in op.inputs if before not in seen]
+            seen.update(op.inputs)
+        return None
 
     def is_used(self, name: str) -> bool:
         """Whether something reads it, or the network ends in it."""
         return name in self._outputs or name in self._consumers
+
+    def readers(self, name: str) -> Sequence[onnx.NodeProto]:
+        """The file's nodes that read a tensor."""
+        return self._consumers.get(name, [])
 
     def is_output(self, name: str) -> bool:
         """Whether the network ends in it."""
@@ -384,6 +429,8 @@ def _written(nodes: Iterable[onnx.NodeProto]) -> Iterator[str]:
 
 def refuse(node: Node) -> UnsupportedModel:
     """The error for an operator that no lowering knows."""
+    if node.operator in RANDOM:
+        return node.unsupported("a random operator has no fixed meaning in a proof")
     return UnsupportedModel(node.name, node.operator, "operator is not supported", supported_operators())
 
 

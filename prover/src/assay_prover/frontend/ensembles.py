@@ -113,16 +113,22 @@ def _emit_trees(
     context.expand(
         work, [("Gather", [node.inputs[0], ".features"], ".asked", {"axis": -1})], {".features": features}
     )
-    shape = context.shape(f"{first}/asked")
-    asked = context.tensor(f"{first}/asked")
+    asked = context.part(work, ".asked")
     thresholds = np.array([threshold for _, threshold, _ in questions])
     stricts = np.array([strict for _, _, strict in questions])
-    bits = FloatCompare(asked, f"{first}/bits", shape, thresholds, stricts, node.name)
+    bits = FloatCompare(
+        context.tensor(asked),
+        context.part(work, ".bits"),
+        context.shape(asked),
+        thresholds,
+        stricts,
+        node.name,
+    )
     context.emit(node.writing(bits.output), bits)
     bit_, zero_, one_, roots_ = (
         np.array(part, dtype=np.int64) for part in (bit, zero, one, [number[key] for key in roots])
     )
-    output = f"{first}/scores"
+    output = context.part(work, ".scores")
     summed = FloatTrees(
         bits.output, output, (1, bias.size), bit_, zero_, one_, roots_, values, bias, node.name
     )

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
 
-from assay_prover.frontend.load import captured
+from assay_prover.frontend.ends import captured
 
 if TYPE_CHECKING:
     from assay_prover.frontend.context import Node
@@ -38,15 +38,19 @@ def fold(
     if node.operator in RANDOM:
         raise node.unsupported("a random operator has no fixed meaning in a proof")
     outputs = [name for name in node.outputs if name]
+    known = {
+        name: np.asarray(constants[name])
+        for name in {name for name in node.inputs if name} | captured(node.proto)
+    }
+    if node.operator == "CumSum":
+        # runtimes take an axis in a list of one, too
+        known[node.inputs[1]] = known[node.inputs[1]].reshape(())
     graph = helper.make_graph(
         [node.proto],
         "constant",
         [],
         [helper.make_empty_tensor_value_info(name) for name in outputs],
-        [
-            numpy_helper.from_array(np.asarray(constants[name]), name)
-            for name in sorted({name for name in node.inputs if name} | captured(node.proto))
-        ],
+        [numpy_helper.from_array(array, name) for name, array in sorted(known.items())],
     )
     try:
         results = _evaluate(graph, list(opsets))

@@ -125,6 +125,13 @@ class FloatFunction:
         """The one input."""
         return (self.input,)
 
+    @property
+    def is_total(self) -> bool:
+        """Whether it is defined for every number."""
+        return bool(
+            np.isfinite(functions.apply(self.kind, self.parameters, np.linspace(-8.0, 8.0, 33))).all()
+        )
+
     def evaluate(self, value: Float64Array) -> Float64Array:
         """Elementwise; not finite where the function is not defined."""
         return functions.apply(self.kind, self.parameters, value)
@@ -205,6 +212,8 @@ class FloatGraph:
     notes: tuple[str, ...] = ()
     whole_input: bool = False
     """The input holds whole numbers or truth values, which the circuit takes as they are."""
+    parts: tuple[tuple[str, tuple[int, ...]], ...] = ()
+    """The file's inputs (name, shape) where there are several: the input is all of them side by side."""
     classes: tuple[str, ...] = ()
     """Names of the classes where the output is a class's position and the file answers with its name."""
 

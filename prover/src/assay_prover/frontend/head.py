@@ -8,7 +8,11 @@ import numpy as np
 
 from assay_prover.frontend.context import Array, Context, Node, Step
 from assay_prover.frontend.graph import FloatArgMax, FloatReduceMax
+from assay_prover.frontend.masks import softmax_steps
 from assay_prover.frontend.registry import lowers
+
+LARGEST_SORT = 1 << 18
+"""Comparisons of a TopK; each costs a few constraints."""
 
 
 @lowers("Softmax", "LogSoftmax")
@@ -18,7 +22,7 @@ def softmax(context: Context, node: Node) -> None:
 
     softmax(x) = e / sum(e) with e = exp(x - max x), the maximum being one of the x.
     """
-    _, masked = context.unmasked(node.inputs[0])
+    masked = context.masks.get(node.inputs[0])
     followers = context.followers(node)
     ends = all(_asks_for_order(context, node, follower) for follower in followers)
     if masked is not None or not ends or not (followers or context.is_output(node.outputs[0])):
@@ -46,26 +50,20 @@ def _asks_for_order(context: Context, node: Node, follower: Node) -> bool:
 def _within(context: Context, node: Node) -> None:
     shape = context.shape(node.inputs[0])
     over = _over(node, len(shape))
-    x, masked = context.unmasked(node.inputs[0])
+    x, mask = context.unmasked(node.inputs[0]), context.masks.get(node.inputs[0])
     keep = {"axes": over, "keepdims": 1}
     constants: dict[str, Array] = {
         ".axes": np.array(over, dtype=np.int64),
         ".shape": np.array(shape, dtype=np.int64),
     }
-    if masked is None:
+    if mask is None:
         steps: list[Step] = [("ReduceMax", [x], ".max", keep), ("Sub", [x, ".max"], ".below", {})]
         steps.append(("Exp", [".below"], ".exp", {}))
     else:
-        if masked.all(axis=tuple(over)).any():
+        if mask.blank or mask.known.all(axis=tuple(over)).any():
             raise node.unsupported("everything is masked")
-        constants |= {".masked": masked, ".kept": 1.0 - masked}
-        steps = [
-            ("assay.MaskedMax", [x, ".masked"], ".max", keep),
-            ("Sub", [x, ".max"], ".d", {}),
-            ("Mul", [".d", ".kept"], ".below", {}),
-            ("Exp", [".below"], ".every", {}),
-            ("Mul", [".every", ".kept"], ".exp", {}),
-        ]
+        steps, more = softmax_steps(mask, x, keep)
+        constants |= more
     steps.append(("ReduceSum", [".exp", ".axes"], ".sum", {"keepdims": 1}))
     if node.operator == "Softmax":
         steps += [
@@ -73,7 +71,7 @@ def _within(context: Context, node: Node) -> None:
             ("Expand", [".part", ".shape"], ".parts", {}),
             ("Mul", [".exp", ".parts"], node.outputs[0], {}),
         ]
-    elif masked is None:
+    elif mask is None:
         steps += [("Log", [".sum"], ".log", {}), ("Sub", [".below", ".log"], node.outputs[0], {})]
     else:
         raise node.unsupported("the logarithm of a masked element is infinite")
@@ -147,14 +145,17 @@ def hardmax(context: Context, node: Node) -> None:
 
 @lowers("TopK")
 def top_k(context: Context, node: Node) -> None:
-    """The greatest (or least) and its position, k = 1."""
-    k = context.integers(node, 1, "k") or (1,)
-    if k != (1,):
-        raise node.unsupported("k other than 1")
-    rank = len(context.shape(node.inputs[0]))
-    axis = node.int("axis", -1) % rank
+    """The greatest (or least) k and their positions, in order; of equal ones the first comes first."""
+    k = (context.integers(node, 1, "k") or (1,))[0]
+    shape = context.shape(node.inputs[0])
+    axis = node.int("axis", -1) % len(shape)
+    if not 1 <= k <= shape[axis]:
+        raise node.unsupported(f"k is {k}, of {shape[axis]} elements")
     largest = bool(node.int("largest", 1))
-    values, positions = (*node.outputs, "")[:2]
+    values, positions = (name if name and context.is_used(name) else "" for name in (*node.outputs, "")[:2])
+    if k > 1:
+        _sort(context, node, k, axis, "GreaterOrEqual" if largest else "LessOrEqual", values, positions)
+        return
     if values:
         operator = "ReduceMax" if largest else "ReduceMin"
         attributes = {"axes": [axis], "keepdims": 1}
@@ -163,3 +164,50 @@ def top_k(context: Context, node: Node) -> None:
         operator = "ArgMax" if largest else "ArgMin"
         attributes = {"axis": axis, "keepdims": 1}
         context.expand(node.writing(positions), [(operator, [node.inputs[0]], positions, attributes)])
+
+
+def _sort(context: Context, node: Node, k: int, axis: int, before: str, values: str, positions: str) -> None:
+    """Every two elements are compared; how many come before an element is its place."""
+    shape = context.shape(node.inputs[0])
+    count, groups = shape[axis], prod(shape) // shape[axis]
+    first, second = np.triu_indices(count, 1)
+    if groups * first.size > LARGEST_SORT:
+        raise node.unsupported(
+            f"{k} of {count} elements take {groups * first.size} comparisons; {LARGEST_SORT} is the limit"
+        )
+    turned = [*(a for a in range(len(shape)) if a != axis), axis]
+    added = np.zeros((first.size, count))
+    added[np.arange(first.size), second] = 1.0
+    added[np.arange(first.size), first] = -1.0
+    constants: dict[str, Array] = {
+        ".rows": np.array([groups, count], dtype=np.int64),
+        ".first": first.astype(np.int64),
+        ".second": second.astype(np.int64),
+        ".added": added,
+        ".after": np.arange(count - 1, -1, -1, dtype=np.float64),
+        ".k": np.arange(k, dtype=np.int64),
+        ".row": np.array([groups, 1, count], dtype=np.int64),
+        ".numbers": np.arange(count, dtype=np.float64).reshape(1, count),
+        ".shape": np.array([*(shape[a] for a in turned[:-1]), k], dtype=np.int64),
+    }
+    steps: list[Step] = [
+        ("Transpose", [node.inputs[0]], ".turned", {"perm": turned}),
+        ("Reshape", [".turned", ".rows"], ".x", {}),
+        ("Gather", [".x", ".first"], ".a", {"axis": 1}),
+        ("Gather", [".x", ".second"], ".b", {"axis": 1}),
+        (before, [".a", ".b"], ".ordered", {}),
+        ("MatMul", [".ordered", ".added"], ".more", {}),
+        ("Add", [".more", ".after"], ".place", {}),
+        ("assay.OneHot", [".place"], ".places", {"lo": 0, "size": count}),
+        ("Gather", [".places", ".k"], ".taken", {"axis": 2}),
+        ("Reshape", [".x", ".row"], ".line", {}),
+    ]
+    back = {"perm": [turned.index(a) for a in range(len(shape))]}
+    for output, source, tag in ((values, ".line", ".v"), (positions, ".numbers", ".p")):
+        if output:
+            steps += [
+                ("MatMul", [source, ".taken"], tag, {}),
+                ("Reshape", [tag, ".shape"], f"{tag}.shaped", {}),
+                ("Transpose", [f"{tag}.shaped"], output, back),
+            ]
+    context.expand(node, steps, constants)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from math import prod
 
 import numpy as np
 import onnx
@@ -10,9 +11,10 @@ from onnx import TensorProto, numpy_helper
 
 from assay_prover.errors import ModelError
 from assay_prover.frontend.context import Context, Node, refuse
+from assay_prover.frontend.ends import Part, captured
 from assay_prover.frontend.folding import fold
 from assay_prover.frontend.graph import FloatAffine, FloatGraph
-from assay_prover.frontend.load import captured, load_model
+from assay_prover.frontend.load import Wanted, load_model
 from assay_prover.frontend.maps import FloatGather
 from assay_prover.frontend.registry import lowering
 
@@ -30,18 +32,18 @@ MISFITS = (ArithmeticError, LookupError, MemoryError, TypeError, ValueError)
 """What numpy raises of attributes and shapes that do not fit each other, where no lowering asks first."""
 
 
-def import_model(data: bytes) -> FloatGraph:
-    """Lower a serialised ONNX model.
+def import_model(data: bytes, wanted: Wanted = Wanted()) -> FloatGraph:  # noqa: B008 - immutable
+    """Lower a serialised ONNX model; `wanted` settles what the file leaves open.
 
     Raises:
         ModelError: see `load_model`; UnsupportedModel names the node and operator that cannot be lowered.
     """
-    model, notes = load_model(data)
-    graph = model.graph
+    loaded = load_model(data, wanted)
+    model, graph = loaded.model, loaded.model.graph
     (value,) = graph.input
     shape = tuple(int(d.dim_value) for d in value.type.tensor_type.shape.dim)
     context = Context(value.name, shape, graph)
-    context.notes.extend(notes)
+    context.notes.extend(loaded.notes)
     for tensor in graph.initializer:
         context.constants[tensor.name] = numpy_helper.to_array(tensor)
     if graph.sparse_initializer:
@@ -49,7 +51,7 @@ def import_model(data: bytes) -> FloatGraph:
     opsets = {entry.domain: entry.version for entry in model.opset_import}
     _lower(context, graph.node, model, opsets)
     _note_wrapping(context, graph.node)
-    return _finish(context, value.name, shape, graph.output[0].name)
+    return _finish(context, value.name, shape, graph.output[0].name, loaded.parts)
 
 
 def _lower(
@@ -112,6 +114,9 @@ def _fold(context: Context, node: Node, model: onnx.ModelProto) -> bool:
         start, end = node.int("start", 0), node.attributes.get("end")
         context.constants[node.outputs[0]] = dims[start : None if end is None else int(end)]
         return True
+    if node.operator == "Size" and node.inputs[0] not in context.constants:
+        context.constants[node.outputs[0]] = np.array(prod(context.shape(node.inputs[0])), dtype=np.int64)
+        return True
     needed = {name for name in node.inputs if name} | captured(node.proto)
     if any(name not in context.constants for name in needed):
         return False
@@ -119,14 +124,16 @@ def _fold(context: Context, node: Node, model: onnx.ModelProto) -> bool:
     return True
 
 
-def _finish(context: Context, input_name: str, shape: tuple[int, ...], output: str) -> FloatGraph:
+def _finish(
+    context: Context, input_name: str, shape: tuple[int, ...], output: str, parts: tuple[Part, ...]
+) -> FloatGraph:
     tensor, output_shape = context.output(output)
     shapes = {op.output: op.shape for op in context.ops}
     if shapes.get(tensor) != output_shape:
         # a reshape at the very end, or an output that is the input itself, still needs a tensor of that shape
         size = int(np.prod(output_shape))
         identity = FloatGather(np.arange(size, dtype=np.int64), size)
-        name = output if output not in shapes and output != input_name else f"{output}/view"
+        name = output if output not in shapes and output != input_name else context.view(output)
         context.ops.append(FloatAffine((tensor,), name, output_shape, (identity,), np.zeros(size), output))
         tensor = name
     if not context.ops:
@@ -140,4 +147,5 @@ def _finish(context: Context, input_name: str, shape: tuple[int, ...], output: s
         notes=tuple(context.notes),
         whole_input=context.is_integer(input_name) or context.is_boolean(input_name),
         classes=context.classes.get(output, ()),
+        parts=parts,
     )

@@ -29,7 +29,7 @@ def code(context: Context, node: Node) -> None:
         [("Clip", [x, ".least", ".most"], ".clipped", {})],
         {".least": np.array(float(lo)), ".most": np.array(float(lo + size - 1))},
     )
-    clipped = f"{node.outputs[0]}/clipped"
+    clipped = context.part(node, ".clipped")
     shape = (*context.shape(clipped), size)
     context.emit(node, FloatOneHot(context.tensor(clipped), node.outputs[0], shape, lo, node.name))
 

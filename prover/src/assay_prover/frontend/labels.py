@@ -46,7 +46,7 @@ def classes_of(node: Node) -> list[int] | tuple[str, ...]:
 
 def emit_scores(context: Context, node: Node, transform: str, y: str) -> None:
     """The post-transform of `.scores`."""
-    name = f"{next(n for n in node.outputs if n)}/scores"
+    name = context.part(node, ".scores")
     steps: dict[str, list[Step]] = {
         "NONE": [("Identity", [name], y, {})],
         "LOGISTIC": [("Sigmoid", [name], y, {})],
@@ -61,7 +61,7 @@ def emit_classifier(context: Context, node: Node, transform: str) -> None:
     """Scores (after the transform) and the label, the class of the greatest score."""
     label, scores = (*node.outputs, "")[:2]
     if label and context.is_used(label):
-        emit_label(context, node.writing(label), f"{label}/scores")
+        emit_label(context, node.writing(label), context.part(node, ".scores"))
     if scores and context.is_used(scores):
         emit_scores(context, node, transform, scores)
 
@@ -70,7 +70,7 @@ def emit_label(context: Context, node: Node, scores: str) -> None:
     """The class at the greatest score; of equal ones the first."""
     argmax: Step = ("ArgMax", [scores], ".position", {"axis": -1, "keepdims": 0})
     context.expand(node, [argmax])
-    name_classes(context, node, f"{node.outputs[0]}/position", classes_of(node))
+    name_classes(context, node, context.part(node, ".position"), classes_of(node))
 
 
 def name_classes(context: Context, node: Node, position: str, classes: Sequence[int] | Sequence[str]) -> None:
@@ -97,7 +97,7 @@ def array_feature_extractor(context: Context, node: Node) -> None:
         size = prod(context.shape(node.inputs[1]))
         steps: list[Step] = [("Reshape", [node.inputs[1], ".flat"], ".index", {})]
         context.expand(node, steps, {".flat": np.array([1, size], dtype=np.int64)})
-        index = f"{node.outputs[0]}/index"
+        index = context.part(node, ".index")
         if listed.dtype.kind in "OUS":
             name_classes(context, node, index, tuple(str(name) for name in listed.ravel()))
         elif (listed == np.rint(listed)).all():
@@ -126,7 +126,7 @@ def label_encoder(context: Context, node: Node) -> None:
         table[int(key) - first] = value
     steps: list[Step] = [("Clip", [node.inputs[0], ".lo", ".hi"], ".c", {}), ("Sub", [".c", ".lo"], ".i", {})]
     context.expand(node, steps, {".lo": np.array(float(first)), ".hi": np.array(float(last))})
-    index = f"{node.outputs[0]}/i"
+    index = context.part(node, ".i")
     if isinstance(default, str):
         name_classes(context, node, index, tuple(str(name) for name in table))
     else:

@@ -2,89 +2,141 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from math import prod
 from pathlib import Path
 
 import numpy as np
 import onnx
 from google.protobuf.message import DecodeError
-from onnx import TensorProto, checker, helper, inliner, numpy_helper, shape_inference
+from onnx import TensorProto, checker, external_data_helper, helper, inliner, numpy_helper, shape_inference
 
 from assay_prover.errors import ModelError
+from assay_prover.frontend.ends import Part, choose_output, fix_shapes, join_inputs
 from assay_prover.frontend.registry import supported_operators
 
 MAX_MODEL_BYTES = 2 << 30
-"""Protobuf's own limit; weights in external files are refused, a bundle must hold all of its model."""
+"""Protobuf's own limit, for a model and its weights in files beside it together."""
 
 LARGEST_TENSOR = 1 << 27
 """Elements of one tensor, a gigabyte of integers: a few bytes of a file may name any shape."""
 
-REAL_TYPES = frozenset({TensorProto.FLOAT, TensorProto.DOUBLE, TensorProto.FLOAT16})
-
 ARITHMETIC = frozenset({"Range", "AffineGrid", "BlackmanWindow", "HammingWindow", "HannWindow"})
 """Of constants as a rule, hence folded as they are; their definitions are loops."""
 
-WHOLE_TYPES = frozenset(
-    {
-        TensorProto.BOOL,
-        TensorProto.INT8,
-        TensorProto.INT16,
-        TensorProto.INT32,
-        TensorProto.INT64,
-        TensorProto.UINT8,
-        TensorProto.UINT16,
-        TensorProto.UINT32,
-        TensorProto.UINT64,
-    }
-)
-
 
 def read_model(source: Path | bytes) -> bytes:
-    """The file's bytes.
+    """The file's bytes, with the weights that its exporter put into files beside it.
 
     Raises:
-        ModelError: no such file, or too large.
+        ModelError: no such file, too large, or weights in a file that may not be read.
     """
     if isinstance(source, bytes):
         return source
     try:
         if source.stat().st_size > MAX_MODEL_BYTES:
             raise ModelError(f"{source}: larger than 2 GiB")
-        return source.read_bytes()
+        data = source.read_bytes()
+        return _with_weights(data, source) if b"location" in data else data
     except OSError as error:
         raise ModelError(f"cannot read the model {source}: {error.strerror}") from error
 
 
-def load_model(data: bytes) -> tuple[onnx.ModelProto, list[str]]:
-    """Parse, check, make the batch axis 1, infer shapes and check every weight.
+def _with_weights(data: bytes, source: Path) -> bytes:
+    """The model with external weights taken in; any other file of this machine stays unread."""
+    model = _parse(data)
+    places = {
+        entry.value: tensor.name
+        for tensor in _all_tensors(model)
+        if tensor.data_location == TensorProto.EXTERNAL
+        for entry in tensor.external_data
+        if entry.key == "location"
+    }
+    size = len(data)
+    for place, tensor in places.items():
+        file = source.parent / place
+        named_after = place.startswith((source.name, f"{source.stem}."))
+        if Path(place).name != place or not named_after or file.is_symlink():
+            raise ModelError(
+                f"weight {tensor!r} lies in {place!r}; the only other files that are read stand beside the "
+                f"model and are named after it ({source.name}.data): save the model as one file"
+            )
+        if not file.is_file():
+            raise ModelError(f"weight {tensor!r} lies in {place!r}, which is not beside the model")
+        size += file.stat().st_size
+    if size > MAX_MODEL_BYTES:
+        raise ModelError(f"{source}: larger than 2 GiB with its weights")
+    if not places:
+        return data
+    try:
+        external_data_helper.load_external_data_for_model(model, str(source.parent))
+    except (ValueError, checker.ValidationError) as error:
+        raise ModelError(f"the weights beside {source} cannot be read: {_first_line(error)}") from error
+    return bytes(model.SerializeToString())
 
-    Returns the model, of one input and one output, and notes about what was left out of it.
 
-    Raises:
-        ModelError: not an ONNX model, invalid, dynamic beyond the batch axis, too large, or with NaN or
-            infinite weights.
-    """
+def _parse(data: bytes) -> onnx.ModelProto:
     model = onnx.ModelProto()
     try:
         model.ParseFromString(data)
     except DecodeError as error:
         raise ModelError("not an ONNX model: the file is corrupt or truncated") from error
+    return model
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What the caller knows of a model and the file may leave open.
+
+    sizes: shapes of samples, by the input's name or, of the only input, by "": what dynamic axes take.
+    output: the tensor to prove, where the file has several outputs.
+    """
+
+    sizes: Mapping[str, Sequence[int]] = field(default_factory=dict)
+    output: str | None = None
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A model of one input and one output, and what was changed.
+
+    `parts` lists the file's inputs (name, shape) where there are several: the model takes them side by side.
+    """
+
+    model: onnx.ModelProto
+    notes: tuple[str, ...]
+    parts: tuple[Part, ...] = ()
+
+
+def load_model(data: bytes, wanted: Wanted = Wanted()) -> Loaded:
+    """Parse, check, make the batch axis 1, infer shapes and check every weight.
+
+    Raises:
+        ModelError: not an ONNX model, invalid, dynamic beyond what `wanted` settles, too large, or with NaN
+            or infinite weights.
+    """
+    model = _parse(data)
     if not model.graph.node or not model.opset_import:
         raise ModelError("not an ONNX model: it has no nodes or no operator set")
     _refuse_external_data(model)
     _drop_initializer_inputs(model)
     try:
         checker.check_model(model)
-        notes = _keep_one_output(model)
-        _fix_batch(model)
+        notes = choose_output(model, wanted.output)
+        notes += fix_shapes(model, wanted.sizes)
+        parts = join_inputs(model)
         model = _inline(model)
         inferred = shape_inference.infer_shapes(model, check_type=True, strict_mode=True, data_prop=True)
     except (checker.ValidationError, shape_inference.InferenceError) as error:
         raise ModelError(f"invalid ONNX model: {_first_line(error)}") from error
     _check_sizes(inferred)
     _check_finite(inferred)
-    return inferred, notes
+    if parts:
+        listed = ", ".join(f"{name!r} {list(shape)}" for name, shape in parts)
+        total = sum(prod(shape) for _, shape in parts)
+        notes.append(f"the inputs {listed} are one vector of {total} numbers, side by side in this order")
+    return Loaded(inferred, tuple(notes), parts)
 
 
 def _first_line(error: Exception) -> str:
@@ -94,10 +146,16 @@ def _first_line(error: Exception) -> str:
 
 def _refuse_external_data(model: onnx.ModelProto) -> None:
     """Wherever a tensor stands: a stranger's model must not name files of this machine."""
-    inner = (tensor for function in model.functions for tensor in _tensors(function.node))
-    for tensor in (*model.graph.initializer, *_tensors(model.graph.node), *inner):
+    for tensor in _all_tensors(model):
         if tensor.data_location == onnx.TensorProto.EXTERNAL:
             raise ModelError(f"weight {tensor.name!r} lies in another file; save the model as one file")
+
+
+def _all_tensors(model: onnx.ModelProto) -> Iterator[onnx.TensorProto]:
+    yield from model.graph.initializer
+    yield from _tensors(model.graph.node)
+    for function in model.functions:
+        yield from _tensors(function.node)
 
 
 def _tensors(nodes: Iterable[onnx.NodeProto]) -> Iterator[onnx.TensorProto]:
@@ -123,44 +181,8 @@ def _drop_initializer_inputs(model: onnx.ModelProto) -> None:
     model.ir_version = max(model.ir_version, 4)
     names = {tensor.name for tensor in model.graph.initializer}
     inputs = [value for value in model.graph.input if value.name not in names]
-    if len(inputs) != 1:
-        raise ModelError(
-            f"the model must have one input, it has {len(inputs)} ({', '.join(v.name for v in inputs)}); "
-            "make constants of the others, or cut them from one vector with Split"
-        )
     del model.graph.input[:]
     model.graph.input.extend(inputs)
-
-
-def _keep_one_output(model: onnx.ModelProto) -> list[str]:
-    """Of a classifier's label and scores the label stays; then drop the nodes that nothing reads."""
-    graph = model.graph
-    outputs = list(graph.output)
-    notes = []
-    if len(outputs) > 1:
-        kinds = [o.type.tensor_type.elem_type if o.type.HasField("tensor_type") else None for o in outputs]
-        scores = {TensorProto.FLOAT, TensorProto.DOUBLE, None}
-        if len(outputs) != 2 or kinds[0] not in WHOLE_TYPES | {TensorProto.STRING} or kinds[1] not in scores:
-            raise ModelError(
-                f"the model must have one output, it has {len(outputs)} "
-                f"({', '.join(value.name for value in outputs)}); keep the one to prove, for instance with "
-                "onnx.utils.extract_model, or join them with Concat"
-            )
-        notes.append(
-            f"of the outputs {outputs[0].name!r} (the label) and {outputs[1].name!r} (the scores) the label "
-            "is proven; cut the model before its classifier's label to prove the scores"
-        )
-        del graph.output[1:]
-    needed = {graph.output[0].name}
-    kept = []
-    for node in reversed(graph.node):
-        if needed.intersection(node.output):
-            needed.update(node.input)
-            needed.update(captured(node))
-            kept.append(node)
-    del graph.node[:]
-    graph.node.extend(reversed(kept))
-    return notes
 
 
 def _inline(model: onnx.ModelProto) -> onnx.ModelProto:
@@ -183,40 +205,6 @@ def _inline(model: onnx.ModelProto) -> onnx.ModelProto:
         inlined = model  # the node is refused by name when it is its turn
     del inlined.graph.value_info[:]
     return inlined
-
-
-def captured(node: onnx.NodeProto) -> set[str]:
-    """Names that a node's own graphs (If, Loop) take from outside."""
-    found: set[str] = set()
-    for part in node.attribute:
-        for body in (*([part.g] if part.HasField("g") else []), *part.graphs):
-            made = {tensor.name for tensor in body.initializer} | {value.name for value in body.input}
-            made |= {name for inner in body.node for name in inner.output}
-            read = {name for inner in body.node for name in (*inner.input, *captured(inner)) if name}
-            found |= (read | {value.name for value in body.output}) - made
-    return found
-
-
-def _fix_batch(model: onnx.ModelProto) -> None:
-    """A symbolic first axis of the input becomes 1; stale shapes of other tensors are inferred anew."""
-    (value,) = model.graph.input
-    kind = value.type.tensor_type
-    if kind.elem_type not in REAL_TYPES | WHOLE_TYPES:
-        raise ModelError(f"input {value.name!r} must be a tensor of real or whole numbers or truth values")
-    if not kind.HasField("shape"):
-        raise ModelError(f"input {value.name!r} declares no shape; export the model with a fixed one")
-    for axis, dim in enumerate(kind.shape.dim):
-        if not dim.HasField("dim_value") or dim.dim_value < 1:
-            if axis:
-                raise ModelError(
-                    f"axis {axis} of input {value.name!r} is dynamic ({dim.dim_param or '?'}); "
-                    "export the model with a fixed shape"
-                )
-            dim.dim_value = 1
-    del model.graph.value_info[:]
-    for output in model.graph.output:
-        if output.type.HasField("tensor_type"):
-            output.type.tensor_type.ClearField("shape")
 
 
 def _check_finite(model: onnx.ModelProto) -> None:

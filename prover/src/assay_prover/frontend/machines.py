@@ -85,11 +85,11 @@ def svm_classifier(context: Context, node: Node) -> None:
         votes[k, i], votes[k, j] = 1.0, -1.0
         bias[j] += 1.0
     work = node.writing(label)
-    _machine(context, work, vectors, weights, vector(node, "rho"), f"{label}/decisions")
+    _machine(context, work, vectors, weights, vector(node, "rho"), context.part(work, ".decisions"))
     steps: list[Step] = [
         ("Greater", [".decisions", ".zero"], ".won", {}),
         ("MatMul", [".won", ".votes"], ".counts", {}),
         ("Add", [".counts", ".lost"], ".scores", {}),
     ]
     context.expand(work, steps, {".zero": np.array(0.0), ".votes": votes, ".lost": bias})
-    emit_label(context, work, f"{label}/scores")
+    emit_label(context, work, context.part(work, ".scores"))

@@ -195,6 +195,31 @@ def _l1(context: Context, node: Node) -> None:
     context.expand(node, steps, {".axes": np.array([axis], dtype=np.int64), ".tiny": np.array(1e-12)})
 
 
+@lowers("LRN")
+def local_response(context: Context, node: Node) -> None:
+    """x / (bias + alpha / size times the sum of squares of the channels around it)^beta, by table."""
+    shape = context.shape(node.inputs[0])
+    size, channels = node.int("size", 1), shape[1]
+    distance = np.arange(channels)[None] - np.arange(channels)[:, None]
+    near = (distance >= -((size - 1) // 2)) & (distance <= size // 2)
+    steps: list[Step] = [
+        ("Mul", [node.inputs[0]] * 2, ".squares", {}),
+        ("Reshape", [".squares", ".rows"], ".flat", {}),
+        ("MatMul", [".near", ".flat"], ".sums", {}),
+        ("Reshape", [".sums", ".shape"], ".power", {}),
+        ("Add", [".power", ".bias"], ".base", {}),
+        ("assay.Power", [".base"], ".factor", {"exponent": -node.float("beta", 0.75)}),
+        ("Mul", [node.inputs[0], ".factor"], node.outputs[0], {}),
+    ]
+    constants: dict[str, Array] = {
+        ".rows": np.array([shape[0], channels, -1], dtype=np.int64),
+        ".near": near * (node.float("alpha", 1e-4) / size),
+        ".shape": np.array(shape, dtype=np.int64),
+        ".bias": np.array(node.float("bias", 1.0)),
+    }
+    context.expand(node, steps, constants)
+
+
 @lowers("ReduceL2")
 def reduce_l2(context: Context, node: Node) -> None:
     """The root of the sum of squares."""

@@ -132,7 +132,7 @@ def quantised_linear(context: Context, node: Node) -> None:
     _quantise(
         context,
         node,
-        f"{node.outputs[0]}/y",
+        context.part(node, ".y"),
         out_scale.reshape(()),
         np.asarray(out_zero, dtype=np.float64).reshape(()),
         out_zero.dtype.name,
@@ -184,7 +184,7 @@ def _round_off(context: Context, node: Node, y: str, position: int) -> None:
     scale = np.asarray(context.constant(node, position, "a scale"), dtype=np.float64).reshape(())
     zero = _zero(context, node, position + 1)
     point = np.asarray(zero, dtype=np.float64).reshape(())
-    _quantise(context, node, f"{node.outputs[0]}/{y[1:]}", scale, point, zero.dtype.name, node.outputs[0])
+    _quantise(context, node, context.part(node, y), scale, point, zero.dtype.name, node.outputs[0])
 
 
 @lowers("QLinearAdd", "QLinearMul")

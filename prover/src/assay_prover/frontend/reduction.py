@@ -7,10 +7,14 @@ from math import prod
 import numpy as np
 import scipy.sparse as sp
 
+from assay_prover.frontend.comparison import whole_quotient
 from assay_prover.frontend.context import Context, Node, Step
 from assay_prover.frontend.graph import FloatReduceMax
 from assay_prover.frontend.maps import FloatSparse, Int64Array
 from assay_prover.frontend.registry import lowers
+
+LARGEST_TRIANGLE = 1 << 24
+"""Terms of all sums of a CumSum: each constraint that reads one holds its terms."""
 
 
 def groups_of(context: Context, node: Node) -> tuple[Int64Array, tuple[int, ...]]:
@@ -34,11 +38,10 @@ def groups_of(context: Context, node: Node) -> tuple[Int64Array, tuple[int, ...]
 def reduce_sum(context: Context, node: Node) -> None:
     """One coefficient for all, so that no rounding is needed; a mean of whole numbers is truncated."""
     if node.operator == "ReduceMean" and context.is_integer(node.outputs[0]):
-        steps: list[Step] = [
-            ("ReduceMean", list(node.inputs), ".mean", node.attributes),
-            ("assay.Truncate", [".mean"], node.outputs[0], {}),
-        ]
-        context.expand(node, steps)
+        members = np.array(float(groups_of(context, node)[0].shape[1]))
+        steps: list[Step] = [("ReduceSum", list(node.inputs), ".sum", node.attributes)]
+        truncated, constants = whole_quotient(".sum", members, node.outputs[0], truncate=True)
+        context.expand(node, [*steps, *truncated], constants)
         return
     index, shape = groups_of(context, node)
     weight = 1.0 if node.operator == "ReduceSum" else 1.0 / index.shape[1]
@@ -51,17 +54,25 @@ def reduce_sum(context: Context, node: Node) -> None:
 @lowers("CumSum")
 def cumulative_sum(context: Context, node: Node) -> None:
     """A triangle of ones along the axis."""
-    places = context.places(node, 0)
+    shape = context.shape(node.inputs[0])
     axis = int(np.ravel(context.constant(node, 1, "the axis"))[0])
-    lines = np.moveaxis(places, axis, -1).reshape(-1, places.shape[axis])
-    length = lines.shape[1]
-    included = np.tri(length, k=-1 if node.int("exclusive", 0) else 0, dtype=bool)
-    if node.int("reverse", 0):
-        included = included.T
-    to, taken = np.nonzero(included)
-    rows, columns = lines[:, to].ravel(), lines[:, taken].ravel()
-    matrix = sp.csr_array((np.ones(rows.size), (rows, columns)), shape=(places.size, places.size))
-    context.affine(node, places.shape, [(context.variable(node, 0), FloatSparse(matrix))])
+    if not -len(shape) <= axis < len(shape):
+        raise node.unsupported(f"axis {axis} does not fit the shape {shape}")
+    length, inner = shape[axis], prod(shape[axis % len(shape) + 1 :])
+    terms = prod(shape) * (length + 1) // 2
+    if terms > LARGEST_TRIANGLE:
+        raise node.unsupported(f"its sums have {terms} terms; {LARGEST_TRIANGLE} is the limit")
+    exclusive, reverse = bool(node.int("exclusive", 0)), bool(node.int("reverse", 0))
+    position = np.arange(prod(shape)) // inner % length
+    counts = (length - position if reverse else position + 1) - exclusive
+    ends = np.cumsum(counts)
+    # the terms of a sum are the elements of its line from the first one on, or from its own on
+    start = np.arange(prod(shape)) + (exclusive if reverse else -position) * inner
+    rank = np.arange(int(ends[-1])) - np.repeat(ends - counts, counts)
+    columns = np.repeat(start, counts) + rank * inner
+    pointers = np.concatenate([[0], ends])
+    matrix = sp.csr_array((np.ones(columns.size), columns, pointers), shape=(prod(shape), prod(shape)))
+    context.affine(node, shape, [(context.variable(node, 0), FloatSparse(matrix))])
 
 
 @lowers("ReduceMax")

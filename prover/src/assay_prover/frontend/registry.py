@@ -36,6 +36,6 @@ def supported_operators() -> tuple[str, ...]:
     return tuple(
         sorted(
             {name for name in _LOWERINGS if not name.startswith("assay.")}
-            | {"Constant", "ConstantOfShape", "Shape"}
+            | {"Constant", "ConstantOfShape", "Shape", "Size"}
         )
     )

@@ -17,10 +17,10 @@ ZERO = {".zero": np.array(0.0)}
 @lowers("Identity", "Dropout")
 def identity(context: Context, node: Node) -> None:
     """Dropout is the identity at inference."""
-    if len(node.outputs) > 1 and node.outputs[1]:
-        raise node.unsupported("the mask output")
     if context.is_constant(node, 2) and bool(np.ravel(context.constants[node.inputs[2]])[0]):
         raise node.unsupported("training mode")
+    if len(node.outputs) > 1 and node.outputs[1] and context.is_used(node.outputs[1]):
+        raise node.unsupported("the mask output")
     context.alias(node, 0, context.shape(node.inputs[0]))
 
 

@@ -71,6 +71,13 @@ CASES: dict[str, Case] = {
         {"k": np.array(0.5)},
     ),
     "top_1": Case([("TopK", ["input", "k"], "output positions", {"axis": 1})], {"k": ints(1)}),
+    "top_3": Case([("TopK", ["input", "k"], "output positions", {"axis": 0})], {"k": ints(3)}, (4, 2)),
+    "least_2_places": Case(
+        [("TopK", ["input", "k"], "values output", {"largest": 0})],
+        {"k": ints(2)},
+        (2, 4),
+        output_type=TensorProto.INT64,
+    ),
     "one_hot": Case(
         [("OneHot", ["input", "d", "v"], "output", {})],
         {"d": np.array(3), "v": np.array([0.5, 2.0])},
@@ -115,6 +122,19 @@ CASES: dict[str, Case] = {
     "cum_sum": Case(
         [("CumSum", ["input", "a"], "output", {"exclusive": 1, "reverse": 1})], {"a": np.array(1)}, (2, 4)
     ),
+    "modulo": Case([("Mod", ["input", "k"], "output", {"fmod": 1})], {"k": np.array([0.7, -0.5, 1.5])}),
+    "modulo_whole": Case(
+        [("Mod", ["input", "k"], "output", {})],
+        {"k": ints(3, -2, 5)},
+        lo=-9,
+        hi=9,
+        input_type=TensorProto.INT64,
+        output_type=TensorProto.INT64,
+    ),
+    "local_response": Case(one("LRN", size=3, alpha=0.5, beta=0.75, bias=1.5), {}, (1, 5, 1, 2)),
+    "size": Case(
+        [("Size", ["input"], "n", {}), ("Cast", ["n"], "f", {"to": 1}), ("Div", ["input", "f"], "output", {})]
+    ),
     "gather_nd": Case(
         [("GatherND", ["input", "i"], "output", {})], {"i": np.array([[0, 2], [1, -1]])}, (2, 3)
     ),
@@ -152,6 +172,17 @@ CASES: dict[str, Case] = {
     "einsum_trace": Case([("Einsum", ["input"], "output", {"equation": "abc->ca"})], {}, (2, 2, 3)),
     "trilu": Case([("Trilu", ["input", "k"], "output", {"upper": 0})], {"k": np.array(1)}, (3, 4)),
     "hardmax": Case(one("Hardmax", axis=0), {}, (3, 2)),
+    "padding_softmax": Case(
+        [
+            ("Greater", ["input", "z"], "b", {}),
+            ("Where", ["b", "f", "input"], "s", {}),
+            ("Softmax", ["s"], "p", {"axis": -1}),
+            ("MatMul", ["p", "v"], "output", {}),
+        ],
+        {"z": np.array(1.0), "f": np.array(-np.inf), "v": W45[:3, :2]},
+        (3, 3),
+        hi=1.6,
+    ),
     "masked_softmax": Case(
         [
             ("Add", ["input", "m"], "s", {}),
