@@ -9,6 +9,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
+from assay_prover import compile_model
 from assay_prover.bundle.oracle import check_import
 from assay_prover.bundle.preparation import prepare, shape_samples
 from assay_prover.errors import InputError, ModelError
@@ -196,3 +197,23 @@ def test_a_link_to_another_file_is_not_followed(tmp_path: Path) -> None:
     (tmp_path / "net.onnx.data").symlink_to(tmp_path / "elsewhere")
     with pytest.raises(ModelError, match="named after it"):
         read_model(tmp_path / "net.onnx")
+
+
+# -- what the samples say
+
+
+def test_features_that_the_shared_scale_loses_are_pointed_out(tmp_path: Path) -> None:
+    """A column of thousands and one of thousandths, brought to a like size within the network."""
+    sizes = np.array([[1e4, 1e-3]])
+    nodes: Nodes = [("Div", ["input", "sizes"], "s", {}), ("MatMul", ["s", "w"], "output", {})]
+    data = build(nodes, {"sizes": sizes, "w": RNG.normal(size=(2, 2))}, (1, 2))
+    x = RNG.uniform(0, 1, size=(80, 2))
+    report = compile_model(data, x * sizes, tmp_path / "raw", target="speed")
+    assert any(warning.startswith("1 of 2 features vary by less than a step") for warning in report.warnings)
+    report = compile_model(data, x * [[1, 0.9]], tmp_path / "even", target="speed")
+    assert not any("less than a step" in warning for warning in report.warnings)
+
+
+def test_samples_that_are_all_answered_alike_are_pointed_out(tmp_path: Path) -> None:
+    report = compile_model(mlp(RNG, [4, 3]), np.zeros((40, 4)), tmp_path / "zeros", target="speed")
+    assert any("answers all samples alike" in warning for warning in report.warnings)

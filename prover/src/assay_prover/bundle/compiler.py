@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import asdict
 from hashlib import sha256
+from math import prod
 from pathlib import Path
 from time import perf_counter
 from typing import Any, Literal
@@ -62,8 +63,6 @@ Progress = Callable[[str, float], bool | None]
 
 FEW_SAMPLES = 32
 
-FEWEST_STEPS = 4
-"""Of the input's scale, that a feature must vary by to say anything."""
 
 PICTURE = "report.svg"
 
@@ -260,8 +259,8 @@ def _warnings(choice: Choice, target: Target, prepared: Prepared) -> tuple[str, 
         )
     if unresolved := _unresolved(choice, prepared):
         found.append(
-            f"{unresolved} of {prepared.graph.input_size} features vary by fewer than {FEWEST_STEPS} steps "
-            "of the input's scale, which all share: bring them to a like size before the network, not in it"
+            f"{unresolved} of {prod(prepared.graph.input_shape)} features vary by less than a step of the "
+            "input's scale, which all share: bring them to a like size before the network, not in it"
         )
     if choice.report.saturated:
         found.append(
@@ -277,7 +276,7 @@ def _unresolved(choice: Choice, prepared: Prepared) -> int:
     if prepared.synthetic or graph.whole_input or len(graph.input_shape) > 2:
         return 0
     spans = np.ptp(prepared.samples.reshape(len(prepared.samples), -1), axis=0)
-    return int(((spans > 0) & (spans < FEWEST_STEPS * scale)).sum())
+    return int(((spans > 0) & (spans < scale)).sum())
 
 
 def _unbatched(shape: tuple[int, ...]) -> tuple[int, ...]:
