@@ -359,6 +359,19 @@ def test_report_counts_agreement_errors_and_saturation() -> None:
     assert wide.saturated > 0.5
 
 
+@pytest.mark.parametrize("samples", [1, 20])
+def test_outputs_that_do_not_vary_are_measured_by_their_magnitude(samples: int) -> None:
+    """One sample of a regression, or the same one many times: no spread to compare an error of 100 with."""
+    rng = np.random.default_rng(3)
+    constants = {"w": 1e5 * rng.normal(size=(4, 1)), "b": np.array([1e5])}
+    model = build([("Gemm", ["input", "w", "b"], "output", {})], constants, (1, 4))
+    x = np.repeat(rng.uniform(-1, 1, size=(1, 4)), samples, axis=0)
+    prepared = prepare(model, x, None, (-1.0, 1.0), lambda *_: None)
+    choice = prepared.choose("balanced", lambda quantised: float(len(quantised.graph.ops)))
+    assert choice.met
+    assert choice.report.output_span == pytest.approx(abs(float(x[0] @ constants["w"][:, 0]) + 1e5))
+
+
 def test_risk_sees_flips_that_no_sample_shows() -> None:
     exact = np.zeros((100, 3))
     exact[:, 0] = np.linspace(0.01, 1.0, 100)
@@ -448,6 +461,8 @@ def test_a_refused_candidate_says_how_much_finer_the_next_has_to_be() -> None:
     assert goal.missing(far) > 3
     assert goal.missing(far.model_copy(update={"synthetic": True})) == 1
     assert goal.missing(report.model_copy(update={"error_p99": None, "risk": None})) == 1
+    # answers that ought to be 0, all of them
+    assert goal.missing(report.model_copy(update={"error_p99": 1e3, "output_span": 0.0})) > 3
 
 
 def test_search_asks_every_limb_width_before_it_gives_up(monkeypatch: pytest.MonkeyPatch) -> None:

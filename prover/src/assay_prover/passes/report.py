@@ -20,6 +20,9 @@ CLOSE = 0.01
 """Outputs that are no vector of classes agree when their root mean square error is at most this part of their
 span."""
 
+FLOAT_NOISE = 1e-9
+"""Outputs whose spread is at most this part of their magnitude do not vary."""
+
 PAIRINGS = 64
 """Rounds of giving each sample another one's error; see `flip_risk`."""
 
@@ -33,6 +36,7 @@ class AccuracyReport(BaseModel):
     no classes. What a few hundred samples can tell of rare flips, which few of them show.
     accuracy_float, accuracy_quantised: top-1 accuracy against the labels; None without labels.
     error_*: absolute error of the outputs in real values; None for a label.
+    output_span: greatest less least float output; their magnitude where they do not vary, as on one sample.
     saturated: part of input values outside the declared range, which were clipped.
     held_out: the precision was chosen on other samples than these.
     error_percentiles: (percentile, absolute error) pairs; empty for a label.
@@ -111,7 +115,7 @@ def assess(
     lo, hi = model.input.lo * model.input.scale, model.input.hi * model.input.scale
     slack = model.input.scale
     outside = float(((samples < lo - slack) | (samples > hi + slack)).mean())
-    span = float(exact.max() - exact.min())
+    span = _span(exact)
     parts: list[Int64Array] = []
     seen = different = far = 0
     for which, part in chunks(model, samples):
@@ -152,6 +156,11 @@ def assess(
         ),
         risk=flip_risk(exact, signed) if signed is not None and classes else None,
     )
+
+
+def _span(exact: Float64Array) -> float:
+    spread, magnitude = float(exact.max() - exact.min()), float(np.abs(exact).max())
+    return spread if spread > FLOAT_NOISE * magnitude else magnitude
 
 
 def flip_risk(exact: Float64Array, errors: Float64Array) -> float:

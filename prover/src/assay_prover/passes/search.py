@@ -54,7 +54,7 @@ SPARED_BITS = 0.5
 RISK_DOUBT = 8.0
 """By so much the samples of one chunk may overstate the risk."""
 
-TINY = float(np.finfo(float).tiny)
+TINY, HUGE = float(np.finfo(float).tiny), float(np.finfo(float).max)
 
 NEAR_FINEST = 3
 """Activation widths, the finest included, that can come close to the finest's errors."""
@@ -92,7 +92,8 @@ class Goal:
             factors.append(report.error_p99 / max(self.p99_error * report.output_span, TINY))
         if report.risk is not None and not report.synthetic:
             factors.append(report.risk / max(RISK_DOUBT * self.risk, TINY))
-        return max(1, floor(log2(max(factors)) - SPARED_BITS))
+        # outputs that are all 0 have no span, and no error but 0 is a finite part of it
+        return max(1, floor(log2(min(max(factors), HUGE)) - SPARED_BITS))
 
     def accepts(self, report: AccuracyReport) -> bool:
         """Whether the answers are good enough."""
