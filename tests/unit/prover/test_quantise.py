@@ -272,6 +272,28 @@ def test_clip_between_ends_closer_than_a_step_keeps_them(lo: float, hi: float, s
     np.testing.assert_allclose(answers, x > 0, atol=0.03)
 
 
+@pytest.mark.parametrize("activation_bits", [3, 4, 5])
+@pytest.mark.parametrize("beyond", [2.05, 2.5, 3.3])
+def test_clip_in_finer_steps_clamps_no_earlier(activation_bits: int, beyond: float) -> None:
+    """Samples stay far below the end and the worst case, in few steps: a clamp and finer steps meet."""
+    rng = np.random.default_rng(12)
+    constants = {"w": rng.normal(size=(8, 2)), "v": rng.normal(size=(2, 300)), "zero": np.array(0.0)}
+    x = rng.uniform(-1, 1, size=(64, 1, 8))
+    reach = float((x @ constants["w"]).max())
+    constants["end"] = np.array(beyond * reach)
+    nodes: Nodes = [
+        ("Gemm", ["input", "w"], "h", {}),
+        ("Clip", ["h", "zero", "end"], "c", {}),
+        ("Gemm", ["c", "v"], "output", {}),
+    ]
+    graph = fuse(import_model(build(nodes, constants, (1, 8))))
+    precision = Precision(limb_bits=1, activation_bits=activation_bits, headroom_bits=1)
+    model = quantise(graph, calibrate(graph, x, (-16.0, 16.0)), precision)
+    (clip,) = (op for op in model.graph.ops if isinstance(op, Requantise) and op.output == model.names["c"])
+    assert clip.hi is not None
+    assert clip.hi * model.scales[clip.output] >= reach
+
+
 @pytest.mark.parametrize(("operator", "far"), [("Max", -1e6), ("Min", 1e6), ("Max", -1e30), ("Min", 1e30)])
 def test_far_bound_costs_no_precision(operator: str, far: float) -> None:
     assert _worst([(operator, ["input", "far"], "output", {})], {"far": np.array(far)}) < 0.001

@@ -577,6 +577,7 @@ class _Quantiser:
         plan = self.plans.pop(op.input, None) if len(self.consumers[op.input]) == 1 else None
         source = self.names[op.input] if plan is not None else self._settled(op.input)
         shift = plan.shift if plan is not None else 0
+        planned = self.scales[source] * (1 << shift)
         source, shift = self._finer(op, source, shift)
         scale = self.scales[source] * (1 << shift)
         least, most = (
@@ -588,8 +589,10 @@ class _Quantiser:
         lo = int(np.rint(least)) if least > -ref.LIMIT else None
         hi = int(np.rint(most)) if most < ref.LIMIT else None
         if plan is not None and plan.clamp is not None:
-            hi = plan.clamp if hi is None else min(hi, plan.clamp)
-            lo = -plan.clamp if lo is None else lo
+            # counted in the steps that were planned, each a power of two of the finer ones
+            clamp = plan.clamp * round(planned / scale)
+            hi = clamp if hi is None else min(hi, clamp)
+            lo = -clamp if lo is None else lo
         integer = self._requantise(source, op.output, shift, lo, hi)
         self._append(op, integer, scale)
 
