@@ -183,6 +183,22 @@ def test_what_differs_from_a_function_is_none(change: tuple[str, str]) -> None:
     assert "Gelu" not in _kinds(nodes)
 
 
+@pytest.mark.parametrize("ends", [(-1e3, 1e2), (-1e2, None), (None, 61.0)])
+def test_clip_beyond_where_functions_are_compared_is_kept(ends: tuple[float | None, float | None]) -> None:
+    limits = {name: np.array(end) for name, end in zip(("lo", "hi"), ends, strict=True) if end is not None}
+    nodes: Nodes = [
+        ("Sigmoid", ["input"], "s", {}),
+        ("Mul", ["input", "s"], "y", {}),
+        ("Clip", ["y", "lo" if "lo" in limits else "", "hi" if "hi" in limits else ""], "c", {}),
+        ("Identity", ["c"], "output", {}),
+    ]
+    imported = import_model(build(nodes, limits, (1, 3, 4)))
+    fused = fuse(imported)
+    assert any(getattr(op, "kind", "") == "Swish" for op in fused.ops)
+    x = np.linspace(-2000, 2000, 24).reshape(2, 1, 3, 4)
+    np.testing.assert_allclose(fused.run(x)[fused.output], imported.run(x)[imported.output], atol=1e-6)
+
+
 def test_function_whose_parts_something_else_reads_keeps_them() -> None:
     nodes = [*FUNCTIONS["silu"][1][:1], ("Mul", ["input", "s"], "y", {}), ("Add", ["y", "s"], "output", {})]
     assert sorted(_kinds(nodes)) == ["Affine", "Sigmoid", "Swish"]

@@ -185,11 +185,17 @@ def _apply(op: FloatOp, inputs: list[Float64Array]) -> Float64Array:
             case FloatMultiply():
                 return inputs[0] * inputs[1]
             case FloatClip():
-                return np.clip(inputs[0], op.lo, op.hi)
+                return _clipped(op, inputs[0])
             case FloatFunction():
                 return functions.apply(op.kind, op.parameters, inputs[0])
             case _:
                 raise TypeError(type(op).__name__)
+
+
+def _clipped(op: FloatClip, values: Float64Array) -> Float64Array:
+    """Not a number anywhere if an end lies beyond all values: what it does there would not be compared."""
+    unseen = (op.hi is not None and values.max() < op.hi) or (op.lo is not None and values.min() > op.lo)
+    return np.full_like(values, np.nan) if unseen else np.clip(values, op.lo, op.hi)
 
 
 def _name(values: Float64Array) -> tuple[str, tuple[float, ...]] | None:
