@@ -159,13 +159,15 @@ def test_malformed_documents_are_refused() -> None:
             snarkjs.proof_from_json(json.dumps({**proof, **change}))
     key = json.loads((VECTORS / "verification_key.json").read_text())
     swapped = {"vk_delta_2": key["vk_gamma_2"]}
-    replacements: list[dict[str, object]] = [{"nPublic": 2}, {"IC": []}, {"vk_beta_2": []}, swapped]
+    none: dict[str, object] = {"nPublic": -1, "IC": []}
+    replacements: list[dict[str, object]] = [{"nPublic": 2}, {"IC": []}, none, {"vk_beta_2": []}, swapped]
     for replaced in replacements:
         with pytest.raises((InvalidInput, InvalidKey)):
             snarkjs.verifying_key_from_json(json.dumps({**key, **replaced}))
-    for text in ("", "[]", "{"):
+    deep = "[" * 200_000
+    for text in ("", "[]", "{", deep):
         with pytest.raises(InvalidInput):
             snarkjs.proof_from_json(text)
-    for text in ("", "{}", "[null]", "[-1]"):
+    for text in ("", "{}", "[null]", "[-1]", deep):
         with pytest.raises(InvalidInput):
             snarkjs.public_from_json(text)

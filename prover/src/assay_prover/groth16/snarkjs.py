@@ -149,11 +149,15 @@ def _g2_bytes(value: object) -> bytes:
     return b"".join(map(_integer, _affine(value, _G2, ["1", "0"])))
 
 
-def _document(text: str, what: str) -> dict[str, object]:
+def _json(text: str, what: str) -> object:
     try:
-        document = json.loads(text)
-    except ValueError as error:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
         raise InvalidInput(f"{what}: not JSON: {error}") from error
+
+
+def _document(text: str, what: str) -> dict[str, object]:
+    document = _json(text, what)
     if not isinstance(document, dict):
         raise InvalidInput(f"{what}: not an object")
     if document.get("protocol") != "groth16" or document.get("curve") not in ("bn128", "bn254"):
@@ -188,7 +192,7 @@ def verifying_key_from_json(text: str) -> bytes:
     document = _document(text, "verification key")
     ic = document.get("IC")
     n_public = document.get("nPublic")
-    if not isinstance(ic, list) or not isinstance(n_public, int) or len(ic) != n_public + 1:
+    if not isinstance(ic, list) or not isinstance(n_public, int) or not 0 <= n_public == len(ic) - 1:
         raise InvalidInput("verification key: IC and nPublic disagree")
     header = b"ASVK\x01" + bytes(3) + n_public.to_bytes(4, "big") + bytes(20)
     points = [_g1_bytes(document.get("vk_alpha_1"))]
@@ -229,10 +233,7 @@ def public_to_json(public: list[int]) -> str:
 
 def public_from_json(text: str) -> list[int]:
     """The statement of a ``public.json``; its range is checked when the proof is verified."""
-    try:
-        values = json.loads(text)
-    except ValueError as error:
-        raise InvalidInput(f"public inputs: not JSON: {error}") from error
+    values = _json(text, "public inputs")
     if not isinstance(values, list):
         raise InvalidInput("public inputs: not a list")
     return [int.from_bytes(_integer(value), "big") for value in values]
