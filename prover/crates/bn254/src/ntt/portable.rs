@@ -110,7 +110,7 @@ pub(crate) fn to_odd_coset(values: &mut [Fr], tables: &Tables) {
                 block
                     .iter_mut()
                     .zip(factors)
-                    .for_each(|(x, factor)| *x *= factor);
+                    .for_each(|(x, factor)| *x = times(*x, *factor));
                 up(block, first / block.len(), roots);
             });
             let all = values.par_iter_mut().with_min_len(PIECE);
@@ -156,9 +156,9 @@ impl Thirds {
         leaves
             .with_min_len(PIECE)
             .for_each(|(((p0, p1), p2), [f1, f2, t0, t1, t2])| {
-                *p0 *= scale;
-                *p1 *= f1;
-                *p2 *= f2;
+                *p0 = canonical(times(*p0, scale));
+                *p1 = canonical(times(*p1, *f1));
+                *p2 = canonical(times(*p2, *f2));
                 let shift = (*p0 + z2 * *p1 + z * *p2) * two_thirds;
                 *p0 = (*p0 - shift) * t1;
                 *p1 = (*p1 - z * shift) * t2;

@@ -176,7 +176,7 @@ impl Coordinate for Fp2 {
         Some(Fp2::inverted(self)?.scaled(Fp::splat(R262)))
     }
 
-    /// X and Y below 1.1 p, Z below 3.1 p, before and after.
+    /// X and Y below 1.1 p, Z below 3.2 p, before and after.
     #[target_feature(enable = "avx512f,avx512dq,avx512vl,avx512ifma")]
     #[inline]
     unsafe fn doubled([x, y, z]: [Self; 3]) -> [Self; 3] {

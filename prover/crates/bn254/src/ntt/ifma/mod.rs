@@ -9,8 +9,8 @@
 //! For 3m values, those with index t modulo 3 are the values on a coset of what P is modulo X^m - z^t (z a cube root
 //! of one): three transforms of m, joined coefficient by coefficient in the middle pass.
 //!
-//! Butterflies add less than 2r a level to the size of values and nothing is reduced inside a pass: from below 2r, 2^13 rows
-//! or columns stay below 28r. Twiddles are stored times 2^260, so that products keep the words' exponent.
+//! Butterflies add less than 2r a level to the size of values and nothing is reduced inside a pass: from below 2r, 2^14 columns
+//! or 2^13 rows stay below 30r. Twiddles are stored times 2^260, so that products keep the words' exponent.
 
 mod levels;
 mod tables;
