@@ -71,8 +71,9 @@ pub struct Session {
     public: Vec<Fr>,
     challenge: Option<Fr>,
     commitment: Option<G1Affine>,
-    kappa: Zeroizing<Fr>,
-    model: Option<ModelCommitment>,
+    // Secrets stay where they are when a session moves: what is left behind is not wiped.
+    kappa: Box<Zeroizing<Fr>>,
+    model: Option<Box<ModelCommitment>>,
     prepared: Option<Arc<PreparedModel>>,
 }
 
@@ -241,13 +242,13 @@ impl ProvingKey {
             public,
             challenge: None,
             commitment: None,
-            kappa: Zeroizing::new(Fr::zero()),
-            model,
+            kappa: Box::new(Zeroizing::new(Fr::zero())),
+            model: model.map(Box::new),
             prepared: None,
         };
         if layout.committed {
-            *session.kappa = randomness.scalar();
-            let sum = msm_query(self.query_d(), w1) + self.constants.delta * *session.kappa;
+            **session.kappa = randomness.scalar();
+            let sum = msm_query(self.query_d(), w1) + self.constants.delta * **session.kappa;
             let d = sum.into_affine();
             let m = session.model.as_ref().map(|m| &m.commitment);
             session.challenge = Some(challenge(self.vk_hash(), &session.public, m, &d));
@@ -320,19 +321,20 @@ impl ProvingKey {
         let key = &self.constants;
         let r = Zeroizing::new(randomness.scalar());
         let s = Zeroizing::new(randomness.scalar());
-        let a = sum_a + key.alpha + key.delta * *r;
+        // Affine, for projective points are multiplied with big integers on the heap, which nobody wipes.
+        let a = (sum_a + key.alpha + key.delta * *r).into_affine();
+        let b_1 = (sum_b + key.beta + key.delta * *s).into_affine();
         let b = sum_b2 + key.beta_2 + key.delta_2 * *s;
-        let b_1 = sum_b + key.beta + key.delta * *s;
         let mut c = sum_k + sum_h + a * *s + b_1 * *r - key.delta * *Zeroizing::new(*r * *s);
         if session.commitment.is_some() {
-            c -= key.delta_1 * *session.kappa;
+            c -= key.delta_1 * **session.kappa;
         }
         if let Some(model) = &session.model {
             c -= key.delta_m * *model.opening;
         }
         report(progress, "done", 1, 1)?;
         Ok(Proof {
-            a: a.into_affine(),
+            a,
             b: b.into_affine(),
             c: c.into_affine(),
             d: session.commitment,

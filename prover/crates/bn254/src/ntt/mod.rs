@@ -7,10 +7,12 @@ mod portable;
 use std::sync::{Arc, OnceLock};
 
 use ark_bn254::Fr;
-use ark_ff::{FftField, Field, One, batch_inversion};
+use ark_ff::{FftField, Field, One, Zero};
 use ark_poly::{
     EvaluationDomain, GeneralEvaluationDomain, MixedRadixEvaluationDomain, Radix2EvaluationDomain,
 };
+use rayon::prelude::*;
+use zeroize::Zeroizing;
 
 use crate::kernel::Kernel;
 
@@ -106,26 +108,49 @@ impl Domain {
         portable::to_odd_coset(values, made_once(&self.portable, new));
     }
 
-    /// Lagrange basis of the subgroup at `tau`.
+    /// Lagrange basis of the subgroup at `tau`, a secret: nothing that depends on it stays in memory.
+    ///
+    /// # Panics
+    /// When `tau` is a member of the subgroup.
     #[must_use]
-    pub fn lagrange_at(&self, tau: Fr) -> Vec<Fr> {
-        self.even.evaluate_all_lagrange_coefficients(tau)
+    pub fn lagrange_at(&self, tau: Fr) -> Zeroizing<Vec<Fr>> {
+        lagrange(&self.even, tau)
     }
 
-    /// Lagrange basis of the odd coset at `tau` (not a member of it): `(tau^n + 1) g_j / (-n (tau - g_j))`.
+    /// As [`Self::lagrange_at`], of the odd coset.
+    ///
+    /// # Panics
+    /// When `tau` is a member of the odd coset.
     #[must_use]
-    pub fn odd_lagrange_at(&self, tau: Fr) -> Vec<Fr> {
-        let n = Fr::from(self.size() as u64);
-        let scale =
-            (tau.pow([self.size() as u64]) + Fr::one()) * (-n).inverse().expect("n is not zero");
-        let points: Vec<Fr> = self.odd.elements().collect();
-        let mut out: Vec<Fr> = points.iter().map(|g| tau - g).collect();
-        batch_inversion(&mut out);
-        for (value, g) in out.iter_mut().zip(&points) {
-            *value *= scale * g;
-        }
-        out
+    pub fn odd_lagrange_at(&self, tau: Fr) -> Zeroizing<Vec<Fr>> {
+        lagrange(&self.odd, tau)
     }
+}
+
+/// Of a coset `h omega^j` of n elements g_j: `(tau^n - h^n) g_j / (n h^n (tau - g_j))`, by an inversion a chunk.
+fn lagrange(coset: &GeneralEvaluationDomain<Fr>, tau: Fr) -> Zeroizing<Vec<Fr>> {
+    const CHUNK: usize = 1024;
+    let size = coset.size() as u64;
+    let power = coset.coset_offset().pow([size]);
+    let invert = |x: Fr| x.inverse().expect("tau is off the coset");
+    let scale = (tau.pow([size]) - power) * invert(Fr::from(size) * power);
+    let points: Vec<Fr> = coset.elements().collect();
+    let mut out = Zeroizing::new(vec![Fr::zero(); points.len()]);
+    out.par_chunks_mut(CHUNK)
+        .zip(points.par_chunks(CHUNK))
+        .for_each(|(out, points)| {
+            let mut product = Fr::one();
+            for (prefix, g) in out.iter_mut().zip(points) {
+                *prefix = product;
+                product *= tau - g;
+            }
+            let mut inverse = invert(product) * scale;
+            for (value, g) in out.iter_mut().zip(points).rev() {
+                *value *= inverse * g;
+                inverse *= tau - g;
+            }
+        });
+    out
 }
 
 /// As `get_or_init`, but several threads may make the value, and all but one do so in vain: making it is parallel work, in whose
@@ -155,10 +180,25 @@ mod tests {
         let tau = Fr::rand(&mut rng);
         let at_tau: Fr = values
             .iter()
-            .zip(domain.odd_lagrange_at(tau))
+            .zip(domain.odd_lagrange_at(tau).iter())
             .map(|(v, l)| *v * l)
             .sum();
         assert_eq!(at_tau, poly.evaluate(&tau));
+    }
+
+    #[test]
+    fn lagrange_bases_agree_with_arkworks() {
+        let tau = Fr::rand(&mut ark_std_rng());
+        for size in [1, 2, 3, 1023, 1024, 1025, 3 << 10] {
+            let domain = Domain::smallest(size).unwrap();
+            for (coset, basis) in [
+                (domain.even, domain.lagrange_at(tau)),
+                (domain.odd, domain.odd_lagrange_at(tau)),
+            ] {
+                let expected = coset.evaluate_all_lagrange_coefficients(tau);
+                assert_eq!(*basis, expected, "{size}");
+            }
+        }
     }
 
     fn ark_std_rng() -> impl ark_std::rand::Rng {

@@ -93,7 +93,7 @@ impl<'a> Elements<'a> {
 
     /// `-L_j Z / (2 delta)` with the odd coset's Lagrange basis, for all its points.
     pub(crate) fn h(&self) -> Zeroizing<Vec<Fr>> {
-        let mut odd = Zeroizing::new(self.setup.domain.odd_lagrange_at(self.setup.waste.tau));
+        let mut odd = self.setup.domain.odd_lagrange_at(self.setup.waste.tau);
         odd.par_iter_mut().for_each(|l| *l = -(*l * *self.quotient));
         odd
     }

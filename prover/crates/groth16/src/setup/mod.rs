@@ -43,7 +43,8 @@ pub struct SetupBuilder {
     n_constraints: usize,
     rows: usize,
     domain: Domain,
-    waste: ToxicWaste,
+    /// In one place: what a move leaves behind is not wiped.
+    waste: Box<ToxicWaste>,
     lagrange: Zeroizing<Vec<Fr>>,
     /// `u_i(tau)`, `v_i(tau)`, `w_i(tau)` of each wire.
     sums: [Zeroizing<Vec<Fr>>; 3],
@@ -89,7 +90,7 @@ impl SetupBuilder {
                 break tau;
             }
         };
-        let waste = ToxicWaste {
+        let waste = Box::new(ToxicWaste {
             tau,
             alpha: randomness.nonzero(),
             beta: randomness.nonzero(),
@@ -97,10 +98,10 @@ impl SetupBuilder {
             delta: randomness.nonzero(),
             delta_1: randomness.nonzero(),
             delta_m: randomness.nonzero(),
-        };
+        });
         let wires = layout.n_wires();
         Ok(Self {
-            lagrange: Zeroizing::new(domain.lagrange_at(tau)),
+            lagrange: domain.lagrange_at(tau),
             sums: std::array::from_fn(|_| Zeroizing::new(zeros(wires))),
             layout,
             n_constraints,
