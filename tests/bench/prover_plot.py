@@ -22,8 +22,10 @@ STYLES = {
     "snarkjs": ("#e69f00", "^"),
     "mcl": ("#009e73", "v"),
     "groth16py": ("#56b4e9", "X"),
+    "assay, 1 thread": ("#000000", "*"),
+    "assay, one at a time": ("#000000", "o"),
+    "assay, first batch": ("#000000", "D"),
 }
-OURSELVES = ("#000000", "*")
 TICKS = (1, 2, 3, 5, 10, 20, 50, 100, 200)
 
 
@@ -39,6 +41,8 @@ def plot(records: list[dict[str, Any]], path: Path, subtitle: str) -> None:
     import matplotlib as mpl
 
     mpl.use("svg")
+    # Text as text, and the same file for the same records.
+    mpl.rcParams |= {"svg.fonttype": "none", "svg.hashsalt": "assay"}
     from matplotlib import pyplot as plt
 
     cases = [case for case in TITLES if any(r["case"] == case for r in records)]
@@ -58,7 +62,7 @@ def plot(records: list[dict[str, Any]], path: Path, subtitle: str) -> None:
             ratios = [r["ratio"] for r in mine if _label(r) == label]
             axes.plot([1, max(ratios)], [at, at], color="#dddddd", linewidth=3, zorder=1)
         for r in mine:
-            colour, mark = STYLES.get(r["peer"], OURSELVES)
+            colour, mark = STYLES[r["peer"]]
             axes.scatter(r["ratio"], rows[case].index(_label(r)), color=colour, marker=mark, s=34, zorder=2)
         axes.axvline(1, color="#888888", linewidth=0.8, zorder=0)
         axes.set_yticks(range(len(rows[case])), rows[case], fontsize=8)
@@ -74,14 +78,9 @@ def plot(records: list[dict[str, Any]], path: Path, subtitle: str) -> None:
     last.set_xlim(0.7, max(r["ratio"] for r in records) * 1.25)
     last.set_xlabel("times faster than")
     present = list(dict.fromkeys(r["peer"] for r in records))
-    present.sort(key=lambda p: (list(STYLES).index(p) if p in STYLES else len(STYLES), p))
-    marks = [
-        plt.Line2D(
-            [], [], linestyle="", marker=STYLES.get(p, OURSELVES)[1], color=STYLES.get(p, OURSELVES)[0]
-        )
-        for p in present
-    ]
+    present.sort(key=list(STYLES).index)
+    marks = [plt.Line2D([], [], linestyle="", marker=STYLES[p][1], color=STYLES[p][0]) for p in present]
     figure.legend(marks, present, loc="outside lower center", ncols=5, fontsize=8, frameon=False)
     figure.suptitle(f"Assay's prover beside its peers\n{subtitle}", fontsize=10)
-    figure.savefig(path)
+    figure.savefig(path, metadata={"Date": None} if path.suffix == ".svg" else None)
     plt.close(figure)
