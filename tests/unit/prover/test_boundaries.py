@@ -160,3 +160,24 @@ def test_a_divisor_nearer_to_zero_than_any_seen_is_clamped() -> None:
     expected = x / np.maximum(x + 2, 0.25 * 1.5)
     inside = x > -1.6
     np.testing.assert_allclose(answers[inside], expected[inside], atol=0.02 * np.abs(expected).max())
+
+
+@pytest.mark.parametrize("operator", ["Div", "Mod"])
+@pytest.mark.parametrize(
+    ("divisor", "reach"), [(3, 10**6), (7, 100), (-10, 10**5), (65_537, 10**6), (999_983, 10**7)]
+)
+def test_quotients_of_whole_numbers_are_exact_however_few_samples_showed(
+    operator: str, divisor: int, reach: int
+) -> None:
+    nodes: Nodes = [(operator, ["input", "divisor"], "output", {})]
+    kinds = {"input_type": TensorProto.INT64, "output_type": TensorProto.INT64}
+    data = build(nodes, {"divisor": np.array(divisor)}, (1, 6), **kinds)
+    graph = fuse(import_model(data))
+    seen = np.random.default_rng(3).integers(-8, 9, size=(16, 1, 6)).astype(np.float64)
+    model = quantise(graph, calibrate(graph, seen, (-float(reach), float(reach))), COARSE)
+    # around multiples, the greatest among them
+    multiples = divisor * np.array([0, 1, -1, reach // divisor, -(reach // divisor), reach // divisor // 2])
+    x = np.clip(multiples + np.arange(-2, 3)[:, None, None], -reach, reach)
+    quotient = np.sign(divisor) * np.sign(x) * (np.abs(x) // abs(divisor))
+    answers = model.graph.run(model.encode(x))[model.graph.output] * model.output_scale
+    np.testing.assert_array_equal(answers, quotient if operator == "Div" else x % divisor)

@@ -138,7 +138,8 @@ def where(context: Context, node: Node) -> None:
 def rounding(context: Context, node: Node) -> None:
     """Round's halves go to the even integer."""
     shape, even = context.shape(node.inputs[0]), node.operator == "Round"
-    context.emit(node, FloatRound(context.variable(node, 0), node.outputs[0], shape, even, node.name))
+    margin = node.float("margin", FloatRound.margin)
+    context.emit(node, FloatRound(context.variable(node, 0), node.outputs[0], shape, even, node.name, margin))
 
 
 @lowers("Ceil")
@@ -159,6 +160,7 @@ def whole_quotient(x: str, divisor: np.ndarray, y: str, *, truncate: bool) -> tu
     reciprocal of b may be rounded.
     """
     part = 1.0 / np.abs(divisor)
+    near = {"margin": min(FloatRound.margin, float(part.min()) / 2)}
     constants = {".part": part, ".half": part / 2, ".sign": np.sign(divisor)}
     steps: list[Step] = [("Mul", [x, ".sign"], ".n", {})]
     sides = [(".n", ".q", y)]
@@ -169,7 +171,7 @@ def whole_quotient(x: str, divisor: np.ndarray, y: str, *, truncate: bool) -> tu
         steps += [
             ("Mul", [source, ".part"], f"{tag}.part", {}),
             ("Add", [f"{tag}.part", ".half"], f"{tag}.more", {}),
-            ("Floor", [f"{tag}.more"], result, {}),
+            ("Floor", [f"{tag}.more"], result, near),
         ]
     return [*steps, *([("Sub", [".a", ".b"], y, {})] if truncate else [])], constants
 

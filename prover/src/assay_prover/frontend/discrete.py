@@ -38,13 +38,17 @@ class FloatCompare:
 
 @dataclass(frozen=True, eq=False)
 class FloatRound:
-    """y = the nearest integer, halves to the even one (`even`), or the greatest that is no greater than x."""
+    """y = the nearest integer, halves to the even one (`even`), or the greatest that is no greater than x.
+
+    margin: how near to the next integer an argument of the latter may come; one nearer may be taken for it.
+    """
 
     input: str
     output: str
     shape: tuple[int, ...]
     even: bool
     label: str
+    margin: float = 2.0**-12
 
     @property
     def inputs(self) -> tuple[str, ...]:

@@ -38,7 +38,7 @@ POWER_LIMIT = 1 << 58
 
 def round_plan(q: _Quantiser, op: FloatRound, noise: float) -> ScalePlan:
     """Accumulator of a layer that is rounded to whole numbers next: the requantisation is the rounding."""
-    care = ROUNDING_CARE if op.even else 1 << (FLOOR_CARE + 2)
+    care = ROUNDING_CARE if op.even else 4 / op.margin
     return ScalePlan(1.0, plan_shift(q.precision, noise * care), 62, None)
 
 

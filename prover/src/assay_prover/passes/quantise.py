@@ -459,14 +459,18 @@ class _Quantiser:
     def _plan(self, op: FloatAffine, sources: tuple[str, ...]) -> ScalePlan:
         lo, hi = op.bias.copy(), op.bias.copy()
         variance = np.zeros(op.bias.size)
+        _, reader = self._destination(op.output)
+        floored = isinstance(reader, FloatRound) and not reader.even
         for linear, source, name in zip(op.maps, sources, op.inputs, strict=True):
             tensor, step = self.tensors[source], self.scales[source]
             low, high = linear.worst_case(
                 tensor.lo.ravel().astype(np.float64) * step, tensor.hi.ravel().astype(np.float64) * step
             )
             lo, hi = lo + low, hi + high
-            variance += linear.terms * (self.statistics[name].rms / step) ** 2 / 12
-        return self._scale_plan(op, lo, hi, float(np.sqrt(variance.mean())))
+            # a floor jumps at whole numbers: it errs for no input in range, whatever samples showed
+            typical = max(abs(tensor.min), abs(tensor.max)) if floored else self.statistics[name].rms / step
+            variance += linear.terms * typical**2 / 12
+        return self._scale_plan(op, lo, hi, float(np.sqrt(variance.max() if floored else variance.mean())))
 
     def _scale_plan(self, op: FloatAffine, lo: np.ndarray, hi: np.ndarray, spread: float) -> ScalePlan:
         """A plan for a worst case of [lo, hi] in real values, elementwise, and a rounding noise."""
