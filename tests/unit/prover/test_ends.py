@@ -217,3 +217,15 @@ def test_features_that_the_shared_scale_loses_are_pointed_out(tmp_path: Path) ->
 def test_samples_that_are_all_answered_alike_are_pointed_out(tmp_path: Path) -> None:
     report = compile_model(mlp(RNG, [4, 3]), np.zeros((40, 4)), tmp_path / "zeros", target="speed")
     assert any("answers all samples alike" in warning for warning in report.warnings)
+
+
+def test_labels_beside_an_input_named_as_they_are_in_files_are_labels() -> None:
+    nodes = [helper.make_node("Mul", ["x", "y"], ["out"])]
+    inputs: list[tuple[str, int, list[int | str]]] = [(name, TensorProto.FLOAT, ["n", 3]) for name in "xy"]
+    data = _model(nodes, inputs, [("out", TensorProto.FLOAT)], {})
+    samples = {name: RNG.uniform(-1, 1, size=(40, 3)) for name in "xy"}
+    labels = (samples["x"] * samples["y"]).argmax(axis=1)
+    given = prepare(data, samples, labels, None, lambda *_: None)
+    assert given.labels is not None
+    # a file's arrays, of which "y" is the second input
+    assert prepare(data, samples, samples["y"], None, lambda *_: None).labels is None

@@ -105,8 +105,8 @@ def prepare(
     report("import", 0.0)
     imported = import_model(data, wanted(samples, take))
     given = None if samples is None else shape_samples(samples, imported)
-    if any(name == "y" for name, _ in imported.parts) and isinstance(samples, Mapping) and "y" in samples:
-        labels = None  # the array of that name is an input
+    if any(name == "y" for name, _ in imported.parts) and _is_input(labels, samples):
+        labels = None
     truth = check_labels(labels, given)
     declared = declare_range(given, input_range, whole=imported.whole_input)
     x = synthetic_samples(imported, declared) if given is None else given
@@ -200,6 +200,11 @@ def _shaped(what: str, samples: NDArray[Any], shape: tuple[int, ...]) -> Float64
     if not np.isfinite(array).all():
         raise InputError(f"the {what} hold NaN or infinity")
     return array.reshape(-1, *shape)
+
+
+def _is_input(labels: NDArray[Any] | None, samples: Samples | None) -> bool:
+    """Whether the labels are the samples' own array "y", which a file has for either."""
+    return isinstance(samples, Mapping) and labels is not None and labels is samples.get("y")
 
 
 def check_labels(labels: NDArray[Any] | None, samples: Float64Array | None) -> NDArray[Any] | None:
