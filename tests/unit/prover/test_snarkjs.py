@@ -164,7 +164,7 @@ def test_malformed_documents_are_refused() -> None:
     for replaced in replacements:
         with pytest.raises((InvalidInput, InvalidKey)):
             snarkjs.verifying_key_from_json(json.dumps({**key, **replaced}))
-    deep = "[" * 200_000
+    deep = "[" * 5_000
     for text in ("", "[]", "{", deep):
         with pytest.raises(InvalidInput):
             snarkjs.proof_from_json(text)
