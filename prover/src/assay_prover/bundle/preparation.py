@@ -110,9 +110,10 @@ def prepare(
     truth = check_labels(labels, given)
     declared = declare_range(given, input_range, whole=imported.whole_input)
     x = synthetic_samples(imported, declared) if given is None else given
-    difference = check_import(data, imported, np.clip(x, *declared), imported.is_label)
-    report("calibrate", 0.0)
+    # judged as it is quantised, with what was fused and recognised
     graph = fuse(imported)
+    difference = check_import(data, graph, np.clip(x, *declared), graph.is_label)
+    report("calibrate", 0.0)
     affordable = len(x) if within is None else max(FEWEST_SAMPLES, within // sample_work(graph))
     whole = len(x) <= affordable
     if not whole:
