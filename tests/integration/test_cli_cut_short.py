@@ -74,6 +74,14 @@ def submit(assay: Assay, net: DevnetThread, bc_mlp: Any, tmp_path: Path) -> tupl
 # Ctrl-C
 
 
+@pytest.fixture(autouse=True)
+def terminal() -> Iterator[None]:
+    """SIGINT as at a terminal: where tests run in the background they inherit that it is ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 def test_ctrl_c_while_following_leaves_the_job_which_can_be_followed_on(
     assay: Assay, net: DevnetThread, submit: tuple[object, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
