@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import shlex
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from eth_utils.address import is_address, to_checksum_address
 
 from assay_prover import Bundle
 
@@ -250,7 +250,12 @@ def bids(
 @app.command("award")
 def award(
     job_id: options.JobId,
-    worker: Annotated[str, typer.Argument(metavar="WORKER", help="A worker that `assay job bids` lists.")],
+    worker: Annotated[
+        str,
+        typer.Argument(
+            parser=options.parse_address, metavar="WORKER", help="A worker that `assay job bids` lists."
+        ),
+    ],
     *,
     rpc: options.Rpc = options.DEFAULT_RPC,
     deployment: options.DeploymentFile = None,
@@ -265,20 +270,9 @@ def award(
 
       assay job award 0x5e1f...09 0x70997970C51812dc3A010C7d01b50e0d17dc79C8
     """
-    if not is_address(worker):
-        raise typer.BadParameter("WORKER is an address, 0x and 40 hexadecimal digits")
     signer = unlock(home, key, password_file)
-
-    async def act() -> None:
-        async with (
-            connect(rpc, deployment, home) as session,
-            session.requester(signer, allow_local=False) as requester,
-        ):
-            await requester.award(job_id, to_checksum_address(worker))
-            job = await requester.job(job_id)
-        _show_job(job_id, job, json=json)
-
-    asyncio.run(act())
+    change = _change(job_id, lambda requester: requester.award(job_id, worker), rpc, deployment, home, signer)
+    _show_job(job_id, asyncio.run(change), json=json)
 
 
 @app.command("cancel")
@@ -299,17 +293,25 @@ def cancel(
       assay job cancel 0x5e1f...09
     """
     signer = unlock(home, key, password_file)
+    change = _change(job_id, lambda requester: requester.cancel(job_id), rpc, deployment, home, signer)
+    _show_job(job_id, asyncio.run(change), json=json)
 
-    async def act() -> None:
-        async with (
-            connect(rpc, deployment, home) as session,
-            session.requester(signer, allow_local=False) as requester,
-        ):
-            await requester.cancel(job_id)
-            job = await requester.job(job_id)
-        _show_job(job_id, job, json=json)
 
-    asyncio.run(act())
+async def _change(
+    job_id: bytes,
+    action: Callable[[Requester], Awaitable[object]],
+    rpc: str,
+    deployment: Path | None,
+    home: Path,
+    signer: Signer,
+) -> Job:
+    """The requester's action on a job, and the job afterwards."""
+    async with (
+        connect(rpc, deployment, home) as session,
+        session.requester(signer, allow_local=False) as requester,
+    ):
+        await action(requester)
+        return await requester.job(job_id)
 
 
 @app.command("list")

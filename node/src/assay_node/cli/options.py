@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from eth_utils.address import is_address, to_checksum_address
 
 from .amounts import parse_amount, parse_duration
 from .choices import Disclosure, Target, Visibility, Weights
@@ -34,6 +35,13 @@ def parse_id(text: str) -> bytes:
     if len(value) != 32:
         raise typer.BadParameter(f"an id has 32 bytes, this has {len(value)}")
     return value
+
+
+def parse_address(text: str) -> str:
+    """An account's address, in any case of letters; one of mixed case needs the right checksum."""
+    if not is_address(text):
+        raise typer.BadParameter("expected an address, 0x and 40 hexadecimal digits")
+    return to_checksum_address(text)
 
 
 Take = Annotated[

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from eth_utils.address import is_address, to_checksum_address
 
 from ..chain import Call, Chain
 from . import options
@@ -17,7 +16,12 @@ from .session import Signer, connect, unlock
 
 def payout(
     model_id: options.ModelId,
-    address: Annotated[str, typer.Argument(metavar="ADDRESS", help="Whose vault balance royalties go to.")],
+    address: Annotated[
+        str,
+        typer.Argument(
+            parser=options.parse_address, metavar="ADDRESS", help="Whose vault balance royalties go to."
+        ),
+    ],
     *,
     rpc: options.Rpc = options.DEFAULT_RPC,
     deployment: options.DeploymentFile = None,
@@ -32,10 +36,7 @@ def payout(
 
       assay model payout 0x9c..4e 0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266
     """
-    if not is_address(address):
-        raise typer.BadParameter("ADDRESS has 0x and 40 hexadecimal digits")
-    target = to_checksum_address(address)
-    _change(rpc, deployment, home, unlock(home, key, password_file), model_id, payout_to=target, json=json)
+    _change(rpc, deployment, home, unlock(home, key, password_file), model_id, payout_to=address, json=json)
 
 
 def retire(

@@ -7,7 +7,6 @@ import os
 from typing import Annotated
 
 import typer
-from eth_utils.address import is_address, to_checksum_address
 
 from ..chain import keystore_address
 from ..errors import AssayError
@@ -21,14 +20,8 @@ app = typer.Typer(
 )
 
 
-def _address(text: str) -> str:
-    if not is_address(text):
-        raise typer.BadParameter("expected an address, 0x and 40 hexadecimal digits")
-    return to_checksum_address(text)
-
-
 Address = Annotated[
-    str | None, typer.Argument(parser=_address, metavar="ADDRESS", help="Default: the key's.")
+    str | None, typer.Argument(parser=options.parse_address, metavar="ADDRESS", help="Default: the key's.")
 ]
 
 
@@ -73,7 +66,9 @@ def withdraw(
     *,
     to: Annotated[
         str | None,
-        typer.Option("--to", parser=_address, metavar="ADDRESS", help="Default: the account itself."),
+        typer.Option(
+            "--to", parser=options.parse_address, metavar="ADDRESS", help="Default: the account itself."
+        ),
     ] = None,
     rpc: options.Rpc = options.DEFAULT_RPC,
     deployment: options.DeploymentFile = None,
