@@ -13,7 +13,7 @@ from typing import Any, Self
 from web3 import HTTPProvider, Web3
 from web3.types import TxParams
 
-from assay_node.chain.artifacts import artifact
+from assay_node.chain.contracts.artifacts import artifact
 from assay_node.devnet import DevnetConfig, DevnetThread
 
 BASE_GAS, ZERO_BYTE_GAS, BYTE_GAS = 21_000, 4, 16

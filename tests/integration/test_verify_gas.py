@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from assay_node.chain.gas import JOB_CALLS, SETTLEMENT, job_gas, verify_gas
+from assay_node.chain.contracts.gas import JOB_CALLS, SETTLEMENT, job_gas, verify_gas
 from assay_prover import Bundle, compile_model, new_salt
 from bench.verify_gas import VerifierGas
 from unit.prover.onnx_models import MODELS

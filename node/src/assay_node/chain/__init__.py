@@ -7,32 +7,11 @@ async with Rpc(url) as node, await Outbox.open(node, account, path) as outbox:
     events = chain.decode(receipt.logs)
 """
 
-from .artifacts import Artifact, artifact, interface
 from .chain import Chain
-from .clock import ChainClock
-from .contracts import Market, ModelRegistry, Vault, Verifier, WorkerRegistry
-from .database import Database
-from .deploy import Deployed, create_address, deploy_all
-from .deployment import Address, Deployment
-from .dispatcher import OutboxConfig
-from .errors import (
-    ChainError,
-    ContractReverted,
-    DatabaseFailed,
-    DeploymentError,
-    FeesTooHigh,
-    InsufficientFunds,
-    KeyFileError,
-    NodeUnavailable,
-    RateLimited,
-    RpcError,
-    SenderBusy,
-    TransactionFailed,
-    TransactionLost,
-    TransactionPending,
-    WrongChain,
-)
-from .events import (
+from .contracts.artifacts import Artifact, artifact, interface
+from .contracts.contracts import Market, ModelRegistry, Vault, Verifier, WorkerRegistry
+from .contracts.deployment import Address, Deployment
+from .contracts.events import (
     BidPlaced,
     CallbackFailed,
     ChainEvent,
@@ -52,23 +31,9 @@ from .events import (
     WorkerUpdated,
     decode_event,
 )
-from .fees import FeePolicy, Fees
-from .finality import FinalityPolicy, finality_of
-from .follower import Batch, Follower
-from .interface import Interface
-from .keys import (
-    create_account,
-    create_encryption_key,
-    keystore_address,
-    load_account,
-    load_encryption_key,
-    read_password,
-)
-from .outbox import Outbox
-from .outbox_store import Attempt, Intent, IntentStatus
-from .reverts import decode_revert
-from .rpc import Header, Log, Node, Receipt, Rpc
-from .types import (
+from .contracts.interface import Interface
+from .contracts.reverts import decode_revert
+from .contracts.types import (
     ZERO_ADDRESS,
     ZERO_WORD,
     Bid,
@@ -80,6 +45,41 @@ from .types import (
     ModelSpec,
     WorkerRecord,
 )
+from .database import Database
+from .deploy import Deployed, create_address, deploy_all
+from .errors import (
+    ChainError,
+    ContractReverted,
+    DatabaseFailed,
+    DeploymentError,
+    FeesTooHigh,
+    InsufficientFunds,
+    KeyFileError,
+    NodeUnavailable,
+    RateLimited,
+    RpcError,
+    SenderBusy,
+    TransactionFailed,
+    TransactionLost,
+    TransactionPending,
+    WrongChain,
+)
+from .follower import Batch, Follower
+from .keys import (
+    create_account,
+    create_encryption_key,
+    keystore_address,
+    load_account,
+    load_encryption_key,
+    read_password,
+)
+from .node.clock import ChainClock
+from .node.fees import FeePolicy, Fees
+from .node.finality import FinalityPolicy, finality_of
+from .node.rpc import Header, Log, Node, Receipt, Rpc
+from .outbox.dispatcher import OutboxConfig
+from .outbox.outbox import Outbox
+from .outbox.outbox_store import Attempt, Intent, IntentStatus
 
 __all__ = [
     "ZERO_ADDRESS",

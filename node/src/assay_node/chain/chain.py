@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Self
 
-from .contracts import Market, ModelRegistry, Vault, Verifier, WorkerRegistry
+from .contracts.contracts import Market, ModelRegistry, Vault, Verifier, WorkerRegistry
+from .contracts.deployment import Deployment
+from .contracts.events import ChainEvent, decode_event
+from .contracts.interface import Interface
 from .database import Database
-from .deployment import Deployment
 from .errors import WrongChain
-from .events import ChainEvent, decode_event
-from .finality import FinalityPolicy, finality_of
 from .follower import SCHEMA, Follower
-from .interface import Interface
-from .rpc import Header, Log, Node, Rpc
+from .node.finality import FinalityPolicy, finality_of
+from .node.rpc import Header, Log, Node, Rpc
 
 
 class Chain:

@@ -14,11 +14,11 @@ import rlp
 from eth_utils.address import to_checksum_address
 from eth_utils.crypto import keccak
 
-from .artifacts import artifact
-from .deployment import Deployment
+from .contracts.artifacts import artifact
+from .contracts.deployment import Deployment
+from .contracts.types import Call
 from .errors import DeploymentError
-from .outbox import Outbox
-from .types import Call
+from .outbox.outbox import Outbox
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,11 +14,11 @@ from dataclasses import dataclass
 
 import structlog
 
+from .contracts.events import ChainEvent, decode_event
+from .contracts.interface import Interface
 from .database import Database
 from .errors import ChainError, NodeUnavailable, RateLimited, RpcError
-from .events import ChainEvent, decode_event
-from .interface import Interface
-from .rpc import Header, Log, Node
+from .node.rpc import Header, Log, Node
 
 _log = structlog.get_logger(__name__)
 

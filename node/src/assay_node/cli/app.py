@@ -55,10 +55,10 @@ def build(only: str | None = None) -> typer.Typer:
     everything = only not in (*COMMANDS, *GROUPS)
     for name in COMMANDS:
         if everything or name == only:
-            app.command(name)(getattr(import_module(f".{name}", __package__), name))
+            app.command(name)(getattr(import_module(f".commands.{name}", __package__), name))
     for name in GROUPS:
         if everything or name == only:
-            app.add_typer(import_module(f".{name}", __package__).app, name=name)
+            app.add_typer(import_module(f".commands.{name}", __package__).app, name=name)
     return app
 
 

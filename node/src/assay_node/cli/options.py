@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 from eth_utils.address import is_address, to_checksum_address
 
-from .amounts import parse_amount, parse_duration
-from .choices import Disclosure, Target, Visibility, Weights
+from .enums import Disclosure, Target, Visibility, Weights
+from .units import parse_amount, parse_duration
 
 
 def _amount(text: str | int) -> int:

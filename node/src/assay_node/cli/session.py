@@ -22,7 +22,7 @@ from ..chain import (
     read_password,
 )
 from ..chain.errors import KeyFileError
-from .keys import key_path
+from .commands.keys import key_path
 
 if TYPE_CHECKING:
     from ..client import Requester

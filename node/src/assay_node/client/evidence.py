@@ -24,9 +24,9 @@ from eth_utils.crypto import keccak
 
 from assay_prover import binding, verify
 
-from ..chain.codec import encode
-from ..chain.events import JobSettled, JobSubmitted
-from ..chain.types import JobRequest, Model
+from ..chain.contracts.codec import encode
+from ..chain.contracts.events import JobSettled, JobSubmitted
+from ..chain.contracts.types import JobRequest, Model
 from .errors import EvidenceMismatch
 
 _REQUEST = "(bytes32,uint128,uint128,uint128,uint32,uint32,uint32,bytes32,string,address,uint32)"

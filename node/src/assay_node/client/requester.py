@@ -35,7 +35,7 @@ from ..chain import (
     Receipt,
     TransactionFailed,
 )
-from ..chain.contracts import view
+from ..chain.contracts.contracts import view
 from .bids import choice, standing_bids
 from .delivery import Recipient, deliver
 from .errors import (

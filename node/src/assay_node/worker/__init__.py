@@ -1,24 +1,24 @@
 """The worker: bids on jobs, proves them, is paid. `Worker(config).run()` is all there is to call.
 
-`state` is the pure state machine of a job, `desk` and `service` the I/O around it; `docs/guide-operator.md`
-tells an operator how to run one.
+`state` is the pure state machine of a job; `jobs` and `service` do the I/O around it.
+`docs/guide-operator.md` tells an operator how to run one.
 """
 
 from .config import PricingConfig, WorkerConfig
 from .errors import ImpossibleTransition, InboxError, WorkerError
 from .registration import check_registration, register
 from .service import Worker, run_worker
-from .state import Me, Phase, Track, phase
+from .state import BiddingPolicy, JobProgress, Phase, phase
 from .store import StoredJob, WorkerStore
 
 __all__ = [
+    "BiddingPolicy",
     "ImpossibleTransition",
     "InboxError",
-    "Me",
+    "JobProgress",
     "Phase",
     "PricingConfig",
     "StoredJob",
-    "Track",
     "Worker",
     "WorkerConfig",
     "WorkerError",

@@ -46,7 +46,7 @@ def rescue_spend(config: WorkerConfig, job: StoredJob, send: Send, royalty_bps: 
     From `rescue_seconds` before the deadline (half the window at most) it is a share of what would be lost:
     the collateral, and the price less royalty.
     """
-    view = job.track.view
+    view = job.progress.view
     if send.action is not Action.PROVE or view is None:
         return None
     window = min(config.rescue_seconds, job.request.prove_window // 2)

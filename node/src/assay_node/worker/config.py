@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from ..chain import Address, FeePolicy, FinalityPolicy
-from ..chain.fees import GWEI
+from ..chain.node.fees import GWEI
 from .errors import WorkerError
 
 

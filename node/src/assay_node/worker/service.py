@@ -38,13 +38,13 @@ from ..chain import (
     read_password,
 )
 from .config import WorkerConfig
-from .desk import Desk
-from .earnings import Earnings
 from .errors import WorkerError
 from .executor import Executor
 from .inbox import Inbox
+from .jobs import JobManager
 from .metrics import Metrics, MetricsServer
 from .models import ModelLibrary
+from .payouts import Payouts
 from .registration import check_registration
 from .store import WorkerStore
 
@@ -54,9 +54,9 @@ LONGEST_BACKOFF = 30.0
 """Seconds between rounds, at most, while the node does not answer."""
 UNHEALTHY_AFTER = 60.0
 """Seconds without a good round after which /health says so."""
-EARNINGS_EVERY = 30.0
+PAYOUTS_EVERY = 30.0
 PASSES = 16
-"""Passes over the desk in a round; more work than that waits for the next, so that events are read."""
+"""Passes over the manager in a round; more work than that waits for the next, so that events are read."""
 
 
 class Worker:
@@ -80,10 +80,10 @@ class Worker:
         self._stopping = asyncio.Event()
         self._last_good = 0.0
         self._trouble = "starting"
-        self._earnings_due = 0.0
+        self._payouts_due = 0.0
         self._inbox: Inbox | None = None
         self._metrics_server: MetricsServer | None = None
-        self._desk: Desk | None = None
+        self._manager: JobManager | None = None
 
     @property
     def endpoint(self) -> str:
@@ -105,8 +105,8 @@ class Worker:
     def stop(self) -> None:
         """Makes `run` end after the round under way. Nothing is lost: the next start goes on."""
         self._stopping.set()
-        if self._desk is not None:
-            self._desk.wake.set()
+        if self._manager is not None:
+            self._manager.wake.set()
 
     async def run(self) -> None:
         """Works until stopped.
@@ -120,12 +120,12 @@ class Worker:
             self.ready.set()
             backoff = 0.0
             while not self._stopping.is_set():
-                desk, follower, earnings = self._desk, self._follower, self._earnings
-                assert desk is not None  # noqa: S101 - set by _start
-                desk.wake.clear()
+                manager, follower, payouts = self._manager, self._follower, self._payouts
+                assert manager is not None  # noqa: S101 - set by _start
+                manager.wake.clear()
                 try:
-                    await self._round(desk, follower, earnings)
-                    self._last_good, self._trouble, backoff = time.monotonic(), desk.outbox.shared, 0.0
+                    await self._round(manager, follower, payouts)
+                    self._last_good, self._trouble, backoff = time.monotonic(), manager.outbox.shared, 0.0
                 except ChainError as error:
                     backoff = min(LONGEST_BACKOFF, 2 * backoff or self.config.poll_seconds)
                     self._trouble = str(error)
@@ -133,7 +133,7 @@ class Worker:
                     _log.warning("worker.round_failed", reason=str(error), retry_in=backoff)
                     await _at_most(backoff, self._stopping)
                     continue
-                await _at_most(self.config.poll_seconds, desk.wake)
+                await _at_most(self.config.poll_seconds, manager.wake)
             _log.info("worker.stopped")
 
     async def _start(self, stack: AsyncExitStack) -> None:
@@ -161,12 +161,12 @@ class Worker:
         )
         store = WorkerStore(config.state_dir / "worker.sqlite")
         stack.callback(store.close)
-        desk = Desk(config, chain, outbox, store, library, secret, ChainClock(), self.metrics)
-        stack.push_async_callback(desk.close)
-        desk.executor = await stack.enter_async_context(
+        manager = JobManager(config, chain, outbox, store, library, secret, ChainClock(), self.metrics)
+        stack.push_async_callback(manager.close)
+        manager.executor = await stack.enter_async_context(
             Executor(
-                desk.prepare,
-                desk.proved,
+                manager.prepare,
+                manager.proved,
                 store.put_slice,
                 kind=config.prover,
                 warm=config.bundles,
@@ -176,7 +176,7 @@ class Worker:
         )
         self._inbox = await stack.enter_async_context(
             Inbox(
-                desk.receive,
+                manager.receive,
                 lambda: self._describe(account.address),
                 host=config.inbox_host,
                 port=config.inbox_port,
@@ -190,15 +190,15 @@ class Worker:
         if record.endpoint != self.endpoint:
             _log.warning("worker.endpoint_differs", registered=record.endpoint, own=self.endpoint)
         self._follower: Follower = chain.follower(store.database)
-        self._earnings = Earnings(chain, outbox, store, config.payout, config.withdraw_above)
-        self._desk = desk
-        await desk.restore()
+        self._payouts = Payouts(chain, outbox, store, config.payout, config.withdraw_above)
+        self._manager = manager
+        await manager.restore()
         _log.info(
             "worker.started",
             address=account.address,
             endpoint=self.endpoint,
             chain=deployment.chain_id,
-            jobs=len(desk.jobs),
+            jobs=len(manager.jobs),
             from_block=self._follower.position + 1,
         )
 
@@ -219,62 +219,62 @@ class Worker:
             loop.add_signal_handler(number, self.stop)
             stack.callback(loop.remove_signal_handler, number)
 
-    async def _round(self, desk: Desk, follower: Follower, earnings: Earnings) -> None:
-        desk.check()
-        header = await desk.chain.latest()
-        if desk.clock.see(header):
-            desk.touch_all()
-        await desk.outbox.step()
-        await self._follow(desk, follower)
+    async def _round(self, manager: JobManager, follower: Follower, payouts: Payouts) -> None:
+        manager.check()
+        header = await manager.chain.latest()
+        if manager.clock.see(header):
+            manager.touch_all()
+        await manager.outbox.step()
+        await self._follow(manager, follower)
         for _ in range(PASSES):
-            desk.settle_sends()
-            await desk.look(header.number)
-            if not desk.has_work:
+            manager.settle_sends()
+            await manager.look(header.number)
+            if not manager.has_work:
                 break
-            await desk.work()
-        desk.close_finished(header.number)
-        if time.monotonic() >= self._earnings_due:
-            await earnings.step()
-            await self._measure(desk)
-            self._earnings_due = time.monotonic() + EARNINGS_EVERY
+            await manager.work()
+        manager.close_finished(header.number)
+        if time.monotonic() >= self._payouts_due:
+            await payouts.step()
+            await self._measure(manager)
+            self._payouts_due = time.monotonic() + PAYOUTS_EVERY
         self.metrics.head.set(header.number)
         self.metrics.cursor.set(follower.position)
-        self.metrics.pending.set(len(desk.outbox.pending()))
-        self.metrics.show_phases(desk.phases())
+        self.metrics.pending.set(len(manager.outbox.pending()))
+        self.metrics.show_phases(manager.phases())
 
-    async def _measure(self, desk: Desk) -> None:
-        balance = await desk.chain.node.balance(desk.me.address)
+    async def _measure(self, manager: JobManager) -> None:
+        balance = await manager.chain.node.balance(manager.policy.address)
         self.metrics.balance.set(balance / 1e18)
 
-    async def _follow(self, desk: Desk, follower: Follower) -> None:
+    async def _follow(self, manager: JobManager, follower: Follower) -> None:
         """Reads new events.
 
         A batch is committed once the jobs in it are on disk; reading it twice changes nothing.
         """
         while not self._stopping.is_set() and (batch := await follower.poll()) is not None:
             if batch.rewound_to is not None:
-                desk.touch_all()
+                manager.touch_all()
             for event in batch.events:
-                await self._hear(desk, event)
+                await self._hear(manager, event)
             follower.commit(batch)
 
-    async def _hear(self, desk: Desk, event: ChainEvent) -> None:
+    async def _hear(self, manager: JobManager, event: ChainEvent) -> None:
         if not isinstance(event, JobEvent):
             return
         if isinstance(event, JobSubmitted):
-            if await desk.library.find(desk.chain.models, event.model_id) is None:
+            if await manager.library.find(manager.chain.models, event.model_id) is None:
                 return
-            if desk.store.add_job(event):
+            if manager.store.add_job(event):
                 _log.info("job.seen", job="0x" + event.job_id.hex(), ceiling=event.request.max_price)
-                desk.take(event.job_id)
+                manager.take(event.job_id)
                 return
-        if isinstance(event, JobSettled) and event.worker == desk.me.address:
+        if isinstance(event, JobSettled) and event.worker == manager.policy.address:
             self.metrics.earned.inc((event.price - event.royalty) / 1e18)
-            self._earnings_due = 0.0
-        if event.job_id not in desk.jobs and desk.store.job(event.job_id) is not None:
-            desk.store.reopen(event.job_id)  # closed, and a re-org deeper than expected brought it back
-            desk.take(event.job_id)
-        desk.touch(event.job_id)
+            self._payouts_due = 0.0
+        if event.job_id not in manager.jobs and manager.store.job(event.job_id) is not None:
+            manager.store.reopen(event.job_id)  # closed, and a re-org deeper than expected brought it back
+            manager.take(event.job_id)
+        manager.touch(event.job_id)
 
     def _health(self) -> tuple[bool, Mapping[str, Any]]:
         age = time.monotonic() - self._last_good if self._last_good else None
@@ -283,12 +283,12 @@ class Worker:
             "healthy": healthy,
             "seconds_since_good_round": None if age is None else round(age, 1),
             "trouble": self._trouble,
-            "jobs": {} if self._desk is None else dict(self._desk.phases()),
+            "jobs": {} if self._manager is None else dict(self._manager.phases()),
         }
         return healthy, details
 
     def _describe(self, address: str) -> Mapping[str, Any]:
-        served = [] if self._desk is None else self._desk.library.served()
+        served = [] if self._manager is None else self._manager.library.served()
         return {
             "worker": address,
             "models": ["0x" + model.model_id.hex() for model in served],

@@ -1,17 +1,19 @@
-"""A job's life at a worker, a pure function: `advance(track, event, me)` gives the next track and what to do.
+"""The life of a job at a worker, as a pure function.
 
-No clock, no I/O, no randomness: time comes with the events. A track is what the worker knows of one job; it
-is stored whenever it changes, before the instructions that come of the change are carried out.
+`handle_event(progress, event, policy)` gives the next progress and the instructions to carry out. It has no
+clock, no I/O and no randomness: time comes with the events. A `JobProgress` is what the worker knows of one
+job; it is stored whenever it changes, before the instructions that follow from the change are carried out.
 
-**The contract is the truth.** A track never infers where a job stands from what this worker did: it acts on
-what the market's storage says (`Observed`), which may be anything at all from one look to the next, because a
-re-org can undo any of it. That makes every look a fresh start, and a re-org across award, accept or settle
-nothing special. What a track does remember is what is its own: the quote, the input, the proof, and which
-question is out.
+**The contract is the truth.** Where a job stands is never inferred from what this worker did: the machine
+acts on what the market's storage says (`Observed`), which may be anything at all from one look to the next,
+because a re-org can undo any of it. So every look is a fresh start, and a re-org across award, accept or
+settle is nothing special. What a progress does remember is the worker's own: the quote, the input, the
+proof, and which instruction has not been answered yet.
 
-**One question at a time.** `sending`, `proof is RUNNING` and `quote_asked` note that an instruction was given
-and not answered; it is not given again until the answer, or until a restart. An answer to a question that was
-never put is a defect of the program and raises `ImpossibleTransition` with the job's story.
+**One instruction at a time.** `sending`, `proof is RUNNING` and `quote_asked` note that an instruction was
+given and not answered; it is not given again until the answer comes, or until a restart. An answer to an
+instruction that was never given is a defect of the program and raises `ImpossibleTransition` with the job's
+story.
 """
 
 from __future__ import annotations
@@ -47,7 +49,7 @@ from .messages import (
 )
 
 STORY_LENGTH = 40
-"""Events a track remembers, for the error message that hopefully never comes."""
+"""Events a progress remembers, for the error message that hopefully never comes."""
 FIRST_PAUSE, LONGEST_PAUSE = 1, 60
 """Seconds before a refused action is tried again, doubling."""
 PROOF_ATTEMPTS = 3
@@ -92,7 +94,7 @@ class Phase(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Track:
+class JobProgress:
     """What the worker knows of one job.
 
     Attributes:
@@ -138,7 +140,7 @@ class Track:
         return asdict(self)
 
     @classmethod
-    def from_json(cls, fields: dict[str, Any]) -> Track:
+    def from_json(cls, fields: dict[str, Any]) -> JobProgress:
         """The inverse of `to_json`."""
         view = fields["view"]
         if view is not None:
@@ -155,7 +157,7 @@ class Track:
 
 
 @dataclass(frozen=True, slots=True)
-class Me:
+class BiddingPolicy:
     """The worker, as far as the machine must know it.
 
     Attributes:
@@ -169,82 +171,84 @@ class Me:
     undercut_percent: int = 5
 
 
-def advance(track: Track, event: Event, me: Me) -> tuple[Track, tuple[Instruction, ...]]:
-    """The track after an event, and the instructions that come of it.
+def handle_event(
+    progress: JobProgress, event: Event, policy: BiddingPolicy
+) -> tuple[JobProgress, tuple[Instruction, ...]]:
+    """The progress after an event, and the instructions that come of it.
 
     Raises:
         ImpossibleTransition: the event answers a question that was not put.
     """
-    track = replace(track, story=(*track.story, _tell(event))[-STORY_LENGTH:])
+    progress = replace(progress, story=(*progress.story, _tell(event))[-STORY_LENGTH:])
     match event:
         case Observed(view, now):
-            return _observe(track, view, now, me)
+            return _observe(progress, view, now, policy)
         case Quoted():
-            return _quoted(track, event), ()
+            return _quoted(progress, event), ()
         case InputStored():
-            return replace(track, input=InputState.STORED, checking=True), (CheckInput(),)
+            return replace(progress, input=InputState.STORED, checking=True), (CheckInput(),)
         case InputVerified():
-            if track.input is InputState.MISSING:
-                raise _impossible(track, "verified an input that is not there")
-            return replace(track, input=InputState.VERIFIED, checking=False, trouble=""), ()
+            if progress.input is InputState.MISSING:
+                raise _impossible(progress, "verified an input that is not there")
+            return replace(progress, input=InputState.VERIFIED, checking=False, trouble=""), ()
         case InputRejected(reason):
-            if track.input is not InputState.STORED:
-                raise _impossible(track, "rejected an input that was not being checked")
-            return replace(track, input=InputState.MISSING, checking=False, trouble=reason), ()
+            if progress.input is not InputState.STORED:
+                raise _impossible(progress, "rejected an input that was not being checked")
+            return replace(progress, input=InputState.MISSING, checking=False, trouble=reason), ()
         case Proved():
-            _require_running(track)
-            return replace(track, proof=ProofState.READY, stopping=False, trouble=""), ()
+            _require_running(progress)
+            return replace(progress, proof=ProofState.READY, stopping=False, trouble=""), ()
         case ProofFailed(reason, now):
-            _require_running(track)
-            failures = track.proof_failures + 1
+            _require_running(progress)
+            failures = progress.proof_failures + 1
             idle = replace(
-                track, proof=ProofState.IDLE, proof_failures=failures, stopping=False, trouble=reason
+                progress, proof=ProofState.IDLE, proof_failures=failures, stopping=False, trouble=reason
             )
             return _pause(idle, now), ()
         case ProofStopped():
-            _require_running(track)
-            return replace(track, proof=ProofState.IDLE, stopping=False), ()
+            _require_running(progress)
+            return replace(progress, proof=ProofState.IDLE, stopping=False), ()
         case Confirmed(action):
-            _require_sending(track, action)
-            return replace(track, sending="", refusals=0, pause_until=0, trouble=""), ()
+            _require_sending(progress, action)
+            return replace(progress, sending="", refusals=0, pause_until=0, trouble=""), ()
         case Refused(action, reason, now):
-            _require_sending(track, action)
-            bids = track.bids - 1 if action is Action.BID else track.bids
-            return _pause(replace(track, sending="", trouble=reason, bids=bids), now), ()
+            _require_sending(progress, action)
+            bids = progress.bids - 1 if action is Action.BID else progress.bids
+            return _pause(replace(progress, sending="", trouble=reason, bids=bids), now), ()
         case Restarted():
-            return _restart(track)
+            return _restart(progress)
 
 
-def phase(track: Track, me: Me) -> Phase:
+def phase(progress: JobProgress, policy: BiddingPolicy) -> Phase:
     """Where the job stands, in one word."""
-    view = track.view
+    view = progress.view
     if view is None or view.state is JobState.NONE:
         return Phase.WATCHING
-    mine = view.worker == me.address
+    mine = view.worker == policy.address
     if view.state is JobState.OPEN:
         if mine:
             return Phase.LEADING
-        if track.quote_round != view.round or track.quote_asked:
+        if progress.quote_round != view.round or progress.quote_asked:
             return Phase.WATCHING
-        if track.ask is None:
+        if progress.ask is None:
             return Phase.DECLINED
-        if track.sending:
+        if progress.sending:
             return Phase.BIDDING
-        return Phase.OUTBID if track.bids else Phase.WATCHING
+        return Phase.OUTBID if progress.bids else Phase.WATCHING
     if view.state is JobState.AWARDED and mine:
-        return Phase.ACCEPTING if track.input is InputState.VERIFIED else Phase.AWAITING_INPUT
+        return Phase.ACCEPTING if progress.input is InputState.VERIFIED else Phase.AWAITING_INPUT
     if view.state is JobState.ACCEPTED and mine:
-        if track.proof is ProofState.READY:
+        if progress.proof is ProofState.READY:
             return Phase.SETTLING
-        return Phase.FAILING if track.proof_failures >= PROOF_ATTEMPTS else Phase.PROVING
+        return Phase.FAILING if progress.proof_failures >= PROOF_ATTEMPTS else Phase.PROVING
     if view.state is JobState.SETTLED and mine:
         return Phase.PAID
     if view.state is JobState.EXPIRED and mine:
         return Phase.FAILED
-    return Phase.ENDED if view.state.final and not track.bids else Phase.LOST
+    return Phase.ENDED if view.state.final and not progress.bids else Phase.LOST
 
 
-def burden(tracks: Iterable[Track], me: Me) -> tuple[int, str]:
+def workload(jobs_progress: Iterable[JobProgress], policy: BiddingPolicy) -> tuple[int, str]:
     """What stands against bidding again.
 
     Returns:
@@ -253,160 +257,176 @@ def burden(tracks: Iterable[Track], me: Me) -> tuple[int, str]:
         Operators who bid on while failed jobs pile up burn their stake job by job.
     """
     load, reason = 0, ""
-    for track in tracks:
-        view = track.view
+    for progress in jobs_progress:
+        view = progress.view
         if view is None:
             continue
-        if view.worker != me.address:
-            load += track.sending.startswith(Action.BID)
+        if view.worker != policy.address:
+            load += progress.sending.startswith(Action.BID)
             continue
         if view.state in (JobState.OPEN, JobState.AWARDED, JobState.ACCEPTED):
             load += 1
-        if view.state is JobState.ACCEPTED and track.proof_failures and track.proof is not ProofState.READY:
-            reason = track.trouble or "a proof failed"
+        if (
+            view.state is JobState.ACCEPTED
+            and progress.proof_failures
+            and progress.proof is not ProofState.READY
+        ):
+            reason = progress.trouble or "a proof failed"
     return load, reason
 
 
-def next_bid(track: Track, view: JobView, me: Me) -> int | None:
+def next_bid(progress: JobProgress, view: JobView, policy: BiddingPolicy) -> int | None:
     """The price to bid now, or None: between floor and ask, below the leader by the market's step.
 
     Where the lead can't be taken, one bid stands beside it if the leader is not to be relied upon: its price
     does not even pay the gas, or an award of this job has lapsed already. The requester may choose any bid.
     """
-    if track.ask is None or track.quote_round != view.round or track.bids >= me.max_bids:
+    if progress.ask is None or progress.quote_round != view.round or progress.bids >= policy.max_bids:
         return None
-    price = min(track.ask, view.max_price)
+    price = min(progress.ask, view.max_price)
     if int(view.worker, 16) != 0:
         highest = view.price - (view.price + BID_STEP_DIVISOR - 1) // BID_STEP_DIVISOR
-        if view.price == 0 or highest < track.floor:
-            doubtful = view.price < track.gas_cost or view.round > 0
-            return price if doubtful and view.own_bid is None and price >= track.floor else None
-        price = min(price, max(track.floor, min(highest, view.price * (100 - me.undercut_percent) // 100)))
-    return price if price >= track.floor else None
+        if view.price == 0 or highest < progress.floor:
+            doubtful = view.price < progress.gas_cost or view.round > 0
+            return price if doubtful and view.own_bid is None and price >= progress.floor else None
+        price = min(
+            price, max(progress.floor, min(highest, view.price * (100 - policy.undercut_percent) // 100))
+        )
+    return price if price >= progress.floor else None
 
 
 # -------------------------------------------------------------------------------------------------------
 # transitions
 
 
-def _observe(track: Track, view: JobView, now: int, me: Me) -> tuple[Track, tuple[Instruction, ...]]:
-    known = track.view
+def _observe(
+    progress: JobProgress, view: JobView, now: int, policy: BiddingPolicy
+) -> tuple[JobProgress, tuple[Instruction, ...]]:
+    known = progress.view
     if (
         known is not None
         and JobState.NONE not in (known.state, view.state)
         and known.max_price != view.max_price
     ):
-        raise _impossible(track, "the job's ceiling changed, which the contract does not allow")
-    track = replace(track, view=view)
+        raise _impossible(progress, "the job's ceiling changed, which the contract does not allow")
+    progress = replace(progress, view=view)
     instructions: list[Instruction] = []
-    if track.input is InputState.STORED and not track.checking:
-        track = replace(track, checking=True)
+    if progress.input is InputState.STORED and not progress.checking:
+        progress = replace(progress, checking=True)
         instructions.append(CheckInput())
-    wanted = _wanted(track, view, now, me)
-    if track.proof is ProofState.RUNNING and not track.stopping and not _may_prove(view, now, me):
-        track = replace(track, stopping=True)
+    wanted = _wanted(progress, view, now, policy)
+    if progress.proof is ProofState.RUNNING and not progress.stopping and not _may_prove(view, now, policy):
+        progress = replace(progress, stopping=True)
         instructions.append(StopProving())
     match wanted:
         case Quote(round_):
-            track = replace(
-                track, quote_asked=True, quote_round=round_, ask=None, floor=0, gas_cost=0, bids=0
+            progress = replace(
+                progress, quote_asked=True, quote_round=round_, ask=None, floor=0, gas_cost=0, bids=0
             )
             instructions.append(wanted)
         case Prove():
-            track = replace(track, proof=ProofState.RUNNING)
+            progress = replace(progress, proof=ProofState.RUNNING)
             instructions.append(wanted)
         case Send(action):
-            bids = track.bids + 1 if action is Action.BID else track.bids
-            track = replace(track, sending=wanted.key, bids=bids)
+            bids = progress.bids + 1 if action is Action.BID else progress.bids
+            progress = replace(progress, sending=wanted.key, bids=bids)
             instructions.append(wanted)
-    return track, tuple(instructions)
+    return progress, tuple(instructions)
 
 
-def _wanted(track: Track, view: JobView, now: int, me: Me) -> Quote | Send | Prove | None:
+def _wanted(
+    progress: JobProgress, view: JobView, now: int, policy: BiddingPolicy
+) -> Quote | Send | Prove | None:
     """The one thing to do next, given what the market says; None while an answer is out or a pause lasts."""
-    if track.sending or now < track.pause_until:
+    if progress.sending or now < progress.pause_until:
         return None
-    mine = view.worker == me.address
+    mine = view.worker == policy.address
     late = now > view.deadline
     match view.state:
         case JobState.OPEN if not late:
-            if track.quote_round != view.round:
-                return None if track.quote_asked else Quote(view.round)
-            if not mine and not track.quote_asked and (price := next_bid(track, view, me)) is not None:
+            if progress.quote_round != view.round:
+                return None if progress.quote_asked else Quote(view.round)
+            if (
+                not mine
+                and not progress.quote_asked
+                and (price := next_bid(progress, view, policy)) is not None
+            ):
                 return Send(Action.BID, view.round, price)
         case JobState.OPEN if mine:
             return Send(Action.AWARD, view.round)
-        case JobState.AWARDED if mine and not late and track.input is InputState.VERIFIED:
+        case JobState.AWARDED if mine and not late and progress.input is InputState.VERIFIED:
             return Send(Action.ACCEPT, view.round)
         case JobState.AWARDED if not mine and late and view.own_bid is not None:
             return Send(Action.LAPSE, view.round)  # another chance to win it
         case JobState.ACCEPTED if mine and late:
             return Send(Action.EXPIRE, view.round)  # lost; frees this worker to bid again
-        case JobState.ACCEPTED if mine and track.proof is ProofState.READY:
+        case JobState.ACCEPTED if mine and progress.proof is ProofState.READY:
             return Send(Action.PROVE, view.round)
-        case JobState.ACCEPTED if mine and track.proof is ProofState.IDLE:
-            if track.input is InputState.VERIFIED and track.proof_failures < PROOF_ATTEMPTS:
+        case JobState.ACCEPTED if mine and progress.proof is ProofState.IDLE:
+            if progress.input is InputState.VERIFIED and progress.proof_failures < PROOF_ATTEMPTS:
                 return Prove(view.deadline)
         case _:
             pass
     return None
 
 
-def _may_prove(view: JobView, now: int, me: Me) -> bool:
+def _may_prove(view: JobView, now: int, policy: BiddingPolicy) -> bool:
     """Whether a proof can still be worth anything.
 
     A re-org to an earlier state may yet bring the job back.
     """
     if view.state.final or (view.state is JobState.ACCEPTED and now > view.deadline):
         return False
-    return view.state is JobState.OPEN or view.worker == me.address
+    return view.state is JobState.OPEN or view.worker == policy.address
 
 
-def _quoted(track: Track, event: Quoted) -> Track:
-    if not track.quote_asked:
-        raise _impossible(track, "was given a quote that nobody asked for")
-    if event.round != track.quote_round:
-        raise _impossible(track, f"was quoted for round {event.round}, having asked for {track.quote_round}")
+def _quoted(progress: JobProgress, event: Quoted) -> JobProgress:
+    if not progress.quote_asked:
+        raise _impossible(progress, "was given a quote that nobody asked for")
+    if event.round != progress.quote_round:
+        raise _impossible(
+            progress, f"was quoted for round {event.round}, having asked for {progress.quote_round}"
+        )
     if event.ask is not None and event.ask < event.floor:
-        raise _impossible(track, "was quoted a price below its own floor")
-    return replace(track, quote_asked=False, ask=event.ask, floor=event.floor, gas_cost=event.gas_cost)
+        raise _impossible(progress, "was quoted a price below its own floor")
+    return replace(progress, quote_asked=False, ask=event.ask, floor=event.floor, gas_cost=event.gas_cost)
 
 
-def _restart(track: Track) -> tuple[Track, tuple[Instruction, ...]]:
+def _restart(progress: JobProgress) -> tuple[JobProgress, tuple[Instruction, ...]]:
     """Memory is gone, disk is not: what was under way starts again; the outbox knows what was sent."""
-    if track.quote_asked:
-        track = replace(track, quote_asked=False, quote_round=-1)
-    if track.proof is ProofState.RUNNING:
-        track = replace(track, proof=ProofState.IDLE)
+    if progress.quote_asked:
+        progress = replace(progress, quote_asked=False, quote_round=-1)
+    if progress.proof is ProofState.RUNNING:
+        progress = replace(progress, proof=ProofState.IDLE)
     # Whatever made proofs fail (memory, a missing bundle) may be what the operator restarted for.
-    track = replace(track, proof_failures=0)
-    if track.sending.startswith(Action.BID):
-        track = replace(track, bids=track.bids - 1)
-    return replace(track, sending="", checking=False, stopping=False, pause_until=0), ()
+    progress = replace(progress, proof_failures=0)
+    if progress.sending.startswith(Action.BID):
+        progress = replace(progress, bids=progress.bids - 1)
+    return replace(progress, sending="", checking=False, stopping=False, pause_until=0), ()
 
 
-def _pause(track: Track, now: int) -> Track:
+def _pause(progress: JobProgress, now: int) -> JobProgress:
     """Waits before the next try, longer every time, but not away most of the time that is left."""
-    pause = min(LONGEST_PAUSE, FIRST_PAUSE << min(track.refusals, 10))
-    if track.view is not None and now < track.view.deadline:
-        pause = min(pause, max(FIRST_PAUSE, (track.view.deadline - now) // 4))
-    return replace(track, refusals=track.refusals + 1, pause_until=now + pause)
+    pause = min(LONGEST_PAUSE, FIRST_PAUSE << min(progress.refusals, 10))
+    if progress.view is not None and now < progress.view.deadline:
+        pause = min(pause, max(FIRST_PAUSE, (progress.view.deadline - now) // 4))
+    return replace(progress, refusals=progress.refusals + 1, pause_until=now + pause)
 
 
-def _require_running(track: Track) -> None:
-    if track.proof is not ProofState.RUNNING:
-        raise _impossible(track, "heard of a proof that was not under way")
+def _require_running(progress: JobProgress) -> None:
+    if progress.proof is not ProofState.RUNNING:
+        raise _impossible(progress, "heard of a proof that was not under way")
 
 
-def _require_sending(track: Track, action: Action) -> None:
-    if track.sending.split("/")[0] != action:
-        raise _impossible(track, f"heard of a transaction ({action}) that was not out")
+def _require_sending(progress: JobProgress, action: Action) -> None:
+    if progress.sending.split("/")[0] != action:
+        raise _impossible(progress, f"heard of a transaction ({action}) that was not out")
 
 
-def _impossible(track: Track, what: str) -> ImpossibleTransition:
-    lines = "\n  ".join(track.story)
-    current = replace(track, story=())
-    return ImpossibleTransition(f"a job's track {what}\n{current}\nStory, oldest first:\n  {lines}")
+def _impossible(progress: JobProgress, what: str) -> ImpossibleTransition:
+    lines = "\n  ".join(progress.story)
+    current = replace(progress, story=())
+    return ImpossibleTransition(f"a job's progress {what}\n{current}\nStory, oldest first:\n  {lines}")
 
 
 def _tell(event: Event) -> str:

@@ -17,7 +17,7 @@ from typing import Any
 from ..chain import Database, JobRequest, JobSubmitted
 from ..chain.follower import SCHEMA as CURSOR_SCHEMA
 from .executor import SliceProof
-from .state import Track
+from .state import JobProgress
 
 _MIGRATIONS = (
     """
@@ -71,7 +71,7 @@ _MIGRATIONS = (
 
 @dataclass(frozen=True, slots=True)
 class StoredJob:
-    """A job as posted, and the worker's track of it.
+    """A job as posted, and the worker's progress of it.
 
     Attributes:
         final_block: block at which the job was first seen in a final state; None while it is not.
@@ -83,7 +83,7 @@ class StoredJob:
     block: int
     request: JobRequest
     input_words: tuple[int, ...]
-    track: Track
+    progress: JobProgress
     final_block: int | None
 
 
@@ -121,7 +121,7 @@ class WorkerStore:
             event.origin.block_number,
             json.dumps(request),
             _words_out(event.input_words),
-            json.dumps(Track().to_json()),
+            json.dumps(JobProgress().to_json()),
         )
         return True
 
@@ -143,10 +143,10 @@ class WorkerStore:
             _job(row) for row in self.database.rows("SELECT * FROM jobs ORDER BY rowid DESC LIMIT ?", limit)
         ]
 
-    def save_track(self, job_id: bytes, track: Track) -> None:
-        """Stores a changed track."""
+    def save_progress(self, job_id: bytes, progress: JobProgress) -> None:
+        """Stores a changed progress."""
         self.database.execute(
-            "UPDATE jobs SET track = ? WHERE job_id = ?", json.dumps(track.to_json()), job_id
+            "UPDATE jobs SET track = ? WHERE job_id = ?", json.dumps(progress.to_json()), job_id
         )
 
     def set_final(self, job_id: bytes, block: int | None) -> None:
@@ -278,6 +278,6 @@ def _job(row: Any) -> StoredJob:
         block=row["block"],
         request=JobRequest(**request),
         input_words=_words_in(row["input_words"]),
-        track=Track.from_json(json.loads(row["track"])),
+        progress=JobProgress.from_json(json.loads(row["track"])),
         final_block=row["final_block"],
     )

@@ -1,0 +1,43 @@
+"""The compiled contracts, shipped as package data in `assay_node/abi`."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+
+from ..errors import DeploymentError
+from .interface import Interface
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """One compiled contract: its interface, and the code that creates it."""
+
+    interface: Interface
+    creation_code: bytes
+
+
+@cache
+def artifact(name: str) -> Artifact:
+    """The artifact of a contract by its Solidity name.
+
+    Raises:
+        DeploymentError: the package has no such artifact.
+    """
+    resource = files("assay_node").joinpath("abi", f"{name}.json")
+    try:
+        document = json.loads(resource.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise DeploymentError(
+            f"this installation has no compiled contract {name}", "Reinstall assay-node"
+        ) from error
+    code = document["bytecode"]
+    text = code["object"] if isinstance(code, dict) else code
+    return Artifact(Interface(name, document["abi"]), bytes.fromhex(text.removeprefix("0x")))
+
+
+def interface(name: str) -> Interface:
+    """The interface of a contract by its Solidity name."""
+    return artifact(name).interface

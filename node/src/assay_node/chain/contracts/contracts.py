@@ -1,0 +1,249 @@
+"""The contracts, typed: views that ask the node, and transactions as `Call` values for an outbox to send."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from eth_abi.exceptions import DecodingError
+
+from ..errors import ChainError, ContractReverted, RpcError
+from ..node.rpc import Node
+from .artifacts import interface
+from .interface import Interface
+from .reverts import as_revert
+from .types import Bid, Call, Job, JobRequest, Model, ModelSpec, WorkerRecord
+
+CONTRACTS = ("Groth16Verifier", "ModelRegistry", "Vault", "WorkerRegistry", "Market")
+
+
+def interfaces() -> list[Interface]:
+    """The interfaces of all contracts, for decoding errors."""
+    return [interface(name) for name in CONTRACTS]
+
+
+async def view(
+    node: Node, to: str, contract: Interface, function: str, *args: Any, block: str = "latest"
+) -> Any:
+    """One view call, decoded.
+
+    Raises:
+        ContractReverted: the contract refused.
+        ChainError: there is no contract at this address.
+    """
+    try:
+        data = await node.call(to, contract.encode_call(function, *args), block=block)
+    except RpcError as error:
+        revert = as_revert(error, interfaces())
+        raise (revert or error) from error
+    if not data:
+        raise ChainError(f"there is no {contract.name} at {to}", "Check the deployment file and the chain")
+    try:
+        return contract.decode_return(function, data)
+    except (DecodingError, ValueError) as error:
+        raise ChainError(
+            f"what the node gives for {contract.name}.{function} is no answer of that contract ({error})",
+            "Check the deployment file, or use another node",
+        ) from error
+
+
+class Contract:
+    """A contract at an address."""
+
+    NAME = ""
+
+    def __init__(self, node: Node, address: str) -> None:
+        self.node = node
+        self.address = address
+        self.interface = interface(self.NAME)
+
+    async def _view(self, function: str, *args: Any) -> Any:
+        return await view(self.node, self.address, self.interface, function, *args)
+
+    def _call(self, description: str, function: str, *args: Any, value: int = 0) -> Call:
+        return Call(self.address, self.interface.encode_call(function, *args), value, description)
+
+
+class Market(Contract):
+    """IMarket."""
+
+    NAME = "Market"
+
+    async def job_of(self, job_id: bytes) -> Job:
+        """A job as stored; state NONE if it was never posted."""
+        return Job.from_abi(await self._view("jobOf", job_id))
+
+    async def best_bid(self, job_id: bytes) -> tuple[str, int]:
+        """Leading bidder and price of an open job; zeros if there is none."""
+        worker, price = await self._view("bestBid", job_id)
+        return worker, price
+
+    async def bid_of(self, job_id: bytes, worker: str) -> Bid:
+        """A worker's latest bid in the job's current round."""
+        return Bid(**await self._view("bidOf", job_id, worker))
+
+    async def binding_of(self, job_id: bytes, worker: str) -> int:
+        """First word of the statement a proof by `worker` has."""
+        return int(await self._view("bindingOf", job_id, worker))
+
+    async def nonce_of(self, requester: str) -> int:
+        """How many jobs a requester has posted."""
+        return int(await self._view("nonceOf", requester))
+
+    async def request_hash(self, request: JobRequest, input_words: Sequence[int]) -> bytes:
+        """What a job's id binds of its request."""
+        return bytes(await self._view("requestHash", request.abi(), list(input_words)))
+
+    async def job_id_of(self, requester: str, nonce: int, request_hash: bytes) -> bytes:
+        """The id a job gets if `requester` posts it as its `nonce`-th, from 0."""
+        return bytes(await self._view("jobIdOf", requester, nonce, request_hash))
+
+    def submit_job(self, request: JobRequest, input_words: Sequence[int], value: int = 0) -> Call:
+        """Posts a job; `value` tops up the vault balance the ceiling is held from."""
+        return self._call("post a job", "submitJob", request.abi(), list(input_words), value=value)
+
+    def place_bid(self, job_id: bytes, price: int) -> Call:
+        """Bids on an open job."""
+        return self._call(f"bid {price} wei on job 0x{job_id.hex()}", "placeBid", job_id, price)
+
+    def award(self, job_id: bytes) -> Call:
+        """Awards to the leading bid once the window is over."""
+        return self._call(f"award job 0x{job_id.hex()}", "award", job_id)
+
+    def award_to(self, job_id: bytes, worker: str) -> Call:
+        """Awards to a bidder of the requester's choice."""
+        return self._call(f"award job 0x{job_id.hex()} to {worker}", "awardTo", job_id, worker)
+
+    def accept(self, job_id: bytes) -> Call:
+        """Accepts an award, locking collateral."""
+        return self._call(f"accept job 0x{job_id.hex()}", "accept", job_id)
+
+    def submit_proof(
+        self, job_id: bytes, input_words: Sequence[int], output_words: Sequence[int], proof: bytes
+    ) -> Call:
+        """Settles an accepted job."""
+        return self._call(
+            f"prove job 0x{job_id.hex()}", "submitProof", job_id, list(input_words), list(output_words), proof
+        )
+
+    def lapse(self, job_id: bytes) -> Call:
+        """Ends an award not accepted in time."""
+        return self._call(f"lapse job 0x{job_id.hex()}", "lapse", job_id)
+
+    def expire(self, job_id: bytes) -> Call:
+        """Ends an open job without bids, or an accepted one without proof, after its deadline."""
+        return self._call(f"expire job 0x{job_id.hex()}", "expire", job_id)
+
+    def cancel(self, job_id: bytes) -> Call:
+        """Withdraws an open job."""
+        return self._call(f"cancel job 0x{job_id.hex()}", "cancel", job_id)
+
+
+class ModelRegistry(Contract):
+    """IModelRegistry."""
+
+    NAME = "ModelRegistry"
+
+    async def model_of(self, model_id: bytes) -> Model:
+        """Everything stored of a model. Raises `ContractReverted` if unknown."""
+        return Model.from_abi(await self._view("modelOf", model_id))
+
+    async def is_registered(self, model_id: bytes) -> bool:
+        """Whether the registry has this model."""
+        try:
+            await self._view("termsOf", model_id)
+        except ContractReverted as error:
+            if error.name == "ModelUnknown":
+                return False
+            raise
+        return True
+
+    async def verifying_key_of(self, model_id: bytes) -> bytes:
+        """A model's verifying key."""
+        return bytes(await self._view("verifyingKeyOf", model_id))
+
+    def register(self, spec: ModelSpec, verifying_key: bytes, model_commitment: bytes = b"") -> Call:
+        """Registers a model."""
+        return self._call("register a model", "register", spec.abi(), verifying_key, model_commitment)
+
+    def set_payout(self, model_id: bytes, payout: str) -> Call:
+        """Sends future royalties elsewhere."""
+        return self._call(
+            f"pay royalties of model 0x{model_id.hex()} to {payout}", "setPayout", model_id, payout
+        )
+
+    def retire(self, model_id: bytes) -> Call:
+        """Stops new jobs of a model for good."""
+        return self._call(f"retire model 0x{model_id.hex()}", "retire", model_id)
+
+
+class Vault(Contract):
+    """IVault."""
+
+    NAME = "Vault"
+
+    async def balance_of(self, account: str) -> int:
+        """Free balance in wei."""
+        return int(await self._view("balanceOf", account))
+
+    async def held_by(self, operator: str) -> int:
+        """An operator's pool in wei."""
+        return int(await self._view("heldBy", operator))
+
+    def deposit(self, account: str, value: int) -> Call:
+        """Credits `value` wei to `account`."""
+        return self._call(f"deposit {value} wei for {account}", "deposit", account, value=value)
+
+    def withdraw(self, amount: int, to: str) -> Call:
+        """Pays `amount` wei of the sender's free balance to `to`."""
+        return self._call(f"withdraw {amount} wei to {to}", "withdraw", amount, to)
+
+
+class WorkerRegistry(Contract):
+    """IWorkerRegistry."""
+
+    NAME = "WorkerRegistry"
+
+    async def worker_of(self, worker: str) -> WorkerRecord:
+        """A worker as stored; `registered` is False if it never registered."""
+        return WorkerRecord(**await self._view("workerOf", worker))
+
+    def register(self, endpoint: str, encryption_key: bytes) -> Call:
+        """Registers the sender."""
+        return self._call(f"register as a worker at {endpoint}", "register", endpoint, encryption_key)
+
+    def update(self, endpoint: str, encryption_key: bytes) -> Call:
+        """Replaces the sender's endpoint and key."""
+        return self._call(f"update the worker's endpoint to {endpoint}", "update", endpoint, encryption_key)
+
+    def add_stake(self, value: int) -> Call:
+        """Adds `value` wei to the sender's stake."""
+        return self._call(f"stake {value} wei", "addStake", value=value)
+
+    def add_stake_from_balance(self, amount: int) -> Call:
+        """Adds `amount` wei of the sender's vault balance to its stake."""
+        return self._call(f"stake {amount} wei of the vault balance", "addStakeFromBalance", amount)
+
+    def remove_stake(self, amount: int) -> Call:
+        """Moves free stake to the sender's vault balance."""
+        return self._call(f"unstake {amount} wei", "removeStake", amount)
+
+
+class Verifier(Contract):
+    """IGroth16Verifier."""
+
+    NAME = "Groth16Verifier"
+
+    def verify(self, vk: str, inputs: Sequence[int], proof: bytes, model_commitment: bytes = b"") -> Call:
+        """A verification as a call, for measuring its gas."""
+        return self._call("verify a proof", "verify", vk, list(inputs), proof, model_commitment)
+
+    async def check(
+        self, vk: str, inputs: Sequence[int], proof: bytes, model_commitment: bytes = b""
+    ) -> None:
+        """Verifies on the node. Raises `ContractReverted` unless the proof is valid."""
+        call = self.verify(vk, inputs, proof, model_commitment)
+        try:
+            await self.node.call(self.address, call.data)
+        except RpcError as error:
+            raise (as_revert(error, interfaces()) or error) from error

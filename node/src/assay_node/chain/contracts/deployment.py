@@ -1,0 +1,75 @@
+"""Where the contracts are: a small JSON file that every command reads."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+from eth_utils.address import is_address, to_checksum_address
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+
+from ..errors import DeploymentError
+
+
+def _address(value: str) -> str:
+    if not is_address(value):
+        raise ValueError("not an address")
+    return to_checksum_address(value)
+
+
+Address = Annotated[str, AfterValidator(_address)]
+
+
+class Deployment(BaseModel):
+    """Addresses of one deployment.
+
+    Attributes:
+        chain_id: EIP-155 chain id.
+        block: block of the first contract; logs before it need not be read.
+        verifier, models, vault, workers, market: the contracts.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    version: int = Field(default=1, ge=1, le=1)
+    chain_id: int = Field(gt=0)
+    block: int = Field(ge=0)
+    verifier: Address
+    models: Address
+    vault: Address
+    workers: Address
+    market: Address
+
+    @classmethod
+    def load(cls, path: Path) -> Deployment:
+        """From a file. Raises `DeploymentError`."""
+        try:
+            return cls.model_validate_json(path.read_text(encoding="utf-8"))
+        except OSError as error:
+            raise DeploymentError(
+                f"cannot read the deployment file {path} ({error.strerror})",
+                "Deploy first, or name another file",
+            ) from error
+        except (ValidationError, UnicodeDecodeError) as error:
+            raise DeploymentError(
+                f"{path} is no deployment file ({_first(error)})", "Deploy again, or name another file"
+            ) from error
+
+    def save(self, path: Path) -> None:
+        """To a file, replacing it in one step. Raises `DeploymentError`."""
+        temporary = path.with_name(path.name + ".new")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            temporary.write_text(json.dumps(self.model_dump(), indent=2) + "\n", encoding="utf-8")
+            temporary.replace(path)
+        except OSError as error:
+            raise DeploymentError(f"cannot write {path} ({error.strerror})", "Check the folder") from error
+
+
+def _first(error: ValidationError | UnicodeDecodeError) -> str:
+    if isinstance(error, UnicodeDecodeError):
+        return "not text"
+    detail = error.errors()[0]
+    where = ".".join(str(part) for part in detail["loc"])
+    return f"{where}: {detail['msg']}" if where else detail["msg"]

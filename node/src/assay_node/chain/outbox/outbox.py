@@ -1,0 +1,386 @@
+"""Transactions that happen once, through crashes, lost answers, full pools and re-orgs.
+
+The rule everything follows from: what is about to be sent is on disk before a node sees it. An intent gets
+its nonce and its first signed transaction in one commit, a replacement is committed before it is broadcast,
+and nothing is ever concluded from an answer that did not come. Whether a transaction was mined is read from
+its receipt, whether a nonce is used from the chain; a node's error message only ever delays.
+
+* **Once.** An intent's key is unique, and all its transactions share one nonce, so at most one of them is
+  mined.
+* **Forgotten.** The same bytes are broadcast again every `rebroadcast_after` seconds, and after every start.
+* **Stuck.** After `resubmit_after` seconds a transaction is signed anew at higher fees (EIP-1559 pools ask
+  for +10 % on both), never above the operator's cap, but for one whose absence costs more (`allow`).
+* **Re-org.** A mined intent whose receipt is gone is pending again, and broadcast again. Only `final_after`
+  blocks make it done.
+* **Gap.** A nonce that a foreign transaction was to use and never did would block all later ones; it is
+  filled with an empty transaction. A foreign transaction that did use our nonce makes the intent lost, and
+  the caller decides anew.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Self
+
+import structlog
+from eth_account.signers.local import LocalAccount
+
+from ..contracts.contracts import interfaces
+from ..contracts.reverts import as_revert
+from ..contracts.types import Call
+from ..errors import (
+    ChainError,
+    FeesTooHigh,
+    NodeUnavailable,
+    RpcError,
+    TransactionFailed,
+    TransactionLost,
+    TransactionPending,
+)
+from ..node.fees import FeePolicy
+from ..node.finality import FinalityPolicy, finality_of
+from ..node.rpc import Node, Receipt
+from .budget import Budget
+from .dispatcher import Dispatcher, OutboxConfig
+from .outbox_store import UNSUCCESSFUL, Intent, IntentStatus, OutboxStore
+from .sender_lock import SenderLock
+from .sender_watch import SenderWatch
+from .signing import EMPTY_GAS, Signer
+
+_log = structlog.get_logger(__name__)
+
+GAS_MARGIN_PERCENT = 25
+"""Added to an estimate: state may change before the transaction is mined (a cold slot, a longer array)."""
+
+
+class Outbox:
+    """The one sender of an account. Open it with `Outbox.open`, and close it."""
+
+    def __init__(
+        self,
+        node: Node,
+        signer: Signer,
+        store: OutboxStore,
+        lock: SenderLock | None,
+        budget: Budget,
+        watch: SenderWatch,
+        dispatcher: Dispatcher,
+        config: OutboxConfig,
+        clock: Callable[[], float],
+    ) -> None:
+        self.node = node
+        self._signer = signer
+        self._store = store
+        self._lock = lock
+        self._budget = budget
+        self._watch = watch
+        self._dispatcher = dispatcher
+        self._config = config
+        self._clock = clock
+        self._turn = asyncio.Lock()
+
+    @property
+    def account(self) -> LocalAccount:
+        """The sender."""
+        return self._signer.account
+
+    @property
+    def chain_id(self) -> int:
+        """Its chain."""
+        return self._signer.chain_id
+
+    @property
+    def shared(self) -> str:
+        """What to tell the operator if another program was seen to send with this account; "" if none was."""
+        return self._watch.trouble
+
+    @classmethod
+    async def open(
+        cls,
+        node: Node,
+        account: LocalAccount,
+        path: Path | str,
+        *,
+        lock_dir: Path | None = None,
+        fees: FeePolicy | None = None,
+        finality: FinalityPolicy | None = None,
+        config: OutboxConfig | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> Self:
+        """Opens an account's outbox.
+
+        Args:
+            node: where to send.
+            account: the sender.
+            path: SQLite file, or ":memory:" for an outbox that need not survive.
+            lock_dir: folder of the sender lock; by default that of `path`. Processes that could use the same
+                key must share it.
+            fees: what gas may cost.
+            finality: depths; by default those of the chain.
+            config: patience.
+            clock: seconds since the epoch.
+
+        Raises:
+            SenderBusy: another process has this key's lock.
+            ChainError: the outbox belongs to another chain or sender.
+        """
+        chain_id = await node.chain_id()
+        genesis = await node.header(0)
+        if genesis is None:
+            raise ChainError("the node has no block 0", "Use a node that serves headers from the start")
+        folder = lock_dir or (Path(path).parent if str(path) != ":memory:" else None)
+        lock = SenderLock(folder, chain_id, account.address) if folder is not None else None
+        try:
+            store = _open_store(path, (chain_id, genesis.hash, account.address))
+            try:
+                watch = SenderWatch(account.address, store, await node.nonce(account.address), clock)
+                watch.see(await node.nonce(account.address, "pending"))
+            except BaseException:
+                store.close()
+                raise
+        except BaseException:
+            if lock is not None:
+                lock.release()
+            raise
+        config = config or OutboxConfig()
+        signer = Signer(account, chain_id)
+        budget = Budget(fees or FeePolicy(), node, store, account.address)
+        dispatcher = Dispatcher(
+            node, store, signer, budget, watch, finality or finality_of(chain_id), config, clock
+        )
+        return cls(node, signer, store, lock, budget, watch, dispatcher, config, clock)
+
+    async def __aenter__(self) -> Self:
+        """The outbox is open already."""
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        """Closes it."""
+        self.close()
+
+    def close(self) -> None:
+        """Closes the file and lets go of the key.
+
+        What is pending stays so until the outbox is opened again.
+        """
+        self._store.close()
+        if self._lock is not None:
+            self._lock.release()
+
+    def intent(self, key: str) -> Intent | None:
+        """The newest intent of a key, as the outbox knows it."""
+        return self._store.latest(key)
+
+    def pending(self) -> list[Intent]:
+        """Intents not settled for good, by nonce."""
+        return self._store.active()
+
+    async def next_nonce(self) -> int:
+        """The nonce the next intent will have."""
+        pending = await self.node.nonce(self.account.address, "pending")
+        self._watch.see(pending)
+        return max([pending, *(intent.nonce + 1 for intent in self._store.active())])
+
+    async def submit(self, key: str, call: Call, *, again: bool = False) -> Intent:
+        """Makes sure that `call` is on its way, once.
+
+        Args:
+            key: names the intent. A second call with the same key returns the first one's intent and sends
+                nothing.
+            call: what to do.
+            again: if the key's intent came to nothing (reverted, lost, cancelled), make a new one. A revert
+                counts although a re-org may still undo it, so this is for calls the contract takes only once.
+
+        Raises:
+            ContractReverted: it would revert now; nothing was signed.
+            InsufficientFunds, FeesTooHigh, NodeUnavailable: nothing was signed.
+        """
+        async with self._turn:
+            known = self._store.latest(key)
+            if known is not None and again and known.status is IntentStatus.DONE:
+                known = await self._recheck(known)
+            if known is not None and not (again and came_to_nothing(known)):
+                return known
+            gas = call.gas or await self._estimate(call)
+            nonce = await self.next_nonce()
+            fees = await self._budget.offer(key, call, gas, nonce)
+            attempt = self._signer.sign(call, gas, nonce, fees)
+            generation = 0 if known is None else known.generation + 1
+            intent = self._store.add(key, generation, call, gas, nonce, attempt, self._clock())
+            _log.info(
+                "transaction.signed",
+                intent=key,
+                what=call.description,
+                nonce=nonce,
+                tx="0x" + attempt.tx_hash.hex(),
+            )
+            await self._dispatcher.broadcast(intent, attempt)
+            if self._budget.allows_more(key):
+                self._dispatcher.hurry(nonce - 1)  # what would hold it up
+            return intent
+
+    def allow(self, key: str, spend: int) -> None:
+        """Lets an intent's gas cost up to `spend` wei, whatever the cap, because its absence would cost more.
+
+        It may be there already or be submitted later; what waits is replaced in the next round. To be said
+        again after a restart.
+        """
+        if not self._budget.allow(key, spend):
+            return
+        _log.warning("transaction.cap_raised", intent=key, spend=spend)
+        intent = self._store.latest(key)
+        if intent is not None and intent.status is IntentStatus.PENDING:
+            self._dispatcher.hurry(intent.nonce)
+
+    async def _recheck(self, intent: Intent) -> Intent:
+        """A final intent that is wanted again: a re-org deeper than the policy may have undone it."""
+        assert intent.tx_hash is not None  # noqa: S101 - a final intent has one
+        if await self.node.receipt(intent.tx_hash) is not None:
+            return intent
+        _log.error("transaction.final_undone", intent=intent.key, nonce=intent.nonce)
+        if any(other.nonce == intent.nonce for other in self._store.active()):
+            self._store.set_lost(intent)
+        else:
+            self._store.set_pending(intent, 0)
+            await self._dispatcher.broadcast(intent, self._store.attempts(intent)[0])
+        return self._store.get(intent)
+
+    async def send(self, key: str, call: Call, *, timeout: float | None = None) -> Receipt:
+        """`submit`, then `wait`."""
+        await self.submit(key, call)
+        return await self.wait(key, timeout=timeout)
+
+    async def wait(self, key: str, *, timeout: float | None = None) -> Receipt:
+        """The receipt of a key's newest intent once it is in a block and succeeded.
+
+        Raises:
+            TransactionFailed: it was mined and reverted.
+            TransactionLost: its nonce was used by another transaction, or it was cancelled.
+            TransactionPending: not mined in time; it may still be.
+            NodeUnavailable: the node has been away for `outage`; the transaction is kept.
+            KeyError: there is no such intent.
+        """
+        limit = self._clock() + (self._config.wait_timeout if timeout is None else timeout)
+        answered = self._clock()
+        while True:
+            intent = self._store.latest(key)
+            if intent is None:
+                raise KeyError(key)
+            try:
+                receipt = await self._outcome(intent)
+                if receipt is not None:
+                    return receipt
+                if self._clock() > limit:
+                    note = f" (the node says: {intent.note})" if intent.note else ""
+                    raise TransactionPending(
+                        f"the transaction to {_what(intent)} is not mined yet{note}",
+                        "It may still be; look again later",
+                    )
+                await self.step()
+                answered = self._clock()
+            except NodeUnavailable as error:
+                if self._clock() - answered >= self._config.outage:
+                    raise NodeUnavailable(
+                        f"the transaction to {_what(intent)} is signed, and whether it was mined is not"
+                        f" known: {error.what}",
+                        "It is kept, and sent again by the next command that sends with this key",
+                    ) from error
+            after = self._store.latest(key)
+            if after is not None and after.status is IntentStatus.PENDING:
+                await asyncio.sleep(self._config.poll)
+
+    async def _outcome(self, intent: Intent) -> Receipt | None:
+        """The receipt of a mined intent that succeeded; None if it is not mined."""
+        if intent.status is IntentStatus.LOST:
+            raise TransactionLost(
+                f"the transaction to {_what(intent)} was displaced by another with its nonce",
+                "Let no other program use this key, then try again",
+            )
+        if intent.tx_hash is None or intent.status is IntentStatus.PENDING:
+            return None
+        receipt = await self.node.receipt(intent.tx_hash)
+        if receipt is None:
+            return None
+        if intent.cancelling and self._is_empty(intent, receipt.tx_hash):
+            raise TransactionLost(f"the transaction to {_what(intent)} was cancelled")
+        if not receipt.succeeded:
+            reason = await self._reason(intent)
+            raise TransactionFailed(f"the transaction to {_what(intent)} was mined and reverted: {reason}")
+        return receipt
+
+    async def cancel(self, key: str) -> None:
+        """Gives an intent up: an empty transaction takes its nonce, unless the original is mined first."""
+        async with self._turn:
+            intent = self._store.latest(key)
+            if intent is None or intent.status is not IntentStatus.PENDING or intent.cancelling:
+                return
+            newest = self._store.attempts(intent)[0]
+            fees = await self._budget.replacement(intent, newest, EMPTY_GAS)
+            if fees is None:
+                raise FeesTooHigh(
+                    f"cancelling {key} needs fees above the cap, or more than there is", "Raise the cap"
+                )
+            await self._dispatcher.replace(intent, self._signer.sign_empty(intent.nonce, fees))
+
+    async def step(self) -> None:
+        """One round over everything not settled for good: look, settle, rebroadcast, replace, fill gaps.
+
+        A node that cannot be reached raises `NodeUnavailable`; nothing is lost, and the next round goes on.
+        """
+        async with self._turn:
+            await self._dispatcher.step()
+
+    async def _estimate(self, call: Call) -> int:
+        try:
+            gas = await self.node.estimate_gas(self.account.address, call.to, call.data, call.value)
+        except RpcError as error:
+            if "insufficient funds" in error.message.lower():
+                raise await self._budget.unfunded(call) from error
+            revert = as_revert(error, interfaces())
+            if revert is not None and call.description:
+                revert.what = f"cannot {call.description}: {revert.what}"
+            raise (revert or error) from error
+        return gas + gas * GAS_MARGIN_PERCENT // 100
+
+    async def _reason(self, intent: Intent) -> str:
+        """Why a mined transaction reverted, by running it again on the block before; best effort."""
+        if intent.call.to is None or intent.block_number is None:
+            return "no reason is known"
+        try:
+            await self.node.call(
+                intent.call.to,
+                intent.call.data,
+                sender=self.account.address,
+                block=hex(intent.block_number - 1),
+            )
+        except RpcError as error:
+            revert = as_revert(error, interfaces())
+            return str(revert or error)
+        return "it would have succeeded a block earlier"
+
+    def _is_empty(self, intent: Intent, tx_hash: bytes) -> bool:
+        return any(attempt.empty for attempt in self._store.attempts(intent) if attempt.tx_hash == tx_hash)
+
+
+def _open_store(path: Path | str, identity: tuple[int, bytes, str]) -> OutboxStore:
+    store = OutboxStore(path)
+    known = store.identity()
+    if known is None:
+        store.set_identity(*identity)
+    elif known != identity:
+        store.close()
+        what = "another account" if known[2] != identity[2] else "another chain, or one started anew"
+        raise ChainError(f"the outbox {path} belongs to {what}", "Use a folder for each account and chain")
+    return store
+
+
+def _what(intent: Intent) -> str:
+    return intent.call.description or intent.key
+
+
+def came_to_nothing(intent: Intent) -> bool:
+    """Whether an intent had no effect, as far as the chain says now."""
+    return intent.status in UNSUCCESSFUL or intent.succeeded is False

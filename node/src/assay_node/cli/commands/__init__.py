@@ -1,0 +1,1 @@
+"""The commands and groups of commands, each in the module of its name."""

@@ -1,0 +1,94 @@
+"""`assay model payout` and `retire`: what its owner may still change of a registered model; nothing else."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ....chain import Call, Chain
+from ... import options
+from ...console import emit, fields, out
+from ...session import Signer, connect, unlock
+
+
+def payout(
+    model_id: options.ModelId,
+    address: Annotated[
+        str,
+        typer.Argument(
+            parser=options.parse_address, metavar="ADDRESS", help="Whose vault balance royalties go to."
+        ),
+    ],
+    *,
+    rpc: options.Rpc = options.DEFAULT_RPC,
+    deployment: options.DeploymentFile = None,
+    home: options.Home = options.DEFAULT_HOME,
+    key: options.KeyName = options.DEFAULT_KEY,
+    password_file: options.PasswordFile = None,
+    json: options.Json = False,
+) -> None:
+    """Have the royalties of a model of yours credited to another account, from the next settlement on.
+
+    Example:
+
+      assay model payout 0x9c..4e 0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266
+    """
+    _change(rpc, deployment, home, unlock(home, key, password_file), model_id, payout_to=address, json=json)
+
+
+def retire(
+    model_id: options.ModelId,
+    *,
+    rpc: options.Rpc = options.DEFAULT_RPC,
+    deployment: options.DeploymentFile = None,
+    home: options.Home = options.DEFAULT_HOME,
+    key: options.KeyName = options.DEFAULT_KEY,
+    password_file: options.PasswordFile = None,
+    json: options.Json = False,
+) -> None:
+    """Take no more jobs for a model of yours. For good; jobs already posted are settled as ever.
+
+    Example:
+
+      assay model retire 0x9c..4e
+    """
+    _change(rpc, deployment, home, unlock(home, key, password_file), model_id, payout_to=None, json=json)
+
+
+def _change(
+    rpc: str,
+    deployment: Path | None,
+    home: Path,
+    signer: Signer,
+    model_id: bytes,
+    *,
+    payout_to: str | None,
+    json: bool,
+) -> None:
+    """Changes the payout account, or retires the model if there is none."""
+
+    def call(chain: Chain) -> Call:
+        return (
+            chain.models.retire(model_id)
+            if payout_to is None
+            else chain.models.set_payout(model_id, payout_to)
+        )
+
+    async def act() -> None:
+        async with connect(rpc, deployment, home) as session, session.outbox(signer) as outbox:
+            # The nonce is in the name: going back to an earlier account is another intent.
+            name = f"model/{model_id.hex()}/{payout_to or 'retire'}/{await outbox.next_nonce()}"
+            receipt = await outbox.send(name, call(session.chain))
+            model = await session.chain.models.model_of(model_id)
+        document = {
+            "model_id": "0x" + model_id.hex(),
+            "payout": model.payout,
+            "retired": model.retired,
+            "gas": receipt.gas_used,
+        }
+        emit(document, as_json=json, human=lambda: out.print(fields(document)))
+
+    asyncio.run(act())

@@ -1,0 +1,156 @@
+"""`assay verify`: a job from chain data alone, or a proof file without any chain."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from eth_utils.crypto import keccak
+
+from assay_prover.groth16 import is_sliced, split_key
+
+from ...client.evidence import JobEvidence
+from ...client.history import gather_evidence
+from ...client.proof_file import ProofFile, write_atomically
+from ...errors import AssayError
+from .. import options
+from ..console import emit, err, ether, fields, out
+from ..session import connect
+
+MAX_KEY = 1 << 24  # bytes
+
+
+def verify(
+    job_id: Annotated[
+        bytes | None, typer.Argument(parser=options.parse_id, metavar="[JOB_ID]", help="A settled job.")
+    ] = None,
+    *,
+    proof: Annotated[
+        Path | None, typer.Option("--proof", metavar="FILE", help="A proof file, verified without any chain.")
+    ] = None,
+    verifying_key: Annotated[
+        Path | None, typer.Option("--key", metavar="FILE", help="The verifying key for --proof.")
+    ] = None,
+    save: Annotated[
+        Path | None,
+        typer.Option("--save", metavar="DIR", help="Keep the job's proof.json and verifying.key here."),
+    ] = None,
+    rpc: options.Rpc = options.DEFAULT_RPC,
+    deployment: options.DeploymentFile = None,
+    home: options.Home = options.DEFAULT_HOME,
+    json: options.Json = False,
+) -> None:
+    """Verify a proof on this machine. Exit status 0 only if it is valid; 3 if it is not.
+
+    With a job id: the statement is rebuilt from the chain's logs, the key read from its registry, every id
+    recomputed from what it stands for, and the proof verified here; no contract is trusted. With --proof and
+    --key: no chain.
+
+    Examples:
+
+      assay verify 0x5e1f...09 --save evidence
+
+      assay verify --proof evidence/proof.json --key evidence/verifying.key
+    """
+    if (job_id is None) == (proof is None):
+        raise typer.BadParameter("give either a job id or --proof")
+    if (verifying_key is None) != (proof is None):
+        raise typer.BadParameter("--proof and --key go together")
+    if proof is not None and verifying_key is not None:
+        _verify_file(proof, verifying_key, json=json)
+    elif job_id is not None:
+        evidence = asyncio.run(_gather(rpc, deployment, home, job_id))
+        evidence.check()
+        if save is not None:
+            _save(evidence, save)
+        _report_job(evidence, json=json)
+
+
+async def _gather(rpc: str, deployment: Path | None, home: Path, job_id: bytes) -> JobEvidence:
+    async with connect(rpc, deployment, home) as session:
+        with err.status("reading the chain"):
+            return await gather_evidence(session.chain, job_id)
+
+
+def _verify_file(path: Path, key_path: Path, *, json: bool) -> None:
+    loaded = ProofFile.read(path)
+    try:
+        if key_path.stat().st_size > MAX_KEY:
+            raise AssayError(f"{key_path} is too large for a verifying key", "Name the verifying key's file")
+        key = key_path.read_bytes()
+    except OSError as error:
+        raise AssayError(
+            f"cannot read {key_path} ({error.strerror})", "Name the verifying key's file"
+        ) from error
+    loaded.check(key)
+    document = {"verified": True, "vk_hash": loaded.vk_hash, "public_inputs": len(loaded.public)}
+    emit(
+        document,
+        as_json=json,
+        human=lambda: out.print(
+            f"[bold green]verified[/]: the proof holds for its {len(loaded.public)} public inputs under "
+            f"the key 0x{loaded.vk_hash.hex()}"
+        ),
+    )
+
+
+def _save(evidence: JobEvidence, folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise AssayError(f"cannot create {folder} ({error.strerror})", "Name another folder") from error
+    write_atomically(folder / "verifying.key", evidence.verifying_key)
+    ProofFile(
+        vk_hash=keccak(evidence.verifying_key),
+        public=tuple(evidence.statement),
+        proof=evidence.settled.proof,
+        model_commitment=evidence.model.model_commitment or None,
+    ).write(folder / "proof.json")
+
+
+def _output(evidence: JobEvidence) -> str:
+    spec = evidence.model.spec
+    if spec.output_encrypted:
+        return "encrypted to the requester"
+    return "a commitment" if spec.output_committed else "public"
+
+
+def _report_job(evidence: JobEvidence, *, json: bool) -> None:
+    settled = evidence.settled
+    key = evidence.verifying_key
+    slices = len(split_key(key)) if is_sliced(key) else 1
+    document = {
+        "verified": True,
+        "job_id": evidence.job_id,
+        "model_id": evidence.submitted.request.model_id,
+        "requester": evidence.submitted.requester,
+        "worker": settled.worker,
+        "price_wei": settled.price,
+        "slices": slices,
+        "input_words": [f"0x{word:064x}" for word in evidence.submitted.input_words],
+        "output_words": [f"0x{word:064x}" for word in settled.output_words],
+        "output_encrypted": evidence.model.spec.output_encrypted,
+        "output_committed": evidence.model.spec.output_committed,
+        "block": settled.origin.block_number,
+    }
+
+    def human() -> None:
+        out.print("[bold green]verified[/] on this machine, from chain data alone")
+        out.print(
+            fields(
+                {
+                    "job": "0x" + evidence.job_id.hex(),
+                    "model": "0x" + evidence.submitted.request.model_id.hex(),
+                    "worker": settled.worker,
+                    "paid": ether(settled.price),
+                    "input": "a commitment" if evidence.model.spec.input_private else "public",
+                    "output": _output(evidence),
+                    **({"proven in": f"{slices} linked slices"} if slices > 1 else {}),
+                    "settled in block": settled.origin.block_number,
+                }
+            )
+        )
+
+    emit(document, as_json=json, human=human)

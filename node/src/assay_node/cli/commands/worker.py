@@ -1,0 +1,280 @@
+"""`assay worker`: earn by proving."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from eth_account.signers.local import LocalAccount
+
+from assay_prover import Bundle
+
+from ...chain import (
+    Chain,
+    Deployment,
+    Outbox,
+    Rpc,
+    create_encryption_key,
+    keystore_address,
+    load_account,
+    load_encryption_key,
+    read_password,
+)
+from ...client.stake import add_stake, remove_stake
+from ...errors import AssayError
+from ...worker import PricingConfig, WorkerConfig, run_worker
+from ...worker import register as register_worker
+from .. import options
+from ..console import emit, ether, fields, note, out
+from ..logs import configure_logs
+from ..session import deployment_path
+from .keys import key_path
+
+app = typer.Typer(no_args_is_help=True, help="Workers: set up, register, stake, run.")
+
+ConfigFile = Annotated[
+    Path,
+    typer.Option(
+        "--config", "-c", metavar="FILE", envvar="ASSAY_WORKER", help="As written by `assay worker init`."
+    ),
+]
+DEFAULT_CONFIG = Path("worker.json")
+
+
+@app.command("init")
+def init(
+    bundles: Annotated[
+        list[Path], typer.Argument(metavar="BUNDLE...", help="Bundles with keys, to prove for.")
+    ],
+    *,
+    config_file: ConfigFile = DEFAULT_CONFIG,
+    endpoint: Annotated[
+        str | None,
+        typer.Option(
+            "--endpoint", metavar="URL", help="Where requesters reach the inbox. Default: this machine only."
+        ),
+    ] = None,
+    inbox_port: Annotated[
+        int, typer.Option("--inbox-port", min=1, max=65535, help="Where the inbox listens.")
+    ] = 8700,
+    metrics_port: Annotated[
+        int,
+        typer.Option("--metrics-port", min=1, max=65535, help="Where health and metrics are, on loopback."),
+    ] = 8701,
+    payout: Annotated[
+        str | None,
+        typer.Option(
+            "--payout", metavar="ADDRESS", help="Where earnings go. Default: they stay in the vault."
+        ),
+    ] = None,
+    margin: Annotated[
+        float, typer.Option("--margin", min=0, metavar="PERCENT", help="On top of costs.")
+    ] = 30.0,
+    rpc: options.Rpc = options.DEFAULT_RPC,
+    deployment: options.DeploymentFile = None,
+    home: options.Home = options.DEFAULT_HOME,
+    key: options.KeyName = options.DEFAULT_KEY,
+    password_file: options.PasswordFile = None,
+    json: options.Json = False,
+) -> None:
+    """Write a worker's configuration and its encryption key.
+
+    The encryption key is stored under the same password as the account's.
+
+    Examples:
+
+      assay worker init bc_mlp --key dev1 -c w1/worker.json
+
+      assay worker init bc_mlp digits --endpoint https://worker.example.org --payout 0xf39F...2266 --margin 50
+    """
+    for bundle in bundles:
+        if not Bundle.open(bundle).has_keys:
+            raise AssayError(f"{bundle} has no keys", f"Run: assay model setup {bundle}")
+    account = key_path(home, key)
+    password = read_password(file=password_file, prompt=f"Password of {key}: ")
+    address = load_account(account, password).address
+
+    async def chain_id() -> int:
+        async with Rpc(rpc) as node:
+            return await node.chain_id()
+
+    deployment = deployment or deployment_path(home, asyncio.run(chain_id()))
+    Deployment.load(deployment)
+    folder = config_file.resolve().parent
+    config = WorkerConfig.of(
+        rpc_url=rpc,
+        deployment=deployment.resolve(),
+        keystore=account.resolve(),
+        encryption_key=folder / "encryption.json",
+        password_file=None if password_file is None else password_file.resolve(),
+        payout=payout,
+        state_dir=folder / "state",
+        bundles=[bundle.resolve() for bundle in bundles],
+        inbox_port=inbox_port,
+        endpoint=endpoint,
+        metrics_port=metrics_port,
+        pricing=PricingConfig(margin_percent=margin, floor_percent=min(margin, 5.0)),
+    )
+    if not config.encryption_key.exists():
+        create_encryption_key(config.encryption_key, password)
+    config.save(config_file)
+    document = {"config": config_file, "address": address, "endpoint": _endpoint(config)}
+    emit(document, as_json=json, human=lambda: out.print(fields(document)))
+    if not json:
+        note(f"Next: assay worker register -c {config_file}")
+
+
+@app.command("register")
+def register(
+    *,
+    stake: Annotated[int, options.amount_option("--stake", "Stake this much as well.")] = 0,
+    config_file: ConfigFile = DEFAULT_CONFIG,
+    password_file: options.PasswordFile = None,
+    json: options.Json = False,
+) -> None:
+    """Register the worker's endpoint and encryption key on chain, or bring them up to date.
+
+    Examples:
+
+      assay worker register --stake 1ether
+
+      assay worker register -c w1/worker.json
+    """
+    config = WorkerConfig.load(config_file)
+
+    async def act() -> None:
+        async with _operator(config, password_file) as (chain, outbox):
+            key = load_encryption_key(config.encryption_key, _password(config, password_file))
+            await register_worker(chain, outbox, _endpoint(config), key.public_key.encode())
+            if stake:
+                await add_stake(chain, outbox, stake)
+            await _show(chain, outbox.account.address, json=json)
+
+    asyncio.run(act())
+
+
+@app.command("stake")
+def stake(
+    amount: Annotated[int, options.amount_argument("How much.")],
+    *,
+    remove: Annotated[bool, typer.Option("--remove", help="Take it out instead, to the vault.")] = False,
+    config_file: ConfigFile = DEFAULT_CONFIG,
+    password_file: options.PasswordFile = None,
+    json: options.Json = False,
+) -> None:
+    """Add to the worker's stake, or take from what is not collateral.
+
+    The stake pays from the vault balance if that has enough, else from the account. A worker that is running
+    sends with the same key: stop it first.
+
+    Examples:
+
+      assay worker stake 1ether
+
+      assay worker stake 0.5ether --remove
+    """
+    config = WorkerConfig.load(config_file)
+
+    async def act() -> None:
+        async with _operator(config, password_file) as (chain, outbox):
+            await (remove_stake if remove else add_stake)(chain, outbox, amount)
+            await _show(chain, outbox.account.address, json=json)
+
+    asyncio.run(act())
+
+
+@app.command("status")
+def status(*, config_file: ConfigFile = DEFAULT_CONFIG, json: options.Json = False) -> None:
+    """Show what the chain knows of the worker. Needs no password.
+
+    Example:
+
+      assay worker status --json
+    """
+    config = WorkerConfig.load(config_file)
+
+    async def act() -> None:
+        async with await Chain.connect(config.rpc_url, Deployment.load(config.deployment)) as chain:
+            await _show(chain, keystore_address(config.keystore), json=json)
+
+    asyncio.run(act())
+
+
+@app.command("run")
+def run(*, config_file: ConfigFile = DEFAULT_CONFIG) -> None:
+    """Run the worker: bid, receive inputs, prove, submit, be paid. Stop it with Ctrl-C; killed, it resumes.
+
+    Logs go to stderr, health and metrics to the loopback port of the configuration.
+
+    Examples:
+
+      assay worker run
+
+      ASSAY_PASSWORD=... assay worker run -c w1/worker.json
+    """
+    configure_logs(logging.INFO)
+    run_worker(config_file)
+
+
+def _endpoint(config: WorkerConfig) -> str:
+    return config.endpoint or f"http://{config.inbox_host}:{config.inbox_port}"
+
+
+def _password(config: WorkerConfig, override: Path | None) -> str:
+    return read_password(file=override or config.password_file, prompt="Password of the worker's key: ")
+
+
+@asynccontextmanager
+async def _operator(config: WorkerConfig, password_file: Path | None) -> AsyncIterator[tuple[Chain, Outbox]]:
+    """The worker's chain and its own outbox: the one it runs with, so that no nonce is used twice."""
+    account: LocalAccount = load_account(config.keystore, _password(config, password_file))
+    async with await Chain.connect(config.rpc_url, Deployment.load(config.deployment)) as chain:
+        outbox = await Outbox.open(
+            chain.node,
+            account,
+            config.state_dir / "outbox.sqlite",
+            lock_dir=config.keystore.parent,
+            fees=config.fees,
+            finality=config.finality,
+        )
+        async with outbox:
+            yield chain, outbox
+
+
+async def _show(chain: Chain, address: str, *, json: bool) -> None:
+    record = await chain.workers.worker_of(address)
+    vault, own = await chain.vault.balance_of(address), await chain.node.balance(address)
+    document = {
+        "address": address,
+        "registered": record.registered,
+        "endpoint": record.endpoint,
+        "encryption_key": record.encryption_key,
+        "stake_wei": record.stake,
+        "locked_wei": record.locked,
+        "vault_wei": vault,
+        "account_wei": own,
+        "completed": record.completed,
+        "missed": record.missed,
+        "failed": record.failed,
+    }
+
+    def human() -> None:
+        out.print(
+            fields(
+                {
+                    "address": address,
+                    "endpoint": record.endpoint if record.registered else "not registered",
+                    "stake": f"{ether(record.stake)}, {ether(record.locked)} of it locked",
+                    "in the vault": ether(vault),
+                    "in the account": ether(own),
+                    "jobs": f"{record.completed} completed, {record.missed} missed, {record.failed} failed",
+                }
+            )
+        )
+
+    emit(document, as_json=json, human=human)

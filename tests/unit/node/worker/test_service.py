@@ -1,0 +1,501 @@
+"""The worker on a real market: real proofs, a real verifier, money that moves."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+
+import aiohttp
+import pytest
+
+from assay_node.chain import (
+    DatabaseFailed,
+    JobSettled,
+    JobState,
+    ModelSpec,
+    NodeUnavailable,
+    SenderBusy,
+    WrongChain,
+)
+from assay_node.chain.contracts.deployment import Deployment
+from assay_node.client import gather_evidence
+from assay_node.worker import WorkerError, WorkerStore
+from assay_prover import Bundle
+
+ETHER = 10**18
+
+
+async def settled_events(place, posted):
+    return [
+        event
+        for event in await place.chain.events()
+        if isinstance(event, JobSettled) and event.job_id == posted.job_id
+    ]
+
+
+async def test_private_job_from_bid_to_payout(marketplace, private_bundle, samples):
+    async with marketplace() as place:
+        model = await place.publish(private_bundle, royalty_bps=1000)
+        payout = "0x" + "Ab" * 20
+        hand = await place.hire(1, private_bundle, payout=payout, withdraw_above=1)
+        await hand.start()
+        posted = await place.post(private_bundle, model, samples[0], collateral=ETHER // 10)
+        await place.award(posted, hand)
+        assert (await place.deliver(posted, hand))[0] == 200
+        job = await place.until(posted, JobState.SETTLED)
+        assert job.worker == hand.address
+        (event,) = await settled_events(place, posted)
+        decoded = posted.bundle.decode_output(list(event.output_words), salt=posted.salt)
+        graph = posted.bundle.graph
+        reference = graph.run(posted.integers.reshape(1, *graph.input.shape))[graph.output]
+        assert decoded.integers.ravel().tolist() == reference.ravel().tolist()
+        record = await place.chain.workers.worker_of(hand.address)
+        assert (record.completed, record.locked, record.stake) == (1, 0, ETHER)
+        expected = event.price - event.royalty
+        while await place.node.balance(payout) != expected:
+            await place.a_moment()
+
+
+async def test_public_job_needs_no_inbox(marketplace, public_bundle, samples):
+    async with marketplace() as place:
+        model = await place.publish(public_bundle)
+        hand = await place.hire(1, public_bundle)
+        await hand.start()
+        posted = await place.post(public_bundle, model, samples[3])
+        await place.award(posted, hand)
+        assert (await place.deliver(posted, hand, b"x"))[0] in (404, 409)  # 404 once it is over
+        await place.until(posted, JobState.SETTLED)
+
+
+async def test_two_workers_compete_and_one_is_paid(marketplace, public_bundle, samples):
+    async with marketplace() as place:
+        model = await place.publish(public_bundle)
+        hands = [await place.hire(index, public_bundle) for index in (1, 2)]
+        for hand in hands:
+            await hand.start()
+        posted = await place.post(public_bundle, model, samples[1])
+        while not all(
+            [(await place.chain.market.bid_of(posted.job_id, hand.address)).standing for hand in hands]
+        ):
+            await place.a_moment()
+        await place.pass_time(601)  # the leader awards itself
+        job = await place.until(posted, JobState.SETTLED)
+        paid = [await place.chain.vault.balance_of(hand.address) for hand in hands]
+        assert sorted(paid) == [0, job.price]
+
+
+async def test_inbox_takes_nothing_but_the_jobs_own_input(marketplace, private_bundle, samples):
+    async with marketplace() as place:
+        model = await place.publish(private_bundle)
+        hand = await place.hire(1, private_bundle, max_input_bytes=4096)
+        await hand.start()
+        posted = await place.post(private_bundle, model, samples[0])
+        other = await place.post(private_bundle, model, samples[1])
+        await place.award(posted, hand)
+        good = place.sealed(posted, hand)
+        for body, status in (
+            (good[:-1] + bytes([good[-1] ^ 1]), 422),
+            (b"", 422),
+            (place.sealed(posted, hand, salt=hex(1)), 422),
+            (place.sealed(posted, hand, salt="12"), 422),
+            (place.sealed(posted, hand, shape=[29]), 422),
+            (place.sealed(posted, hand, shape=[3, 10]), 422),
+            (place.sealed(posted, hand, shape=[-30]), 422),
+            (place.sealed(posted, hand, shape=[True] * 3), 422),
+            (place.sealed(posted, hand, v=2), 422),
+            (place.sealed(posted, hand, input="!!"), 422),
+            (place.sealed(posted, hand, extra=1), 422),
+            (place.sealed(other, hand), 422),
+            (bytes(5000), 413),
+        ):
+            assert (await place.deliver(posted, hand, body))[0] == status
+        assert (await place.chain.market.job_of(posted.job_id)).state is JobState.AWARDED
+        posted_elsewhere = type(posted)(
+            b"\x05" * 32, posted.bundle, posted.integers, posted.salt, posted.words
+        )
+        assert (await place.deliver(posted_elsewhere, hand))[0] == 404
+        async with (
+            aiohttp.ClientSession() as session,
+            session.post(
+                f"{hand.worker.endpoint}/v1/jobs/0x{posted.job_id.hex()}/input", json={}
+            ) as response,
+        ):
+            assert response.status == 415
+        assert (await place.deliver(posted, hand))[0] == 200
+        assert (await place.deliver(posted, hand, b"anything: it has the input"))[0] == 200
+        await place.until(posted, JobState.SETTLED)
+
+
+async def test_input_before_the_award_is_refused(marketplace, private_bundle, samples):
+    async with marketplace() as place:
+        model = await place.publish(private_bundle)
+        hand = await place.hire(1, private_bundle)
+        await hand.start()
+        posted = await place.post(private_bundle, model, samples[0])
+        while (await place.chain.market.best_bid(posted.job_id))[0] != hand.address:
+            await place.a_moment()
+        assert (await place.deliver(posted, hand))[0] == 409
+
+
+async def test_sealed_input_stays_sealed_on_disk_and_is_deleted_at_the_end(
+    marketplace, private_bundle, samples
+):
+    async with marketplace() as place:
+        model = await place.publish(private_bundle)
+        hand = await place.hire(1, private_bundle)
+        await hand.start()
+        posted = await place.post(private_bundle, model, samples[0])
+        await place.award(posted, hand)
+        await place.deliver(posted, hand)
+        await place.until(posted, JobState.SETTLED)
+        await place.rpc("evm_mine")
+        await place.rpc("evm_mine")
+        path = hand.config.state_dir / "worker.sqlite"
+        while hand.worker._manager.jobs:
+            await place.a_moment()
+        await hand.stop()
+        for file in path.parent.iterdir():
+            assert hex(posted.salt)[2:].encode() not in file.read_bytes()
+        store = WorkerStore(path)
+        assert store.input_of(posted.job_id) is None
+        store.close()
+
+
+async def test_killed_again_and_again_it_is_still_paid_once(marketplace, private_bundle, samples):
+    """The worker dies whenever its job's stored state has changed: no step is skipped, none happens twice."""
+    async with marketplace() as place:
+        model = await place.publish(private_bundle)
+        hand = await place.hire(1, private_bundle)
+        posted = await place.post(private_bundle, model, samples[0], collateral=ETHER // 10)
+        deaths = 0
+        delivered = False
+        while (await place.chain.market.job_of(posted.job_id)).state is not JobState.SETTLED:
+            worker = await hand.start()
+            seen, changes = None, 0
+            for _ in range(200):
+                manager = worker._manager
+                progress = manager.jobs[posted.job_id].progress if posted.job_id in manager.jobs else None
+                job = await place.chain.market.job_of(posted.job_id)
+                if job.state is JobState.OPEN and job.worker == hand.address:
+                    await place.award(posted, hand)
+                    break
+                if job.state is JobState.AWARDED and not delivered:
+                    status, _ = await place.deliver(posted, hand)
+                    delivered = status == 200
+                    break
+                changes += seen is not None and progress != seen
+                seen = progress
+                # Ever later, or the test would kill it at the same point for ever.
+                if job.state is JobState.SETTLED or changes > deaths:
+                    break
+                await place.a_moment()
+            await hand.kill()
+            deaths += 1
+        assert deaths >= 3
+        await hand.start()
+        await place.rpc("evm_mine")
+        (event,) = await settled_events(place, posted)
+        assert await place.chain.vault.balance_of(hand.address) == event.price
+        record = await place.chain.workers.worker_of(hand.address)
+        assert (record.completed, record.failed, record.missed, record.locked) == (1, 0, 0, 0)
+
+
+async def test_reorg_over_the_settlement_is_settled_again(marketplace, public_bundle, samples):
+    async with marketplace() as place:
+        model = await place.publish(public_bundle)
+        hand = await place.hire(1, public_bundle)
+        await hand.start()
+        posted = await place.post(public_bundle, model, samples[0])
+        await place.award(posted, hand)
+        snapshot = await place.rpc("evm_snapshot")
+        await place.until(posted, JobState.SETTLED)
+        await place.rpc("evm_revert", snapshot)
+        assert (await place.chain.market.job_of(posted.job_id)).state is not JobState.SETTLED
+        await place.rpc("evm_mine")
+        await place.until(posted, JobState.SETTLED)
+        assert len(await settled_events(place, posted)) == 1
+
+
+async def test_overdue_job_is_given_up_and_frees_the_worker(marketplace, private_bundle, samples):
+    async with marketplace() as place:
+        model = await place.publish(private_bundle)
+        hand = await place.hire(1, private_bundle)
+        await hand.start()
+        posted = await place.post(private_bundle, model, samples[0], collateral=ETHER // 10, prove_window=90)
+        await place.award(posted, hand)
+        hand.worker._manager.executor.add = lambda *_: None  # the proof never comes
+        await place.deliver(posted, hand)
+        await place.until(posted, JobState.ACCEPTED)
+        await place.pass_time(91)
+        await place.until(posted, JobState.EXPIRED)
+        record = await place.chain.workers.worker_of(hand.address)
+        assert (record.failed, record.locked, record.stake) == (1, 0, ETHER - ETHER // 10)
+
+
+async def test_declines_with_a_reason_that_is_kept(marketplace, public_bundle, samples):
+    async with marketplace() as place:
+        model = await place.publish(public_bundle)
+        hand = await place.hire(1, public_bundle)
+        worker = await hand.start()
+        poor = await place.post(public_bundle, model, samples[0], max_price=1000)
+        risky = await place.post(public_bundle, model, samples[0], collateral=2 * ETHER)
+        hurried = await place.post(public_bundle, model, samples[0], prove_window=1)
+        store = worker._manager.store
+        while not all(store.decisions(posted.job_id) for posted in (poor, risky)):
+            await place.a_moment()
+        assert "the ceiling is 1000" in store.decisions(poor.job_id)[0][2]
+        assert f"needs {2 * ETHER} wei of free stake" in store.decisions(risky.job_id)[0][2]
+        while not store.decisions(hurried.job_id):
+            await place.a_moment()
+        assert "a mined proof may take" in store.decisions(hurried.job_id)[0][2]
+        assert (await place.chain.market.best_bid(poor.job_id))[1] == 0
+
+
+async def test_registered_key_with_a_foreign_description_is_not_served(marketplace, public_bundle, samples):
+    """Someone registers the model's verifying key under foreign hashes: its words could mean anything."""
+    async with marketplace() as place:
+        bundle = Bundle.open(public_bundle)
+
+        spec = ModelSpec(b"\x09" * 32, bundle.quantisation_hash, bundle.metadata_hash, 1, 1, False, False)
+        receipt = await place.requester.send("fake", place.chain.models.register(spec, bundle.verifying_key))
+        (event,) = place.chain.decode(receipt.logs)
+        hand = await place.hire(1, public_bundle)
+        worker = await hand.start()
+        posted = await place.post(public_bundle, event.model_id, samples[0])
+        honest = await place.publish(public_bundle)
+        second = await place.post(public_bundle, honest, samples[0])
+        await place.award(second, hand)
+        await place.until(second, JobState.SETTLED)
+        assert worker._manager.store.job(posted.job_id) is None
+
+
+async def test_two_workers_cannot_share_a_key(marketplace, public_bundle):
+    async with marketplace() as place:
+        hand = await place.hire(1, public_bundle)
+        await hand.start()
+        twin = type(hand)(
+            hand.config.model_copy(update={"state_dir": place.folder / "twin"}), hand.address, hand.secret
+        )
+        with pytest.raises(SenderBusy):
+            await twin.start()
+
+
+async def test_unregistered_worker_is_told_what_to_do(marketplace, public_bundle):
+    async with marketplace() as place:
+        hand = await place.hire(1, public_bundle)
+        stranger = await place.hire(2, public_bundle)
+        config = hand.config.model_copy(update={"encryption_key": stranger.config.encryption_key})
+        with pytest.raises(WorkerError, match="another encryption key"):
+            await type(hand)(config, hand.address, stranger.secret).start()
+
+
+async def test_wrong_chain_is_told(marketplace, public_bundle):
+    async with marketplace() as place:
+        hand = await place.hire(1, public_bundle)
+        wrong = Deployment.load(hand.config.deployment).model_copy(update={"chain_id": 5})
+        wrong.save(place.folder / "wrong.json")
+        config = hand.config.model_copy(update={"deployment": place.folder / "wrong.json"})
+        with pytest.raises(WrongChain, match="chain 31337, the deployment on chain 5"):
+            await type(hand)(config, hand.address, hand.secret).start()
+
+
+async def test_busy_port_is_told(marketplace, public_bundle):
+    async with marketplace() as place:
+        first = await place.hire(1, public_bundle)
+        await first.start()
+        port = int(first.worker.endpoint.rsplit(":", 1)[1])
+        second = await place.hire(2, public_bundle, inbox_port=port)
+        with pytest.raises(WorkerError, match=f"cannot listen on 127.0.0.1:{port}"):
+            await second.start()
+
+
+async def test_node_that_goes_away_costs_rounds_only(marketplace, public_bundle, samples):
+    async with marketplace() as place:
+        model = await place.publish(public_bundle)
+        hand = await place.hire(1, public_bundle)
+        worker = await hand.start()
+        node = worker._manager.chain.node
+        url, node.url = node.url, "http://127.0.0.1:9"
+        posted = await place.post(public_bundle, model, samples[0])
+        while worker._trouble in ("", "starting"):
+            await place.a_moment()
+        assert "no usable answer" in worker._trouble
+        node.url = url
+        await place.award(posted, hand)
+        await place.until(posted, JobState.SETTLED)
+
+
+async def test_health_and_metrics(marketplace, public_bundle, samples):
+    async with marketplace() as place:
+        model = await place.publish(public_bundle)
+        hand = await place.hire(1, public_bundle)
+        worker = await hand.start()
+        posted = await place.post(public_bundle, model, samples[0])
+        await place.award(posted, hand)
+        await place.until(posted, JobState.SETTLED)
+        async with aiohttp.ClientSession() as session:
+            for _ in range(100):
+                async with session.get(f"{worker.metrics_url}/metrics") as response:
+                    text = await response.text()
+                if "assay_worker_settled_total 1.0" in text:
+                    break
+                await place.a_moment()
+            assert "assay_worker_settled_total 1.0" in text
+            assert "assay_worker_proof_seconds_count 1.0" in text
+            async with session.get(f"{worker.metrics_url}/health") as response:
+                assert response.status == 200
+            async with session.get(f"{worker.endpoint}/v1/health") as response:
+                assert (await response.json())["models"] == ["0x" + model.hex()]
+
+
+async def test_a_proof_that_cannot_be_stored_ends_the_worker_and_is_made_again(
+    marketplace, public_bundle, samples
+):
+    """A full disk must not leave a worker that looks alive and never proves."""
+    async with marketplace() as place:
+        model = await place.publish(public_bundle)
+        hand = await place.hire(1, public_bundle)
+        worker = await hand.start()
+
+        def full(*_: object) -> None:
+            raise DatabaseFailed("the database cannot be used (database or disk is full)")
+
+        worker._manager.store.put_proof = full
+        posted = await place.post(public_bundle, model, samples[0])
+        await place.award(posted, hand)
+        with pytest.raises(DatabaseFailed, match="full"):
+            await hand.task
+        assert (await place.chain.market.job_of(posted.job_id)).state is JobState.ACCEPTED
+        await hand.start()
+        await place.until(posted, JobState.SETTLED)
+
+
+@pytest.mark.parametrize("off", [-7200, 7200])
+async def test_a_machine_whose_clock_is_hours_off_still_proves_and_is_paid(
+    marketplace, public_bundle, samples, off
+):
+    """An hour ahead, every deadline would look over, and an accepted job given up with its collateral."""
+    async with marketplace() as place:
+        model = await place.publish(public_bundle)
+        hand = await place.hire(1, public_bundle)
+        worker = await hand.start()
+        worker._manager.clock._wall = lambda: time.time() + off
+        posted = await place.post(public_bundle, model, samples[0], collateral=ETHER // 10)
+        await place.award(posted, hand)
+        await place.until(posted, JobState.SETTLED)
+        assert (await place.chain.workers.worker_of(hand.address)).failed == 0
+
+
+async def test_strings_that_are_no_text_stop_no_worker(marketplace, public_bundle, samples):
+    """Solidity's strings are any bytes: one job, model or worker with such a string must not end them all."""
+    junk = b"\xff\xfe\x80".decode("utf-8", "surrogateescape")
+    async with marketplace() as place:
+        register = replace(place.chain.workers.register(junk, b"\x07" * 32), description="")
+        await place.requester.send("junk worker", register)
+        bundle = Bundle.open(public_bundle)
+        spec = ModelSpec(
+            b"\x09" * 32, bytes(32), bytes(32), bundle.manifest.input.words, 1, False, False, uri=junk
+        )
+        receipt = await place.requester.send("fake", place.chain.models.register(spec, bundle.verifying_key))
+        (fake,) = place.chain.decode(receipt.logs)
+        assert fake.spec.uri == junk
+        model = await place.publish(public_bundle)
+        hand = await place.hire(1, public_bundle)
+        await place.post(public_bundle, fake.model_id, samples[0])
+        odd = await place.post(public_bundle, model, samples[0], input_uri=junk)
+        await hand.start()
+        await place.award(odd, hand)
+        await place.until(odd, JobState.SETTLED)
+        await hand.kill()  # and what it has on disk of such a job can be read again
+        await hand.start()
+        next_ = await place.post(public_bundle, model, samples[1])
+        await place.award(next_, hand)
+        await place.until(next_, JobState.SETTLED)
+        evidence = await gather_evidence(place.chain, odd.job_id)
+        evidence.check()
+
+
+async def test_a_node_that_is_away_while_a_price_is_made_costs_no_job(marketplace, public_bundle, samples):
+    async with marketplace() as place:
+        model = await place.publish(public_bundle)
+        hand = await place.hire(1, public_bundle)
+        worker = await hand.start()
+        asked = 0
+        price = worker._manager.pricing_inputs.price
+
+        async def flaky(*arguments):
+            nonlocal asked
+            asked += 1
+            if asked in (1, 3):  # when it is quoted, and when the quote is looked at again before the bid
+                raise NodeUnavailable("away")
+            return await price(*arguments)
+
+        worker._manager.pricing_inputs.price = flaky
+        posted = await place.post(public_bundle, model, samples[0])
+        await place.award(posted, hand)
+        await place.until(posted, JobState.SETTLED)
+        assert asked >= 4
+
+
+async def test_collateral_is_promised_once(marketplace, public_bundle, samples):
+    """Two jobs, each within the stake and both beyond it: the worker bids on one, and declines the other."""
+    async with marketplace() as place:
+        model = await place.publish(public_bundle)
+        hand = await place.hire(1, public_bundle)
+        worker = await hand.start()
+        collateral = {"collateral": 6 * ETHER // 10}
+        first = await place.post(public_bundle, model, samples[0], **collateral)
+        while (await place.chain.market.best_bid(first.job_id))[0] != hand.address:
+            await place.a_moment()
+        second = await place.post(public_bundle, model, samples[1], **collateral)
+        while not worker._manager.store.decisions(second.job_id):
+            await place.a_moment()
+        assert "free and not promised" in worker._manager.store.decisions(second.job_id)[-1][2]
+        await place.award(first, hand)
+        await place.until(first, JobState.SETTLED)
+        third = await place.post(public_bundle, model, samples[2], **collateral)
+        await place.award(third, hand)
+        await place.until(third, JobState.SETTLED)
+
+
+async def test_a_purse_that_runs_dry_locks_no_collateral(marketplace, public_bundle, samples):
+    async with marketplace() as place:
+        model = await place.publish(public_bundle)
+        hand = await place.hire(1, public_bundle)
+        worker = await hand.start()
+        posted = await place.post(public_bundle, model, samples[0], collateral=ETHER // 10)
+        while (await place.chain.market.best_bid(posted.job_id))[0] != hand.address:
+            await place.a_moment()
+        await place.rpc("hardhat_setBalance", hand.address, hex(10**14))  # pays an acceptance, and no proof
+        await place.award(posted, hand)
+        while "send it some" not in worker._manager.jobs[posted.job_id].progress.trouble:
+            await place.a_moment()
+        assert (await place.chain.market.job_of(posted.job_id)).state is JobState.AWARDED
+        broke = await place.post(public_bundle, model, samples[1])
+        while not worker._manager.store.decisions(broke.job_id):
+            await place.a_moment()
+        assert "wei for gas" in worker._manager.store.decisions(broke.job_id)[-1][2]
+        await place.rpc("hardhat_setBalance", hand.address, hex(ETHER))
+        await place.until(posted, JobState.SETTLED)
+
+
+async def test_reorg_over_award_and_acceptance_ends_paid_once(marketplace, private_bundle, samples):
+    async with marketplace() as place:
+        model = await place.publish(private_bundle)
+        hand = await place.hire(1, private_bundle)
+        await hand.start()
+        posted = await place.post(private_bundle, model, samples[0], collateral=ETHER // 10)
+        while (await place.chain.market.best_bid(posted.job_id))[0] != hand.address:
+            await place.a_moment()
+        snapshot = await place.rpc("evm_snapshot")
+        await place.award(posted, hand)
+        assert (await place.deliver(posted, hand))[0] == 200
+        await place.until(posted, JobState.ACCEPTED, JobState.SETTLED)
+        await place.rpc("evm_revert", snapshot)
+        assert (await place.chain.market.job_of(posted.job_id)).state is JobState.OPEN
+        await place.rpc("evm_mine")
+        await place.requester.wait(f"award/{posted.job_id.hex()}")  # sent again: its block is gone
+        await place.until(posted, JobState.SETTLED)
+        assert len(await settled_events(place, posted)) == 1
+        record = await place.chain.workers.worker_of(hand.address)
+        assert (record.completed, record.failed, record.missed, record.locked) == (1, 0, 0, 0)

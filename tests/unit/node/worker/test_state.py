@@ -1,0 +1,607 @@
+"""The state machine of a job: any order of events, a market that changes its mind, a dying process."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from assay_node.chain import JobState
+from assay_node.worker.errors import ImpossibleTransition
+from assay_node.worker.messages import (
+    Action,
+    CheckInput,
+    Confirmed,
+    InputRejected,
+    InputStored,
+    InputVerified,
+    JobView,
+    Observed,
+    ProofFailed,
+    ProofStopped,
+    Prove,
+    Proved,
+    Quote,
+    Quoted,
+    Refused,
+    Restarted,
+    Send,
+    StopProving,
+)
+from assay_node.worker.state import (
+    PROOF_ATTEMPTS,
+    BiddingPolicy,
+    InputState,
+    JobProgress,
+    Phase,
+    ProofState,
+    handle_event,
+    next_bid,
+    phase,
+    workload,
+)
+
+ME, RIVAL, NOBODY = "0x" + "Aa" * 20, "0x" + "bB" * 20, "0x" + "00" * 20
+ME_ = BiddingPolicy(ME)
+CEILING = 1000
+
+
+def view(state: JobState, worker: str = NOBODY, price: int = 0, **fields: Any) -> JobView:
+    return JobView(
+        state,
+        fields.pop("round", 0),
+        worker,
+        price,
+        fields.pop("deadline", 100),
+        CEILING,
+        fields.pop("own_bid", None),
+    )
+
+
+def run(progress: JobProgress, *events: Any) -> tuple[JobProgress, list[Any]]:
+    out: list[Any] = []
+    for event in events:
+        progress, instructions = handle_event(progress, event, ME_)
+        out.extend(instructions)
+    return progress, out
+
+
+QUOTED = (Observed(view(JobState.OPEN), 10), Quoted(0, 500, 300))
+
+
+class TestTheStraightPath:
+    def test_first_look_asks_for_a_price(self):
+        assert run(JobProgress(), Observed(view(JobState.OPEN), 10))[1] == [Quote(0)]
+
+    def test_price_leads_to_a_bid(self):
+        _, out = run(JobProgress(), *QUOTED, Observed(view(JobState.OPEN), 11))
+        assert out[-1] == Send(Action.BID, 0, 500)
+
+    def test_declining_leads_to_nothing(self):
+        progress, out = run(JobProgress(), QUOTED[0], Quoted(0, None, 300), Observed(view(JobState.OPEN), 11))
+        assert out == [Quote(0)]
+        assert phase(progress, ME_) is Phase.DECLINED
+
+    def test_leader_waits_and_awards_after_the_window(self):
+        progress, _ = run(JobProgress(), *QUOTED, Observed(view(JobState.OPEN), 11), Confirmed(Action.BID))
+        leading = view(JobState.OPEN, ME, 500, own_bid=500)
+        progress, out = run(progress, Observed(leading, 100))
+        assert (out, phase(progress, ME_)) == ([], Phase.LEADING)
+        assert run(progress, Observed(leading, 101))[1] == [Send(Action.AWARD, 0)]
+
+    def test_accepts_only_with_a_verified_input(self):
+        awarded = view(JobState.AWARDED, ME, 500)
+        progress, out = run(JobProgress(), Observed(awarded, 10))
+        assert (out, phase(progress, ME_)) == ([], Phase.AWAITING_INPUT)
+        progress, out = run(progress, InputStored(), Observed(awarded, 11))
+        assert out == [CheckInput()]
+        progress, out = run(progress, InputVerified(), Observed(awarded, 12))
+        assert out == [Send(Action.ACCEPT, 0)]
+
+    def test_rejected_input_is_waited_for_again(self):
+        awarded = view(JobState.AWARDED, ME, 500)
+        progress, out = run(JobProgress(), InputStored(), InputRejected("another"), Observed(awarded, 12))
+        assert out == [CheckInput()]
+        assert progress.input is InputState.MISSING
+
+    def test_accepted_job_is_proven_then_settled(self):
+        accepted = view(JobState.ACCEPTED, ME, 500)
+        progress, out = run(JobProgress(), InputStored(), InputVerified(), Observed(accepted, 10))
+        assert out[-1] == Prove(100)
+        progress, out = run(progress, Observed(accepted, 11))
+        assert out == []  # one proof at a time
+        progress, out = run(progress, Proved(), Observed(accepted, 12))
+        assert out == [Send(Action.PROVE, 0)]
+        progress, out = run(progress, Confirmed(Action.PROVE), Observed(view(JobState.SETTLED, ME, 500), 13))
+        assert (out, phase(progress, ME_)) == ([], Phase.PAID)
+
+
+class TestDeadlines:
+    def test_no_bid_after_the_window(self):
+        _, out = run(JobProgress(), QUOTED[0], Quoted(0, 500, 300), Observed(view(JobState.OPEN), 101))
+        assert out == [Quote(0)]
+
+    def test_last_second_still_counts(self):
+        progress, _ = run(JobProgress(), InputStored(), InputVerified())
+        assert run(progress, Observed(view(JobState.AWARDED, ME, 1), 100))[1] == [Send(Action.ACCEPT, 0)]
+        assert run(progress, Observed(view(JobState.AWARDED, ME, 1), 101))[1] == []
+
+    def test_overdue_job_is_given_up_and_its_proof_stopped(self):
+        accepted = view(JobState.ACCEPTED, ME, 500)
+        progress, _ = run(JobProgress(), InputStored(), InputVerified(), Observed(accepted, 10))
+        progress, out = run(progress, Observed(accepted, 101))
+        assert out == [StopProving(), Send(Action.EXPIRE, 0)]
+        progress, _ = run(progress, ProofStopped())
+        assert progress.proof is ProofState.IDLE
+
+    def test_ready_proof_is_not_sent_too_late(self):
+        progress, _ = run(JobProgress(proof=ProofState.READY, input=InputState.VERIFIED))
+        assert run(progress, Observed(view(JobState.ACCEPTED, ME), 101))[1] == [Send(Action.EXPIRE, 0)]
+
+    def test_rivals_lapse_reopens_the_job_for_a_bidder_only(self):
+        late = Observed(view(JobState.AWARDED, RIVAL, 400, own_bid=500), 101)
+        assert run(JobProgress(), late)[1] == [Send(Action.LAPSE, 0)]
+        stranger = Observed(view(JobState.AWARDED, RIVAL, 400), 101)
+        assert run(JobProgress(), stranger)[1] == []
+
+    def test_own_lapse_is_left_to_others(self):
+        assert run(JobProgress(), Observed(view(JobState.AWARDED, ME, 400, own_bid=400), 101))[1] == []
+
+
+class TestRefusals:
+    def test_refused_action_waits_longer_each_time(self):
+        awarded = view(JobState.AWARDED, ME, 500, deadline=10_000)
+        progress, _ = run(JobProgress(), InputStored(), InputVerified(), Observed(awarded, 10))
+        pauses = []
+        now = 10
+        for _ in range(8):
+            progress, _ = run(progress, Refused(Action.ACCEPT, "no", now))
+            pauses.append(progress.pause_until - now)
+            assert run(progress, Observed(awarded, progress.pause_until - 1))[1] == []
+            now = progress.pause_until
+            progress, out = run(progress, Observed(awarded, now))
+            assert out == [Send(Action.ACCEPT, 0)]
+        assert pauses == [1, 2, 4, 8, 16, 32, 60, 60]
+
+    def test_refused_bid_is_not_counted(self):
+        progress, _ = run(
+            JobProgress(), *QUOTED, Observed(view(JobState.OPEN), 11), Refused(Action.BID, "no", 11)
+        )
+        assert progress.bids == 0
+
+    def test_failing_proofs_end_in_waiting_for_the_deadline(self):
+        accepted = view(JobState.ACCEPTED, ME, 500, deadline=10_000)
+        progress, now = JobProgress(input=InputState.VERIFIED), 10
+        for _ in range(PROOF_ATTEMPTS):
+            progress, out = run(progress, Observed(accepted, now))
+            assert out == [Prove(10_000)]
+            progress, _ = run(progress, ProofFailed("out of memory", now))
+            now = progress.pause_until
+        assert run(progress, Observed(accepted, now))[1] == []
+        assert phase(progress, ME_) is Phase.FAILING
+        assert run(progress, Observed(accepted, 10_001))[1] == [Send(Action.EXPIRE, 0)]
+
+
+class TestBidding:
+    def quoted(
+        self, ask: int | None, floor: int, bids: int = 0, *, quote_round: int = 0, gas_cost: int = 0
+    ) -> JobProgress:
+        return JobProgress(quote_round=quote_round, ask=ask, floor=floor, bids=bids, gas_cost=gas_cost)
+
+    def test_opens_with_the_ask(self):
+        assert next_bid(self.quoted(500, 300), view(JobState.OPEN), ME_) == 500
+
+    def test_undercuts_the_leader(self):
+        assert next_bid(self.quoted(500, 300), view(JobState.OPEN, RIVAL, 500), ME_) == 475
+
+    def test_goes_down_to_the_floor(self):
+        assert next_bid(self.quoted(500, 490), view(JobState.OPEN, RIVAL, 500), ME_) == 490
+
+    def test_leaves_it_below_the_floor(self):
+        assert next_bid(self.quoted(500, 496), view(JobState.OPEN, RIVAL, 500), ME_) is None
+
+    def test_stands_beside_a_price_that_does_not_pay_the_gas_once(self):
+        progress = self.quoted(500, 300, gas_cost=200)
+        for price in (0, 1, 199):
+            assert next_bid(progress, view(JobState.OPEN, RIVAL, price), ME_) == 500
+            assert next_bid(progress, view(JobState.OPEN, RIVAL, price, own_bid=500), ME_) is None
+        for price in (200, 299):
+            assert next_bid(progress, view(JobState.OPEN, RIVAL, price), ME_) is None
+
+    def test_stands_beside_any_leader_once_an_award_has_lapsed(self):
+        progress = self.quoted(500, 300, quote_round=1, gas_cost=200)
+        assert next_bid(progress, view(JobState.OPEN, RIVAL, 299, round=1), ME_) == 500
+        assert next_bid(progress, view(JobState.OPEN, RIVAL, 299, round=1, own_bid=500), ME_) is None
+        assert next_bid(progress, view(JobState.OPEN, RIVAL, 600, round=1), ME_) == 500  # and leads if it can
+
+    def test_stops_after_so_many(self):
+        assert next_bid(self.quoted(500, 300, bids=3), view(JobState.OPEN), ME_) is None
+
+    @given(
+        ask=st.integers(0, 2000),
+        floor=st.integers(0, 2000),
+        leading=st.none() | st.integers(0, 1000),
+        undercut=st.integers(1, 50),
+    )
+    def test_every_bid_pays_and_is_one_the_market_takes(self, ask, floor, leading, undercut):
+        if ask < floor:
+            return
+        current = view(JobState.OPEN) if leading is None else view(JobState.OPEN, RIVAL, leading)
+        price = next_bid(self.quoted(ask, floor), current, BiddingPolicy(ME, 3, undercut))
+        if price is None:
+            return
+        assert floor <= price <= min(ask, CEILING)
+        if leading is not None:
+            assert price <= leading - (leading + 99) // 100
+
+
+class TestBurden:
+    def test_counts_what_is_in_hand(self):
+        jobs_progress = [
+            JobProgress(view=view(JobState.OPEN, ME)),
+            JobProgress(view=view(JobState.AWARDED, ME)),
+            JobProgress(view=view(JobState.ACCEPTED, ME)),
+            JobProgress(view=view(JobState.OPEN), sending="bid/0/5"),
+            JobProgress(view=view(JobState.OPEN, RIVAL)),
+            JobProgress(view=view(JobState.SETTLED, ME)),
+            JobProgress(),
+        ]
+        assert workload(jobs_progress, ME_) == (4, "")
+
+    def test_failed_job_that_holds_collateral_stops_bidding(self):
+        failed = JobProgress(view=view(JobState.ACCEPTED, ME), proof_failures=1, trouble="out of memory")
+        assert workload([failed], ME_) == (1, "out of memory")
+        proven = replace(failed, proof=ProofState.READY)
+        assert workload([proven], ME_)[1] == ""
+        given_up = replace(failed, view=view(JobState.EXPIRED, ME))
+        assert workload([given_up], ME_) == (0, "")
+
+
+class TestReorgs:
+    def test_settlement_undone_is_settled_again(self):
+        progress = JobProgress(
+            view=view(JobState.SETTLED, ME), proof=ProofState.READY, input=InputState.VERIFIED
+        )
+        assert run(progress, Observed(view(JobState.ACCEPTED, ME), 10))[1] == [Send(Action.PROVE, 0)]
+
+    def test_acceptance_undone_is_accepted_again_and_the_proof_goes_on(self):
+        progress, _ = run(
+            JobProgress(), InputStored(), InputVerified(), Observed(view(JobState.ACCEPTED, ME), 10)
+        )
+        progress, out = run(progress, Observed(view(JobState.AWARDED, ME), 11))
+        assert out == [Send(Action.ACCEPT, 0)]
+        assert progress.proof is ProofState.RUNNING
+
+    def test_award_given_to_another_stops_the_proof(self):
+        progress, _ = run(
+            JobProgress(), InputStored(), InputVerified(), Observed(view(JobState.ACCEPTED, ME), 10)
+        )
+        assert run(progress, Observed(view(JobState.AWARDED, RIVAL), 11))[1] == [StopProving()]
+
+    def test_vanished_job_is_let_go(self):
+        progress, _ = run(
+            JobProgress(), InputStored(), InputVerified(), Observed(view(JobState.ACCEPTED, ME), 10)
+        )
+        gone = JobView(JobState.NONE, 0, NOBODY, 0, 0, 0, None)
+        assert run(progress, Observed(gone, 11))[1] == [StopProving()]
+
+    def test_new_round_gets_a_new_quote(self):
+        progress, _ = run(JobProgress(), *QUOTED, Observed(view(JobState.OPEN), 11), Confirmed(Action.BID))
+        progress, out = run(progress, Observed(view(JobState.OPEN, round=1), 12))
+        assert out == [Quote(1)]
+        assert progress.bids == 0
+
+
+class TestRestart:
+    @pytest.mark.parametrize(
+        ("progress", "now_view", "again"),
+        [
+            (JobProgress(quote_asked=True, quote_round=0), view(JobState.OPEN), Quote(0)),
+            (JobProgress(input=InputState.STORED, checking=True), view(JobState.AWARDED, ME), CheckInput()),
+            (
+                JobProgress(input=InputState.VERIFIED, sending="accept/0"),
+                view(JobState.AWARDED, ME),
+                Send(Action.ACCEPT, 0),
+            ),
+            (
+                JobProgress(input=InputState.VERIFIED, proof=ProofState.RUNNING),
+                view(JobState.ACCEPTED, ME),
+                Prove(100),
+            ),
+            (
+                JobProgress(proof=ProofState.READY, sending="prove/0"),
+                view(JobState.ACCEPTED, ME),
+                Send(Action.PROVE, 0),
+            ),
+            (
+                JobProgress(quote_round=0, ask=500, floor=300, bids=1, sending="bid/0/500"),
+                view(JobState.OPEN),
+                Send(Action.BID, 0, 500),
+            ),
+        ],
+    )
+    def test_what_was_under_way_is_taken_up(self, progress, now_view, again):
+        stored = JobProgress.from_json(json.loads(json.dumps(progress.to_json())))
+        assert stored == progress
+        _, out = run(stored, Restarted(), Observed(now_view, 10))
+        assert out == [again]
+
+
+class TestWhatCannotBe:
+    @pytest.mark.parametrize(
+        "event",
+        [
+            Quoted(0, 5, 5),
+            InputVerified(),
+            InputRejected("x"),
+            Proved(),
+            ProofFailed("x", 1),
+            ProofStopped(),
+            Confirmed(Action.BID),
+            Refused(Action.ACCEPT, "x", 1),
+        ],
+    )
+    def test_answer_without_a_question_tells_its_story(self, event):
+        progress, _ = run(JobProgress(), Observed(view(JobState.CANCELLED), 10))
+        with pytest.raises(ImpossibleTransition, match="at 10 the market said CANCELLED"):
+            handle_event(progress, event, ME_)
+
+    def test_answer_to_another_question(self):
+        progress, _ = run(JobProgress(), *QUOTED, Observed(view(JobState.OPEN), 11))
+        with pytest.raises(ImpossibleTransition):
+            handle_event(progress, Confirmed(Action.ACCEPT), ME_)
+
+    def test_quote_for_another_round(self):
+        progress, _ = run(JobProgress(), QUOTED[0])
+        with pytest.raises(ImpossibleTransition):
+            handle_event(progress, Quoted(1, 5, 5), ME_)
+
+    def test_quote_below_its_own_floor(self):
+        progress, _ = run(JobProgress(), QUOTED[0])
+        with pytest.raises(ImpossibleTransition):
+            handle_event(progress, Quoted(0, 5, 6), ME_)
+
+    def test_ceiling_that_changes(self):
+        progress, _ = run(JobProgress(), Observed(view(JobState.OPEN), 10))
+        with pytest.raises(ImpossibleTransition, match="ceiling"):
+            handle_event(progress, Observed(replace(view(JobState.OPEN), max_price=1), 11), ME_)
+
+
+VIEWS = st.builds(
+    JobView,
+    state=st.sampled_from(list(JobState)),
+    round=st.integers(0, 2),
+    worker=st.sampled_from([ME, RIVAL, NOBODY]),
+    price=st.integers(0, CEILING),
+    deadline=st.integers(0, 200),
+    max_price=st.just(CEILING),
+    own_bid=st.none() | st.integers(0, CEILING),
+)
+EVENTS = st.one_of(
+    st.builds(Observed, VIEWS, st.integers(0, 200)),
+    st.builds(Quoted, st.integers(0, 2), st.none() | st.integers(300, 600), st.integers(0, 300)),
+    st.sampled_from(
+        [InputStored(), InputVerified(), InputRejected("x"), Proved(), ProofStopped(), Restarted()]
+    ),
+    st.builds(ProofFailed, st.just("x"), st.integers(0, 200)),
+    st.builds(Confirmed, st.sampled_from(list(Action))),
+    st.builds(Refused, st.sampled_from(list(Action)), st.just("x"), st.integers(0, 200)),
+)
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.lists(EVENTS, max_size=40))
+def test_any_order_of_events_keeps_the_rules_or_is_refused(events):
+    progress = JobProgress()
+    for event in events:
+        before = progress
+        try:
+            progress, out = handle_event(progress, event, ME_)
+        except ImpossibleTransition:
+            continue
+        assert JobProgress.from_json(json.loads(json.dumps(progress.to_json()))) == progress
+        sends = [instruction for instruction in out if isinstance(instruction, Send)]
+        assert len(sends) <= 1
+        if not isinstance(event, Observed):
+            assert not sends  # nothing is sent but on what the market says now
+        for send in sends:
+            assert not before.sending  # one transaction at a time
+            assert progress.sending == send.key
+            assert isinstance(event, Observed)
+            check_send(send, progress, event.view, event.now)
+        for instruction in out:
+            if isinstance(instruction, Prove):
+                assert before.proof is ProofState.IDLE
+                assert progress.input is InputState.VERIFIED
+                assert (event.view.state, event.view.worker) == (JobState.ACCEPTED, ME)
+                assert event.now <= event.view.deadline
+            if isinstance(instruction, StopProving):
+                assert before.proof is ProofState.RUNNING
+
+
+def check_send(send: Send, progress: JobProgress, now_view: JobView, now: int) -> None:
+    """What the contract would say to it, and what it would cost."""
+    mine, late = now_view.worker == ME, now > now_view.deadline
+    assert send.round == now_view.round
+    match send.action:
+        case Action.BID:
+            assert now_view.state is JobState.OPEN
+            assert not late
+            assert not mine
+            assert send.price is not None
+            assert progress.ask is not None
+            assert progress.floor <= send.price <= min(progress.ask, CEILING)
+        case Action.AWARD:
+            assert now_view.state is JobState.OPEN
+            assert late
+            assert mine
+        case Action.ACCEPT:
+            assert now_view.state is JobState.AWARDED
+            assert mine
+            assert not late
+            assert progress.input is InputState.VERIFIED
+        case Action.PROVE:
+            assert now_view.state is JobState.ACCEPTED
+            assert mine
+            assert not late
+            assert progress.proof is ProofState.READY
+        case Action.LAPSE:
+            assert now_view.state is JobState.AWARDED
+            assert late
+            assert not mine
+        case Action.EXPIRE:
+            assert now_view.state is JobState.ACCEPTED
+            assert late
+            assert mine
+
+
+@dataclass
+class World:
+    """A market with one job, a rival, re-orgs and a worker process that answers its instructions, or dies."""
+
+    now: int = 0
+    state: JobState = JobState.OPEN
+    worker: str = NOBODY
+    price: int = 0
+    deadline: int = 20
+    own_bid: int | None = None
+    progress: JobProgress = field(default_factory=JobProgress)
+    todo: list[Any] = field(default_factory=list)
+    history: list[tuple[Any, ...]] = field(default_factory=list)
+    paid: int = 0
+    delivered: bool = False
+
+    def snapshot(self) -> None:
+        self.history.append((self.state, self.worker, self.price, self.deadline, self.own_bid, self.paid))
+
+    def reorg(self, depth: int) -> None:
+        for _ in range(min(depth, len(self.history))):
+            self.state, self.worker, self.price, self.deadline, self.own_bid, self.paid = self.history.pop()
+
+    def tell(self, event: Any) -> None:
+        self.progress, out = handle_event(self.progress, event, ME_)
+        self.todo.extend(out)
+
+    def look(self) -> None:
+        self.tell(
+            Observed(
+                JobView(self.state, 0, self.worker, self.price, self.deadline, CEILING, self.own_bid),
+                self.now,
+            )
+        )
+
+    def send(self, send: Send) -> None:
+        """The contract's rules, as in Market.sol."""
+        mine, late = self.worker == ME, self.now > self.deadline
+        after: tuple[JobState, str, int, int, int | None]
+        match send.action:
+            case Action.BID:
+                assert send.price is not None
+                ok = self.state is JobState.OPEN and not late and (not self.price or send.price < self.price)
+                after = (JobState.OPEN, ME, send.price, self.deadline, send.price)
+            case Action.AWARD:
+                ok = self.state is JobState.OPEN and late and self.worker != NOBODY
+                after = (JobState.AWARDED, self.worker, self.price, self.now + 30, self.own_bid)
+            case Action.ACCEPT:
+                ok = self.state is JobState.AWARDED and mine and not late
+                after = (JobState.ACCEPTED, ME, self.price, self.now + 60, self.own_bid)
+            case Action.PROVE:
+                ok = self.state is JobState.ACCEPTED and not late
+                after = (JobState.SETTLED, self.worker, self.price, self.deadline, self.own_bid)
+            case _:
+                ok = self.state is JobState.ACCEPTED and late
+                after = (JobState.EXPIRED, self.worker, self.price, self.deadline, self.own_bid)
+        if not ok:
+            self.tell(Refused(send.action, "reverted", self.now))
+            return
+        self.snapshot()
+        self.state, self.worker, self.price, self.deadline, self.own_bid = after
+        self.paid += send.action is Action.PROVE
+        self.tell(Confirmed(send.action))
+
+    def work(self, index: int) -> None:
+        if not self.todo:
+            return
+        match self.todo.pop(index % len(self.todo)):
+            case Quote(round_):
+                self.tell(Quoted(round_, 500, 300))
+            case Send() as send:
+                self.send(send)
+            case Prove():
+                self.tell(Proved())
+            case CheckInput():
+                if self.progress.input is InputState.STORED:
+                    self.tell(InputVerified())
+            case StopProving():
+                if self.progress.proof is ProofState.RUNNING:
+                    self.tell(ProofStopped())
+
+    def deliver(self) -> None:
+        if self.worker == ME and self.state is JobState.AWARDED and self.progress.input is InputState.MISSING:
+            self.tell(InputStored())
+
+    def die(self) -> None:
+        """The process ends; what it was to do is forgotten, what it stored is not."""
+        self.todo.clear()
+        self.progress = JobProgress.from_json(json.loads(json.dumps(self.progress.to_json())))
+        self.tell(Restarted())
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.lists(
+        st.one_of(
+            st.tuples(st.just("work"), st.integers(0, 5)),
+            st.tuples(st.just("look"), st.just(0)),
+            st.tuples(st.just("die"), st.just(0)),
+            st.tuples(st.just("reorg"), st.integers(1, 3)),
+            st.tuples(st.just("deliver"), st.just(0)),
+            st.tuples(st.just("time"), st.integers(0, 3)),
+        ),
+        max_size=60,
+    )
+)
+def test_through_any_weather_the_job_ends_and_is_paid_once(steps):
+    world = World()
+    for what, amount in steps:
+        match what:
+            case "work":
+                world.work(amount)
+            case "look":
+                world.look()
+            case "die":
+                world.die()
+            case "reorg":
+                world.reorg(amount)
+            case "deliver":
+                world.deliver()
+            case "time":
+                world.now += amount
+    # Calm: the process runs, the requester delivers, and time passes.
+    for _ in range(400):
+        world.look()
+        while world.todo:
+            world.work(0)
+        world.deliver()
+        world.now += 1
+        if world.state.final:
+            break
+    assert world.paid <= 1
+    if world.worker == ME and world.state is not JobState.AWARDED:
+        assert world.state in (JobState.SETTLED, JobState.EXPIRED)
+        assert world.paid == (world.state is JobState.SETTLED)
+
+
+def test_in_calm_weather_the_job_is_always_paid():
+    world = World()
+    for _ in range(100):
+        world.look()
+        while world.todo:
+            world.work(0)
+        world.deliver()
+        world.now += 1
+    assert (world.state, world.paid) == (JobState.SETTLED, 1)
