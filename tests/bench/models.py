@@ -24,7 +24,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from assay_prover.bundle.machine import measure_machine, save_profile
+from assay_prover.quote.machine_profile import measure_machine, save_profile
 from bench import networks
 from bench.bounded import Limits, Outcome, run
 from bench.peers.ezkl.bench import Ezkl

@@ -22,9 +22,9 @@ import numpy as np
 
 import assay_prover
 from assay_prover import Bundle, MachineProfile, compile_model, new_salt
-from assay_prover.bundle.machine import load_profile, prove_bytes, setup_bytes
 from assay_prover.errors import ModelError, QuantisationError
 from assay_prover.groth16 import build_profile
+from assay_prover.quote.machine_profile import load_profile, prove_bytes, setup_bytes
 from assay_prover.reference import Affine, PrivateAffine
 
 Figures = dict[str, Any]

@@ -25,7 +25,7 @@ from onnx.backend.test.case.node import collect_testcases
 
 from assay_prover.errors import ModelError, QuantisationError, UnsupportedModel
 from assay_prover.frontend import import_model
-from assay_prover.frontend.graph import FloatGraph
+from assay_prover.graph.graph import FloatGraph
 from assay_prover.passes import Precision, calibrate, fuse, quantise
 
 Array = np.ndarray[Any, Any]

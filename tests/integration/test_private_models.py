@@ -18,7 +18,7 @@ from assay_node.client import ClientError, EvidenceMismatch, JobTerms, gather_ev
 from assay_node.client.publish import spec_of
 from assay_node.worker import WorkerError
 from assay_node.worker.models import ModelLibrary
-from assay_prover import Bundle, InvalidProof, compile_model
+from assay_prover import Bundle, InvalidProof, compile_model, with_weights
 from unit.prover.onnx_models import MODELS
 from unit.prover.trainings import bc_mlp, retrained
 
@@ -46,7 +46,7 @@ def trainings(tmp_path_factory: pytest.TempPathFactory) -> tuple[Training, Train
     compile_model(bc_mlp(), x, folder / "0", weights="private", name="first")
     first = Bundle.open(folder / "0")
     first.setup()
-    second = first.with_weights(retrained(bc_mlp(), 1), folder / "1", samples=x, name="second")
+    second = with_weights(first, retrained(bc_mlp(), 1), folder / "1", samples=x, name="second")
     for bundle in (first, second):
         bundle.commit_model()
     made = [Training(b, b.export_public(folder / f"{b.path.name}-public"), x) for b in (first, second)]
@@ -115,7 +115,7 @@ async def test_what_lacks_weights_or_commitment_is_neither_published_nor_served(
         await market.publish(replace(first, bundle=first.public))
     with pytest.raises(WorkerError, match="no weights"):
         ModelLibrary([first.public.path])
-    again = first.bundle.with_weights(retrained(bc_mlp(), 2), tmp_path / "again", samples=first.x)
+    again = with_weights(first.bundle, retrained(bc_mlp(), 2), tmp_path / "again", samples=first.x)
     with pytest.raises(ClientError, match="commit first"):
         await market.publish(replace(first, bundle=again))
     with pytest.raises(WorkerError, match="commit first"):

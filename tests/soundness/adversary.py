@@ -18,9 +18,9 @@ from itertools import islice
 
 from assay_prover.circuit import FIELD_ORDER as R
 from assay_prover.circuit.builder import Builder
+from assay_prover.circuit.challenge_powers import PowerRows
 from assay_prover.circuit.checker import Sparse, dot, sparse_rows
 from assay_prover.circuit.linear import LinearTensor, RowCache, Wires
-from assay_prover.circuit.powers import PowerRows
 from assay_prover.circuit.rows import LookupRows, SumRow, TableRows
 from soundness.exhaustive import (
     Constraint,

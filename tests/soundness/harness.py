@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 
 from assay_prover.circuit import FIELD_ORDER
 from assay_prover.circuit.builder import Builder, Tiling
-from assay_prover.circuit.frame import Frame
 from assay_prover.circuit.layout import Region
 from assay_prover.circuit.linear import LinearTensor, Wires
 from assay_prover.circuit.plan import Plan
+from assay_prover.circuit.witness_values import WitnessValues
 from soundness.underconstrained import System
 
 Values = dict[str, NDArray[np.int64]]
@@ -33,7 +33,7 @@ class Gadget:
         }
         self.output = build(self.builder, dict(self.wires))
         self.layout = self.builder.finish()
-        self.frame = Frame(inputs, None, 0)
+        self.frame = WitnessValues(inputs, None, 0)
         given = [i for wires in self.wires.values() for i in self.indices(wires)]
         self.system = System(self.builder, self.frame, given=given)
 
@@ -55,7 +55,7 @@ class Gadget:
         computed from them as the honest witness would be, limbs included, and the lookups are repaired as
         well as they can be.
         """
-        frame = Frame(self.frame._tensors, None, 0)
+        frame = WitnessValues(self.frame._tensors, None, 0)
         for position, values in claims.items():
             frame._values[self.builder.committed[position]] = np.array(values, dtype=np.int64)
         changes: dict[int, int] = {}
@@ -79,5 +79,5 @@ class Gadget:
         ]
 
 
-def _reader(name: str) -> Callable[[Frame], NDArray[np.int64]]:
+def _reader(name: str) -> Callable[[WitnessValues], NDArray[np.int64]]:
     return lambda frame: frame.tensor(name)

@@ -10,22 +10,22 @@ import numpy as np
 
 from assay_prover.circuit import FIELD_ORDER as R
 from assay_prover.circuit.builder import Builder
+from assay_prover.circuit.challenge_powers import PowerRows
 from assay_prover.circuit.checker import dot, flatten, sparse_rows
 from assay_prover.circuit.field import from_limbs, to_limbs
-from assay_prover.circuit.frame import FieldArray, Frame
-from assay_prover.circuit.freivalds_rows import (
+from assay_prover.circuit.linear import LinearTensor, RowCache, Wires
+from assay_prover.circuit.plan import Plan
+from assay_prover.circuit.witness_values import FieldArray, WitnessValues
+from assay_prover.gadgets.private.channel_packing import SideBySide
+from assay_prover.gadgets.private.freivalds_rows import (
     FreivaldsRows,
     HornerRows,
     WeightedInputRows,
     WeightedResultRows,
     WeightedSumRows,
 )
-from assay_prover.circuit.linear import LinearTensor, RowCache, Wires
-from assay_prover.circuit.plan import Plan
-from assay_prover.circuit.powers import PowerRows
-from assay_prover.circuit.private_rows import PackedSumRows, PrivateProductRows
-from assay_prover.circuit.side_by_side import SideBySide
-from assay_prover.gadgets.private_linear import Form, private_affine
+from assay_prover.gadgets.private.linear import Form, private_affine
+from assay_prover.gadgets.private.packed_rows import PackedSumRows, PrivateProductRows
 from assay_prover.reference import Conv, Dense, Gather, LinearMap, PrivateAffine, Scale, Tensor
 from assay_prover.reference.tensor import Int64Array
 from soundness.harness import Values
@@ -217,8 +217,8 @@ class Layer:
         flat = self.op.evaluate(*(self.x[name][None] for name in self.op.inputs))
         return np.asarray(flat.ravel(), dtype=np.int64)
 
-    def _frame(self, results: Int64Array) -> Frame:
-        return Frame({**self.x, "y": results}, None, 0)
+    def _frame(self, results: Int64Array) -> WitnessValues:
+        return WitnessValues({**self.x, "y": results}, None, 0)
 
     @property
     def bits(self) -> int:
@@ -295,7 +295,7 @@ class Layer:
         return True
 
 
-def _reader(name: str) -> Callable[[Frame], Int64Array]:
+def _reader(name: str) -> Callable[[WitnessValues], Int64Array]:
     return lambda frame: frame.tensor(name)
 
 

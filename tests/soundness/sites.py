@@ -20,16 +20,16 @@ from unittest.mock import patch
 
 import assay_prover
 from assay_prover.circuit.builder import Builder
-from assay_prover.circuit.frame import Frame
 from assay_prover.circuit.layout import Region
 from assay_prover.circuit.linear import LinearTensor, Wires
 from assay_prover.circuit.lookup import LookupTable
 from assay_prover.circuit.plan import Plan, Tile
 from assay_prover.circuit.rows import RowGroup
+from assay_prover.circuit.witness_values import WitnessValues
 from assay_prover.reference.tensor import Int64Array
 
 ROOT = Path(assay_prover.__file__).parent
-SOURCES = [*sorted((ROOT / "gadgets").glob("*.py")), ROOT / "circuit/builder.py", ROOT / "circuit/lower.py"]
+SOURCES = [*sorted((ROOT / "gadgets").glob("*.py")), ROOT / "circuit/builder.py", ROOT / "lowering/lower.py"]
 VERBS = {"constrain", "constrain_field", "push", "_push", "lookup"}
 """A builder's methods that add constraints."""
 
@@ -182,7 +182,7 @@ def tracing(*, drop: Site | None = None, widen: Site | None = None) -> Iterator[
         if not trace.drops(b):
             lookup(b, table, values)
 
-    def traced_integers(b: Builder, size: int, values: Callable[[Frame], Int64Array]) -> Wires:
+    def traced_integers(b: Builder, size: int, values: Callable[[WitnessValues], Int64Array]) -> Wires:
         wires = integers(b, size, values)
         found = trace.check()
         if found is not None:

@@ -8,12 +8,13 @@ from functools import cache
 
 import numpy as np
 
-from assay_prover.circuit import StatementSpec, compile_graph
+from assay_prover.circuit import StatementSpec
 from assay_prover.circuit.circuit import Circuit
 from assay_prover.circuit.field import FieldWires
 from assay_prover.circuit.layout import Region
-from assay_prover.circuit.slices import cut
-from assay_prover.gadgets.private_linear import Form
+from assay_prover.gadgets.private.linear import Form
+from assay_prover.lowering import compile_graph
+from assay_prover.lowering.slices import cut
 from assay_prover.passes import QuantisedModel, quantise
 from assay_prover.reference import ArgMax, IntegerGraph, Normalise, Op, Requantise, RoundEven, Tensor
 from assay_prover.reference.tensor import Int64Array
@@ -22,8 +23,8 @@ from soundness.networks import OWN_SALT, PRIVATE, PUBLIC, SEALED, Network, examp
 from soundness.private_layers import Layer, make
 from soundness.sites import Site, Trace, tracing
 from soundness.underconstrained import System
+from unit.prover.frontend.test_operators import COARSE, _calibrated, _statement, extremes
 from unit.prover.operator_cases import CASES
-from unit.prover.test_operators import COARSE, _calibrated, _statement, extremes
 
 SALT, BINDING, BLINDING = 987654321 << 128, 12345, 1357924680 << 150
 

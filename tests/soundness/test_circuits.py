@@ -5,16 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from assay_prover.circuit import (
-    FIELD_ORDER,
-    OUTPUT_DOMAIN,
-    StatementSpec,
-    commit,
-    compile_graph,
-    pack_range,
-    range_bits,
-)
+from assay_prover.circuit import FIELD_ORDER, OUTPUT_DOMAIN, StatementSpec, commit, pack_range, range_bits
 from assay_prover.circuit.layout import Region
+from assay_prover.lowering import compile_graph
 from soundness.exhaustive import solutions
 from soundness.networks import OPEN, OWN_SALT, PRIVATE, PUBLIC, SEALED, Network, examples, rng
 from soundness.underconstrained import System, committed_wires

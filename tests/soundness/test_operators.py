@@ -15,9 +15,9 @@ from assay_prover import groth16
 from soundness.sites import Site
 from soundness.subjects import Subject, operator
 from soundness.underconstrained import System, committed_wires
+from unit.prover.circuit.test_circuit import _prove, _setup
+from unit.prover.frontend.test_operators import compiled
 from unit.prover.operator_cases import CASES
-from unit.prover.test_circuit import _prove, _setup
-from unit.prover.test_operators import compiled
 
 WIDTHS: list[tuple[int, ...]] = [(), (3,)]
 SAMPLES = 12

@@ -9,25 +9,26 @@ import numpy as np
 import pytest
 
 from assay_prover.circuit import FIELD_ORDER as R
-from assay_prover.circuit import freivalds_rows, rows
+from assay_prover.circuit import rows
 from assay_prover.circuit.builder import Builder
+from assay_prover.circuit.challenge_powers import PowerRows
 from assay_prover.circuit.checker import sparse_rows
-from assay_prover.circuit.frame import Frame
-from assay_prover.circuit.freivalds_rows import (
+from assay_prover.circuit.layout import Region
+from assay_prover.circuit.linear import LinearTensor, RowCache, Wires
+from assay_prover.circuit.occurrence import Support
+from assay_prover.circuit.plan import Plan
+from assay_prover.circuit.witness_values import WitnessValues
+from assay_prover.gadgets.private import freivalds_rows
+from assay_prover.gadgets.private.freivalds import exponents
+from assay_prover.gadgets.private.freivalds_rows import (
     HornerRows,
     WeightedInputRows,
     WeightedResultRows,
     WeightedSumRows,
 )
-from assay_prover.circuit.layout import Region
-from assay_prover.circuit.linear import LinearTensor, RowCache, Wires
-from assay_prover.circuit.plan import Plan
-from assay_prover.circuit.powers import PowerRows
-from assay_prover.circuit.support import Support
-from assay_prover.frontend.maps import FloatConv
-from assay_prover.gadgets.freivalds import exponents
-from assay_prover.gadgets.private_linear import Form, private_affine
+from assay_prover.gadgets.private.linear import Form, private_affine
 from assay_prover.gadgets.requantise import enforced, requantise
+from assay_prover.graph.maps import FloatConv
 from assay_prover.passes.private import met_magnitude, with_checked_span
 from assay_prover.reference import Conv, PrivateAffine, Tensor
 from assay_prover.reference.private import row_sums
@@ -352,7 +353,7 @@ def test_maps_that_read_one_tensor_in_two_orders_share_nothing() -> None:
         private_affine(builder, replace(op, output=name), [x], checked=True, form="freivalds")
         answers[name] = op.evaluate(values[None])[0].ravel()
     builder.finish()
-    system = System(builder, Frame({"x0": values, **answers}, None, 0))
+    system = System(builder, WitnessValues({"x0": values, **answers}, None, 0))
     assert system.first_failure() is None
 
 

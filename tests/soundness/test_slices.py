@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from assay_prover.circuit import FIELD_ORDER, Circuit, compile_graph
-from assay_prover.circuit.frame import Frame
+from assay_prover.circuit import FIELD_ORDER, Circuit
 from assay_prover.circuit.layout import Region
-from assay_prover.circuit.slices import cut, live
+from assay_prover.circuit.witness_values import WitnessValues
 from assay_prover.gadgets import pack as packing
+from assay_prover.lowering import compile_graph
+from assay_prover.lowering.slices import cut, live
 from assay_prover.reference import IntegerGraph
 from soundness.networks import OPEN, OWN_SALT, PRIVATE, PUBLIC, SEALED, Network, examples, rng
 from soundness.underconstrained import System
@@ -134,7 +135,7 @@ def test_a_cut_has_no_second_opening_because_entering_values_are_range_checked(
         lambda values, bits: [sum(int(v) << (bits * i) for i, v in enumerate(values)) % FIELD_ORDER],
     )
     if not checked:
-        monkeypatch.setattr("assay_prover.circuit.lower.range_check", lambda *_, **__: None)
+        monkeypatch.setattr("assay_prover.lowering.lower.range_check", lambda *_, **__: None)
     network = Network(rng(42), 5).dense(4).requantise(3, -8, 7).dense(2)
     graph = network.graph()
     part = cut(graph, [2])[1]
@@ -147,7 +148,7 @@ def test_a_cut_has_no_second_opening_because_entering_values_are_range_checked(
     forged[1] -= 1
     systems = []
     for integers in (values, forged):
-        frame = Frame(_evaluate(part, {tensor.name: integers[None]}), SALT, 0, BLINDING)
+        frame = WitnessValues(_evaluate(part, {tensor.name: integers[None]}), SALT, 0, BLINDING)
         systems.append(System(circuit.builder, frame))
     honest, cheating = systems
     assert honest.first_failure() is None

@@ -19,19 +19,19 @@ from assay_prover.circuit.builder import Builder
 from assay_prover.circuit.checker import Sparse, dot, flatten, sparse_rows
 from assay_prover.circuit.circuit import Circuit
 from assay_prover.circuit.field import FieldWires
-from assay_prover.circuit.frame import Frame
-from assay_prover.circuit.freivalds_rows import (
+from assay_prover.circuit.layout import Region
+from assay_prover.circuit.linear import RowCache
+from assay_prover.circuit.rows import LookupRows, SumRow, TableRows
+from assay_prover.circuit.wide_wires import LimbWires
+from assay_prover.circuit.witness import Witness
+from assay_prover.circuit.witness_values import WitnessValues
+from assay_prover.gadgets.private.freivalds_rows import (
     HornerRows,
     WeightedInputRows,
     WeightedResultRows,
     WeightedSumRows,
 )
-from assay_prover.circuit.layout import Region
-from assay_prover.circuit.limbs import LimbWires
-from assay_prover.circuit.linear import RowCache
-from assay_prover.circuit.private_rows import PrivateProductRows
-from assay_prover.circuit.rows import LookupRows, SumRow, TableRows
-from assay_prover.circuit.witness import Witness
+from assay_prover.gadgets.private.packed_rows import PrivateProductRows
 
 Row = list[tuple[int, int]]
 
@@ -54,7 +54,7 @@ class System:
     def __init__(
         self,
         builder: Builder,
-        frame: Frame,
+        frame: WitnessValues,
         *,
         given: Iterable[int] = (),
         seed: int = 1,
@@ -116,7 +116,7 @@ class System:
     def _table(self, name: str, entries: list[int]) -> _Table:
         return self.tables.setdefault(name, _Table(entries))
 
-    def _assign(self, builder: Builder, frame: Frame) -> list[int]:
+    def _assign(self, builder: Builder, frame: WitnessValues) -> list[int]:
         z = [1, *(v for wires in builder.public for v in frame.field_value(wires))]
         if self.challenge is not None:
             z.append(self.challenge)

@@ -7,21 +7,17 @@
 from assay_prover._native import __version__, poseidon
 from assay_prover.bundle import (
     Bundle,
-    CompileReport,
     Decoded,
     KeyedCircuit,
-    MachineProfile,
     Manifest,
     ModelProver,
     Proved,
     ProvedSlice,
-    Quote,
     SetupReport,
     binding,
-    compile_model,
     new_salt,
-    quote_model,
 )
+from assay_prover.compiler import CompileReport, compile_model, with_weights
 from assay_prover.errors import (
     AssayProverError,
     BundleError,
@@ -42,6 +38,7 @@ from assay_prover.groth16 import (
     verify,
     verify_batch,
 )
+from assay_prover.quote import MachineProfile, Quote, quote_model
 
 __all__ = [
     "FIELD_ORDER",
@@ -77,4 +74,5 @@ __all__ = [
     "quote_model",
     "verify",
     "verify_batch",
+    "with_weights",
 ]

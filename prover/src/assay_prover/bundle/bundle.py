@@ -23,7 +23,8 @@ from collections.abc import Sequence
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+from warnings import warn
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,7 +32,7 @@ from numpy.typing import NDArray
 from assay_prover.bundle.archive import load_graph
 from assay_prover.bundle.encoding import Decoded, check_integers, decode_output, encode_input, input_words
 from assay_prover.bundle.files import new_directory, replace_file
-from assay_prover.bundle.keyed import (
+from assay_prover.bundle.keyed_circuit import (
     PROVING_KEY,
     SETUP,
     VERIFYING_KEY,
@@ -40,9 +41,9 @@ from assay_prover.bundle.keyed import (
     read_bytes,
     read_report,
 )
-from assay_prover.bundle.keys import Progress
 from assay_prover.bundle.manifest import Manifest
 from assay_prover.bundle.prover import ModelProver, sliced_progress
+from assay_prover.bundle.setup_and_prove import Progress
 from assay_prover.bundle.weights import (
     COMMITMENT,
     WEIGHTS,
@@ -59,14 +60,11 @@ from assay_prover.circuit import (
     Circuit,
     StatementSpec,
 )
-from assay_prover.circuit.slices import cut
 from assay_prover.errors import BundleError
 from assay_prover.groth16 import ProvingKey, join_keys, verify, verifying_key_hash
+from assay_prover.lowering.slices import cut
 from assay_prover.reference import IntegerGraph
 from assay_prover.reference.tensor import Int64Array
-
-if TYPE_CHECKING:
-    from assay_prover.bundle.preparation import Samples
 
 MANIFEST, CIRCUIT, SLICES = "manifest.json", "circuit.npz", "slices"
 MAX_MANIFEST_BYTES = 16 << 20
@@ -233,26 +231,16 @@ class Bundle:
             raise BundleError(f"cannot write {folder}: {error.strerror}") from error
         return Bundle.open(folder)
 
-    def with_weights(
-        self,
-        model: Path | str | bytes,
-        out: Path | str,
-        *,
-        samples: Samples | None = None,
-        labels: NDArray[Any] | None = None,
-        take: str | None = None,
-        name: str | None = None,
-        overwrite: bool = False,
-    ) -> Bundle:
-        """A bundle of another training of the same network under the same circuit and keys.
+    def with_weights(self, model: Path | str | bytes, out: Path | str, **options: Any) -> Bundle:
+        """Deprecated: use `assay_prover.with_weights(bundle, model, out)`, which this calls."""
+        from assay_prover.compiler.retrain import with_weights
 
-        See `assay_prover.bundle.retrain.with_weights`, which this is.
-        """
-        from assay_prover.bundle.retrain import with_weights
-
-        return with_weights(
-            self, model, out, samples=samples, labels=labels, take=take, name=name, overwrite=overwrite
+        warn(
+            "Bundle.with_weights is deprecated: call assay_prover.with_weights(bundle, model, out, ...)",
+            DeprecationWarning,
+            stacklevel=2,
         )
+        return with_weights(self, model, out, **options)
 
     # -- identity
 

@@ -11,8 +11,8 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from assay_prover.circuit import CostReport, InputVisibility, OutputVisibility
-from assay_prover.circuit.slices import MAX_SLICES
 from assay_prover.errors import BundleError
+from assay_prover.lowering.slices import MAX_SLICES
 from assay_prover.passes.layers import LayerError
 from assay_prover.passes.report import AccuracyReport
 

@@ -6,7 +6,7 @@ import secrets
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from assay_prover.bundle.keys import Progress, prove_circuit
+from assay_prover.bundle.setup_and_prove import Progress, prove_circuit
 from assay_prover.errors import BundleError, InputError
 from assay_prover.groth16 import FIELD_ORDER, ProvingKey, join_proofs
 from assay_prover.reference.tensor import Int64Array
@@ -14,7 +14,7 @@ from assay_prover.reference.tensor import Int64Array
 if TYPE_CHECKING:
     from assay_prover._native import PreparedModel
     from assay_prover.bundle.bundle import Bundle
-    from assay_prover.bundle.keyed import KeyedCircuit
+    from assay_prover.bundle.keyed_circuit import KeyedCircuit
 
 
 @dataclass(frozen=True, eq=False)

@@ -3,7 +3,6 @@
 from assay_prover.circuit.circuit import Circuit
 from assay_prover.circuit.cost import CostReport
 from assay_prover.circuit.layout import FIELD_ORDER, WireLayout
-from assay_prover.circuit.lower import compile_graph, planned_cost
 from assay_prover.circuit.plan import Plan
 from assay_prover.circuit.statement import (
     OUTPUT_DOMAIN,
@@ -31,11 +30,9 @@ __all__ = [
     "WireLayout",
     "Witness",
     "commit",
-    "compile_graph",
     "decrypt",
     "encrypt",
     "pack_range",
-    "planned_cost",
     "range_bits",
     "unpack_range",
 ]

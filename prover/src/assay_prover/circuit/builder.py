@@ -6,13 +6,12 @@ from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Protocol
 
+from assay_prover.circuit.challenge_powers import PowerRows, Powers
 from assay_prover.circuit.field import FieldTensor, FieldWires
 from assay_prover.circuit.layout import Region, WireLayout
-from assay_prover.circuit.limbs import LimbWires, ModelWires
 from assay_prover.circuit.linear import LinearTensor, Wires
 from assay_prover.circuit.lookup import DerivedWires, LookupTable
 from assay_prover.circuit.plan import Demand, Tile
-from assay_prover.circuit.powers import PowerRows, Powers
 from assay_prover.circuit.rows import (
     FieldProductRows,
     LookupRows,
@@ -21,9 +20,10 @@ from assay_prover.circuit.rows import (
     SumRow,
     TableRows,
 )
+from assay_prover.circuit.wide_wires import LimbWires, ModelWires
 
 if TYPE_CHECKING:
-    from assay_prover.circuit.frame import FieldArray, Frame
+    from assay_prover.circuit.witness_values import FieldArray, WitnessValues
     from assay_prover.reference.tensor import Int64Array
 
 
@@ -80,7 +80,7 @@ class Builder:
         """Public wires so far."""
         return self._sizes[Region.PUBLIC]
 
-    def integers(self, size: int, values: Callable[[Frame], Int64Array]) -> Wires:
+    def integers(self, size: int, values: Callable[[WitnessValues], Int64Array]) -> Wires:
         """Wires of w1 that hold small integers."""
         wires = Wires(Region.COMMITTED, self._reserve(Region.COMMITTED, size), size, values)
         self.committed.append(wires)
@@ -93,27 +93,27 @@ class Builder:
         self.model.append(wires)
         return wires
 
-    def limb_wires(self, size: int, values: Callable[[Frame], FieldArray]) -> LimbWires:
+    def limb_wires(self, size: int, values: Callable[[WitnessValues], FieldArray]) -> LimbWires:
         """Wires of w2 that hold many full-width values and do not depend on the challenge."""
         wires = LimbWires(self._reserve(Region.FREE, size), size, values)
         self.free.append(wires)
         self.demand.full_wires += size
         return wires
 
-    def public_wires(self, size: int, values: Callable[[Frame], list[int]]) -> FieldWires:
+    def public_wires(self, size: int, values: Callable[[WitnessValues], list[int]]) -> FieldWires:
         """The next wires of the statement."""
         wires = FieldWires(Region.PUBLIC, self._reserve(Region.PUBLIC, size), size, values)
         self.public.append(wires)
         return wires
 
-    def field_wires(self, size: int, values: Callable[[Frame], list[int]]) -> FieldWires:
+    def field_wires(self, size: int, values: Callable[[WitnessValues], list[int]]) -> FieldWires:
         """Wires of w2 that hold full-width values."""
         wires = FieldWires(Region.FREE, self._reserve(Region.FREE, size), size, values)
         self.free.append(wires)
         self.demand.full_wires += size
         return wires
 
-    def derived_wires(self, size: int, values: Callable[[Frame, int], FieldArray]) -> DerivedWires:
+    def derived_wires(self, size: int, values: Callable[[WitnessValues, int], FieldArray]) -> DerivedWires:
         """Wires of w2 that hold full-width values which depend on the challenge."""
         wires = DerivedWires(self._reserve(Region.FREE, size), size, values)
         self.free.append(wires)
@@ -191,5 +191,5 @@ class Builder:
         return self.layout
 
 
-def _counter(table: LookupTable) -> Callable[[Frame], Int64Array]:
+def _counter(table: LookupTable) -> Callable[[WitnessValues], Int64Array]:
     return lambda frame: frame.multiplicities(table)

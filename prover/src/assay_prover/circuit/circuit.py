@@ -9,13 +9,13 @@ import numpy as np
 
 from assay_prover.circuit.builder import Builder
 from assay_prover.circuit.cost import CostReport, measure
-from assay_prover.circuit.frame import Frame
 from assay_prover.circuit.layout import WireLayout
 from assay_prover.circuit.linear import RowCache
 from assay_prover.circuit.plan import Plan
 from assay_prover.circuit.rows import Block, RowGroup, Segment
 from assay_prover.circuit.statement import StatementSpec
 from assay_prover.circuit.witness import Witness, merge
+from assay_prover.circuit.witness_values import WitnessValues
 from assay_prover.reference import IntegerGraph
 from assay_prover.reference.tensor import Int64Array
 
@@ -87,7 +87,7 @@ class Circuit:
             raise ValueError(
                 "a cut needs a blinding" if blinding is None else "without a cut there is no blinding"
             )
-        return Witness(self, Frame(self.graph.run(*inputs), salt, binding, blinding))
+        return Witness(self, WitnessValues(self.graph.run(*inputs), salt, binding, blinding))
 
     def model_values(self) -> list[Segment]:
         """Values of the model wires, from the private weights that the graph holds; empty without any."""

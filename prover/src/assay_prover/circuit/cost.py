@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from assay_prover.circuit.layout import Region, WireLayout, domain_size
-from assay_prover.circuit.support import Support
+from assay_prover.circuit.occurrence import Support
 
 if TYPE_CHECKING:
     from assay_prover.circuit.circuit import Circuit

@@ -12,7 +12,7 @@ from assay_prover.circuit.layout import FIELD_ORDER, Region, WireLayout
 from assay_prover.circuit.linear import LinearTensor, RowCache
 
 if TYPE_CHECKING:
-    from assay_prover.circuit.frame import FieldArray, Frame
+    from assay_prover.circuit.witness_values import FieldArray, WitnessValues
     from assay_prover.reference.tensor import Int64Array
 
 Row = dict[int, int]
@@ -50,8 +50,8 @@ class FieldTensor(ABC):
         """Coefficients over the final wire indices."""
 
     @abstractmethod
-    def compute(self, frame: Frame) -> list[int]:
-        """Values for one witness; use `Frame.field_value`."""
+    def compute(self, frame: WitnessValues) -> list[int]:
+        """Values for one witness; use `WitnessValues.field_value`."""
 
     def sources(self) -> Sequence[FieldTensor | LinearTensor]:
         """Tensors whose wires occur in the rows."""
@@ -66,7 +66,9 @@ class FieldTensor(ABC):
 class FieldWires(FieldTensor):
     """Consecutive wires that hold full-width values."""
 
-    def __init__(self, region: Region, offset: int, size: int, values: Callable[[Frame], list[int]]) -> None:
+    def __init__(
+        self, region: Region, offset: int, size: int, values: Callable[[WitnessValues], list[int]]
+    ) -> None:
         self.region = region
         self.regions = region
         self.offset = offset
@@ -81,7 +83,7 @@ class FieldWires(FieldTensor):
         """All of them."""
         return np.arange(self.size, dtype=np.int64) + layout.base(self.region) + self.offset
 
-    def compute(self, frame: Frame) -> list[int]:
+    def compute(self, frame: WitnessValues) -> list[int]:
         """Run the allocation's own rule."""
         values = self._values(frame)
         if len(values) != self.size:
@@ -107,7 +109,7 @@ class FieldConstant(FieldTensor):
         del layout
         return np.zeros(int(any(self.values)), dtype=np.int64)
 
-    def compute(self, frame: Frame) -> list[int]:
+    def compute(self, frame: WitnessValues) -> list[int]:
         """The constants."""
         del frame
         return self.values
@@ -131,7 +133,7 @@ class FieldConcat(FieldTensor):
         """The parts."""
         return self.parts
 
-    def compute(self, frame: Frame) -> list[int]:
+    def compute(self, frame: WitnessValues) -> list[int]:
         """Values in order."""
         return [value for part in self.parts for value in frame.field_value(part)]
 
@@ -156,7 +158,7 @@ class FieldSlice(FieldTensor):
         """The whole tensor, of which this is some."""
         return (self.source,)
 
-    def compute(self, frame: Frame) -> list[int]:
+    def compute(self, frame: WitnessValues) -> list[int]:
         """Values of the part."""
         return frame.field_value(self.source)[self.start : self.stop]
 
@@ -182,7 +184,7 @@ class FieldSum(FieldTensor):
         """The parts."""
         return self.parts
 
-    def compute(self, frame: Frame) -> list[int]:
+    def compute(self, frame: WitnessValues) -> list[int]:
         """Sum of the values modulo r."""
         columns = [frame.field_value(part) for part in self.parts]
         return [sum(values) % FIELD_ORDER for values in zip(*columns, strict=True)]

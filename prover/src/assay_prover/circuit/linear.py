@@ -21,7 +21,7 @@ from assay_prover.reference.tensor import Int64Array
 
 if TYPE_CHECKING:
     from assay_prover.circuit.field import FieldTensor, Row
-    from assay_prover.circuit.frame import Frame
+    from assay_prover.circuit.witness_values import WitnessValues
 
 COEFFICIENT_LIMIT = 1 << 62
 
@@ -90,8 +90,8 @@ class LinearTensor(ABC):
         return 1.0
 
     @abstractmethod
-    def compute(self, frame: Frame) -> Int64Array:
-        """Values `int64[size]` for one witness; use `Frame.value`."""
+    def compute(self, frame: WitnessValues) -> Int64Array:
+        """Values `int64[size]` for one witness; use `WitnessValues.value`."""
 
     def __add__(self, other: LinearTensor | Int64Array | int) -> Combination:
         """Elementwise sum with a tensor or a constant."""
@@ -156,7 +156,9 @@ def constant_rows(values: Int64Array, layout: WireLayout) -> sp.csr_array:
 class Wires(LinearTensor):
     """`size` consecutive wires of one region; `values` computes them from the frame."""
 
-    def __init__(self, region: Region, offset: int, size: int, values: Callable[[Frame], Int64Array]) -> None:
+    def __init__(
+        self, region: Region, offset: int, size: int, values: Callable[[WitnessValues], Int64Array]
+    ) -> None:
         self.region = region
         self.regions = region
         self.offset = offset
@@ -171,7 +173,7 @@ class Wires(LinearTensor):
             shape=(self.size, cache.layout.n_wires),
         )
 
-    def compute(self, frame: Frame) -> Int64Array:
+    def compute(self, frame: WitnessValues) -> Int64Array:
         """Run the allocation's own rule."""
         values = np.asarray(self._values(frame), dtype=np.int64)
         if values.shape != (self.size,):
@@ -191,7 +193,7 @@ class Constant(LinearTensor):
         """Only wire 0."""
         return constant_rows(self.values, cache.layout)
 
-    def compute(self, frame: Frame) -> Int64Array:
+    def compute(self, frame: WitnessValues) -> Int64Array:
         """The constants."""
         del frame
         return self.values
@@ -235,7 +237,7 @@ class Combination(LinearTensor):
         """Of all parts."""
         return sum(term.width for _, term in self.terms) + float(bool(self.constant.any()))
 
-    def compute(self, frame: Frame) -> Int64Array:
+    def compute(self, frame: WitnessValues) -> Int64Array:
         """Sum of scaled values; partial sums may wrap, the result, by its worst case, fits."""
         total = self.constant.copy()
         for coefficient, term in self.terms:
@@ -288,7 +290,7 @@ class Gathered(LinearTensor):
         """The source's."""
         return self.source.width
 
-    def compute(self, frame: Frame) -> Int64Array:
+    def compute(self, frame: WitnessValues) -> Int64Array:
         """The same values in another order."""
         return frame.value(self.source)[self.index]
 
@@ -300,7 +302,7 @@ class Mapped(LinearTensor):
         self,
         parts: Sequence[tuple[LinearMap, LinearTensor]],
         bias: Int64Array,
-        value: Callable[[Frame], Int64Array],
+        value: Callable[[WitnessValues], Int64Array],
     ) -> None:
         self.parts = tuple(parts)
         self.bias = bias
@@ -333,6 +335,6 @@ class Mapped(LinearTensor):
             linear.entries / max(linear.n_out, 1) * source.width for linear, source in self.parts
         ) + float(bool(self.bias.any()))
 
-    def compute(self, frame: Frame) -> Int64Array:
+    def compute(self, frame: WitnessValues) -> Int64Array:
         """The layer's output in the integer inference."""
         return self._value(frame)

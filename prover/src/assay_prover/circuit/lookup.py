@@ -13,7 +13,7 @@ from assay_prover.circuit.linear import LinearTensor, Wires
 from assay_prover.reference.tensor import Int64Array
 
 if TYPE_CHECKING:
-    from assay_prover.circuit.frame import FieldArray, Frame
+    from assay_prover.circuit.witness_values import FieldArray, WitnessValues
 
 
 class UncommittedLookupError(ValueError):
@@ -84,18 +84,18 @@ class LookupTable:
             raise MissingEntryError(f"a value is not in table {self.name!r}")
         return position
 
-    def count(self, frame: Frame) -> Int64Array:
+    def count(self, frame: WitnessValues) -> Int64Array:
         """Multiplicities over all lookups."""
         total = np.zeros(self.size, dtype=np.int64)
         for expression, _ in self.lookups:
             total += np.bincount(self.index(frame.value(expression)), minlength=self.size)
         return total
 
-    def inverses(self, frame: Frame, challenge: int, values: LinearTensor) -> FieldArray:
+    def inverses(self, frame: WitnessValues, challenge: int, values: LinearTensor) -> FieldArray:
         """1 / (c - f) for looked-up values, gathered from the entries' inverses."""
         return frame.differences(self, challenge)[1][self.index(frame.value(values))]
 
-    def quotients(self, frame: Frame, challenge: int) -> FieldArray:
+    def quotients(self, frame: WitnessValues, challenge: int) -> FieldArray:
         """m_j / (c - t_j) for every entry."""
         return _native.field_mul_small(frame.differences(self, challenge)[1], frame.multiplicities(self))
 
@@ -112,7 +112,7 @@ class LookupTable:
 class DerivedWires(Wires):
     """Wires of w2 that hold field elements which are known once the challenge is."""
 
-    def __init__(self, offset: int, size: int, values: Callable[[Frame, int], FieldArray]) -> None:
+    def __init__(self, offset: int, size: int, values: Callable[[WitnessValues, int], FieldArray]) -> None:
         super().__init__(Region.FREE, offset, size, _unknown)
         self._derived = values
 
@@ -120,16 +120,16 @@ class DerivedWires(Wires):
         """Consecutive wires of these, for their rows alone."""
         start = int(index[0])
 
-        def values(frame: Frame, challenge: int) -> FieldArray:
+        def values(frame: WitnessValues, challenge: int) -> FieldArray:
             return frame.derived(self, challenge)[index]
 
         return DerivedWires(self.offset + start, int(index.size), values)
 
-    def derive(self, frame: Frame, challenge: int) -> FieldArray:
+    def derive(self, frame: WitnessValues, challenge: int) -> FieldArray:
         """Values `uint64[size, 4]`."""
         return self._derived(frame, challenge)
 
 
-def _unknown(frame: Frame) -> Int64Array:
+def _unknown(frame: WitnessValues) -> Int64Array:
     del frame
     raise TypeError("this wire holds a field element that depends on the challenge")

@@ -20,7 +20,7 @@ from assay_prover.circuit.linear import MOST_ENTRIES, Constant, LinearTensor, Ro
 from assay_prover.circuit.lookup import DerivedWires, LookupTable
 
 if TYPE_CHECKING:
-    from assay_prover.circuit.frame import FieldArray, Frame
+    from assay_prover.circuit.witness_values import FieldArray, WitnessValues
     from assay_prover.reference.tensor import Int64Array
 
 Segment = NDArray[np.int64] | NDArray[np.uint64]
@@ -59,7 +59,7 @@ class RowGroup(ABC):
         yield self
 
     @abstractmethod
-    def evaluate(self, frame: Frame, challenge: int | None) -> tuple[Segment, Segment]:
+    def evaluate(self, frame: WitnessValues, challenge: int | None) -> tuple[Segment, Segment]:
         """`<A, z>` and `<B, z>` of every row."""
 
 
@@ -127,7 +127,7 @@ class ProductRows(RowGroup):
         for index in slices(self.n_rows, width):
             yield ProductRows(self.layer, self.gadget, self.a[index], self.b[index], self.c[index])
 
-    def evaluate(self, frame: Frame, challenge: int | None) -> tuple[Int64Array, Int64Array]:
+    def evaluate(self, frame: WitnessValues, challenge: int | None) -> tuple[Int64Array, Int64Array]:
         """Integers, known from inference."""
         del challenge
         return frame.value(self.a), frame.value(self.b)
@@ -156,7 +156,7 @@ class FieldProductRows(RowGroup):
         """The three tensors."""
         return (self.a,), (self.b,), (self.c,)
 
-    def evaluate(self, frame: Frame, challenge: int | None) -> tuple[FieldArray, FieldArray]:
+    def evaluate(self, frame: WitnessValues, challenge: int | None) -> tuple[FieldArray, FieldArray]:
         """Field elements."""
         del challenge
         return to_limbs(frame.field_value(self.a)), to_limbs(frame.field_value(self.b))
@@ -167,7 +167,7 @@ def challenges(n: int) -> LinearTensor:
     return Wires(Region.CHALLENGE, 0, 1, _no_integers)[np.zeros(n, dtype=np.int64)]
 
 
-def _no_integers(frame: Frame) -> Int64Array:
+def _no_integers(frame: WitnessValues) -> Int64Array:
     del frame
     raise TypeError("the challenge is a field element")
 
@@ -212,7 +212,7 @@ class LookupRows(RowGroup):
                 self.layer, self.gadget, self.table, self.values[index], self.inverses.part(index)
             )
 
-    def evaluate(self, frame: Frame, challenge: int | None) -> tuple[FieldArray, FieldArray]:
+    def evaluate(self, frame: WitnessValues, challenge: int | None) -> tuple[FieldArray, FieldArray]:
         """Gathered from the table's own differences and inverses."""
         if challenge is None:
             raise ValueError("lookups need a challenge")
@@ -247,7 +247,7 @@ class TableRows(RowGroup):
         entries = Constant(self.table.entries)
         return (self.quotients,), (challenges(self.n_rows), entries), (self.multiplicities,)
 
-    def evaluate(self, frame: Frame, challenge: int | None) -> tuple[FieldArray, FieldArray]:
+    def evaluate(self, frame: WitnessValues, challenge: int | None) -> tuple[FieldArray, FieldArray]:
         """Multiplicities times the table's inverses."""
         if challenge is None:
             raise ValueError("lookups need a challenge")
@@ -283,7 +283,7 @@ class SumRow(RowGroup):
         """Everything that is summed; one; nothing."""
         return (*(inverses for _, inverses in self.table.lookups), self.quotients), (_ones(1),), ()
 
-    def evaluate(self, frame: Frame, challenge: int | None) -> tuple[Int64Array, Int64Array]:
+    def evaluate(self, frame: WitnessValues, challenge: int | None) -> tuple[Int64Array, Int64Array]:
         """Zero for a true witness: every lookup is counted."""
         del frame, challenge
         return np.zeros(1, dtype=np.int64), np.ones(1, dtype=np.int64)

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 
 from assay_prover.circuit.field import FieldWires, to_limbs
-from assay_prover.circuit.limbs import LimbWires
+from assay_prover.circuit.wide_wires import LimbWires
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from assay_prover.circuit.circuit import Circuit
-    from assay_prover.circuit.frame import Frame
     from assay_prover.circuit.rows import Segment
+    from assay_prover.circuit.witness_values import WitnessValues
     from assay_prover.reference.tensor import Int64Array
 
 
@@ -37,7 +37,7 @@ class Witness:
     the challenge, then `w2(c)` and `rows(c)`; without one `w1` is empty and `w2()` and `rows()` take none.
     """
 
-    def __init__(self, circuit: Circuit, frame: Frame) -> None:
+    def __init__(self, circuit: Circuit, frame: WitnessValues) -> None:
         self._circuit = circuit
         self._frame = frame
 

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
 
-from assay_prover.frontend.ends import captured
+from assay_prover.frontend.inputs_outputs import captured
 
 if TYPE_CHECKING:
-    from assay_prover.frontend.context import Node
+    from assay_prover.frontend.node import Node
 
     Array = NDArray[Any]
 

@@ -10,13 +10,14 @@ import onnx
 from onnx import TensorProto, numpy_helper
 
 from assay_prover.errors import ModelError
-from assay_prover.frontend.context import Context, Node, refuse
-from assay_prover.frontend.ends import Part, captured
+from assay_prover.frontend.context import Context, refuse
 from assay_prover.frontend.folding import fold
-from assay_prover.frontend.graph import FloatAffine, FloatGraph
+from assay_prover.frontend.inputs_outputs import Part, captured
 from assay_prover.frontend.load import Wanted, load_model
-from assay_prover.frontend.maps import FloatGather
+from assay_prover.frontend.node import Node
 from assay_prover.frontend.registry import lowering
+from assay_prover.graph.graph import FloatAffine, FloatGraph
+from assay_prover.graph.maps import FloatGather
 
 DOMAINS = frozenset({"", "ai.onnx", "ai.onnx.ml", "com.microsoft"})
 """Of the last, the operators that onnxruntime's quantiser writes."""

@@ -13,7 +13,7 @@ from google.protobuf.message import DecodeError
 from onnx import TensorProto, checker, external_data_helper, helper, inliner, numpy_helper, shape_inference
 
 from assay_prover.errors import ModelError
-from assay_prover.frontend.ends import Part, choose_output, fix_shapes, join_inputs
+from assay_prover.frontend.inputs_outputs import Part, choose_output, fix_shapes, join_inputs
 from assay_prover.frontend.registry import supported_operators
 
 MAX_MODEL_BYTES = 2 << 30

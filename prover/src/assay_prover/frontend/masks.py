@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    from assay_prover.frontend.context import Context, Node, Step
+    from assay_prover.frontend.context import Context, Step
+    from assay_prover.frontend.node import Node
 
     Array = NDArray[Any]
 

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from assay_prover.frontend.context import Context, Node
+    from assay_prover.frontend.context import Context
+    from assay_prover.frontend.node import Node
 
     Lowering = Callable[[Context, Node], None]
 

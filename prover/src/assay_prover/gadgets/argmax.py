@@ -29,7 +29,7 @@ from assay_prover.gadgets.requantise import bit_length
 
 if TYPE_CHECKING:
     from assay_prover.circuit.builder import Builder
-    from assay_prover.circuit.frame import Frame
+    from assay_prover.circuit.witness_values import WitnessValues
     from assay_prover.reference.tensor import Int64Array
 
 
@@ -42,7 +42,7 @@ def argmax(
         return Constant(np.zeros(groups, dtype=np.int64))
 
     def selector(j: int) -> LinearTensor:
-        def chosen(frame: Frame) -> Int64Array:
+        def chosen(frame: WitnessValues) -> Int64Array:
             return np.asarray(frame.value(x)[index].argmax(axis=1) == j, dtype=np.int64)
 
         return b.integers(groups, chosen)

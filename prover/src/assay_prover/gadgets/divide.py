@@ -28,14 +28,14 @@ from assay_prover.reference.division import divide_rounded
 
 if TYPE_CHECKING:
     from assay_prover.circuit.builder import Builder
-    from assay_prover.circuit.frame import Frame
+    from assay_prover.circuit.witness_values import WitnessValues
     from assay_prover.reference.tensor import Int64Array
 
 
 def divide(b: Builder, a: LinearTensor, d: LinearTensor, d_hi: int, y_lo: int, y_hi: int) -> LinearTensor:
     """Elementwise; `d_hi` bounds d and [y_lo, y_hi] the quotient in the worst case."""
 
-    def remainder(frame: Frame) -> Int64Array:
+    def remainder(frame: WitnessValues) -> Int64Array:
         dividend, divisor = frame.value(a), frame.value(d)
         return 2 * dividend + divisor - 2 * divisor * divide_rounded(dividend, divisor)
 

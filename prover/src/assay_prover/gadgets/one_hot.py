@@ -28,7 +28,7 @@ from assay_prover.reference import Gather, Sparse
 
 if TYPE_CHECKING:
     from assay_prover.circuit.builder import Builder
-    from assay_prover.circuit.frame import Frame
+    from assay_prover.circuit.witness_values import WitnessValues
     from assay_prover.reference.tensor import Int64Array
 
 
@@ -40,7 +40,7 @@ def one_hot(b: Builder, x: LinearTensor, least: int, most: int, lo: int, size: i
     index = np.where((offset < 0) | (offset >= reach), -1, offset + reach * np.arange(n)[:, None]).ravel()
     bits = Constant(np.ones(n, dtype=np.int64)) if reach == 1 else _bits(b, x, least, reach)
 
-    def value(frame: Frame) -> Int64Array:
+    def value(frame: WitnessValues) -> Int64Array:
         places = lo + np.arange(size)
         return np.ravel(np.asarray(frame.value(x)[:, None] == places, dtype=np.int64))
 
@@ -51,10 +51,10 @@ def _bits(b: Builder, x: LinearTensor, least: int, reach: int) -> LinearTensor:
     n = x.size
     places = np.arange(1, reach, dtype=np.int64)
 
-    def others(frame: Frame) -> Int64Array:
+    def others(frame: WitnessValues) -> Int64Array:
         return np.ravel(np.asarray(frame.value(x)[:, None] - least == places, dtype=np.int64))
 
-    def every(frame: Frame) -> Int64Array:
+    def every(frame: WitnessValues) -> Int64Array:
         return np.ravel(np.asarray(frame.value(x)[:, None] - least == np.arange(reach), dtype=np.int64))
 
     wires = b.integers(n * (reach - 1), others)

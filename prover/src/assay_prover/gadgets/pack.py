@@ -18,8 +18,8 @@ from assay_prover.circuit.layout import FIELD_ORDER
 from assay_prover.circuit.packing import pack, values_per_word
 
 if TYPE_CHECKING:
-    from assay_prover.circuit.frame import Frame
     from assay_prover.circuit.linear import LinearTensor, RowCache
+    from assay_prover.circuit.witness_values import WitnessValues
 
 
 class PackedWords(FieldTensor):
@@ -51,6 +51,6 @@ class PackedWords(FieldTensor):
         """The values."""
         return (self.values,)
 
-    def compute(self, frame: Frame) -> list[int]:
+    def compute(self, frame: WitnessValues) -> list[int]:
         """Pack the values."""
         return pack(frame.value(self.values), self.bits)

@@ -26,9 +26,9 @@ from assay_prover.circuit.rows import FieldProductRows
 
 if TYPE_CHECKING:
     from assay_prover.circuit.builder import Builder
-    from assay_prover.circuit.frame import Frame
     from assay_prover.circuit.layout import WireLayout
     from assay_prover.circuit.linear import RowCache
+    from assay_prover.circuit.witness_values import WitnessValues
     from assay_prover.reference.tensor import Int64Array
 
 MAX_INPUTS = 16
@@ -96,7 +96,7 @@ class _Permutation:
         self.width = inputs.size + 1
         self.wires: FieldWires = b.field_wires(3 * sbox_count(self.width), self._trace)
 
-    def _trace(self, frame: Frame) -> list[int]:
+    def _trace(self, frame: WitnessValues) -> list[int]:
         return from_limbs(_native.poseidon_trace(frame.field_value(self.inputs)))
 
     def expand(self, cache: RowCache, templates: list[dict[int, int]]) -> list[Row]:
@@ -145,7 +145,7 @@ class _SboxInputs(FieldTensor):
         """Outputs of earlier S-boxes."""
         return self.permutation.own_wires(layout, wiring(self.permutation.width).sboxes)
 
-    def compute(self, frame: Frame) -> list[int]:
+    def compute(self, frame: WitnessValues) -> list[int]:
         """x = x5 / x4, which needs no round arithmetic; x4 = 0 only for x = 0."""
         powers = frame.field_value(self.permutation.wires)
         fourth, fifth = powers[1::3], powers[2::3]
@@ -173,7 +173,7 @@ class _Output(FieldTensor):
         """Outputs of the S-boxes."""
         return self.permutation.own_wires(layout, [wiring(self.permutation.width).output])
 
-    def compute(self, frame: Frame) -> list[int]:
+    def compute(self, frame: WitnessValues) -> list[int]:
         """The hash."""
         return [_native.poseidon(frame.field_value(self.permutation.inputs))]
 
@@ -195,7 +195,7 @@ class _Powers(FieldTensor):
         """Every third."""
         return self.wires.own_wires(layout)[self.start :: 3]
 
-    def compute(self, frame: Frame) -> list[int]:
+    def compute(self, frame: WitnessValues) -> list[int]:
         """Values from the trace."""
         return frame.field_value(self.wires)[self.start :: 3]
 

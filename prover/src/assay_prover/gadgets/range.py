@@ -28,8 +28,8 @@ from assay_prover.gadgets.logup import lookup
 
 if TYPE_CHECKING:
     from assay_prover.circuit.builder import Builder
-    from assay_prover.circuit.frame import Frame
     from assay_prover.circuit.plan import Tile
+    from assay_prover.circuit.witness_values import WitnessValues
     from assay_prover.reference.tensor import Int64Array
 
 
@@ -69,7 +69,7 @@ class _Limb:
         self.offset = offset
         self.mask = mask
 
-    def __call__(self, frame: Frame) -> Int64Array:
+    def __call__(self, frame: WitnessValues) -> Int64Array:
         return (frame.value(self.x) >> self.offset) & self.mask
 
 

@@ -37,7 +37,7 @@ from assay_prover.gadgets.range import range_check
 
 if TYPE_CHECKING:
     from assay_prover.circuit.builder import Builder
-    from assay_prover.circuit.frame import Frame
+    from assay_prover.circuit.witness_values import WitnessValues
     from assay_prover.reference.tensor import Int64Array
 
 
@@ -66,7 +66,7 @@ class Requantiser:
         self.q_lo = (x_lo + self.half) >> shift
         self.q_hi = (x_hi + self.half) >> shift
 
-    def quotient(self, frame: Frame) -> Int64Array:
+    def quotient(self, frame: WitnessValues) -> Int64Array:
         """q for one witness."""
         return (frame.value(self.x) + self.half) >> self.shift
 
@@ -88,7 +88,7 @@ class Requantiser:
         """z = max(sign (q - origin), 0)."""
         b, size = self.b, self.x.size
 
-        def distance(frame: Frame) -> Int64Array:
+        def distance(frame: WitnessValues) -> Int64Array:
             return sign * (self.quotient(frame) - origin)
 
         reach = max(int(np.abs(self.q_lo - origin).max()), int(np.abs(self.q_hi - origin).max()))

@@ -31,7 +31,7 @@ from assay_prover.gadgets.requantise import bit_length
 
 if TYPE_CHECKING:
     from assay_prover.circuit.builder import Builder
-    from assay_prover.circuit.frame import Frame
+    from assay_prover.circuit.witness_values import WitnessValues
     from assay_prover.reference.tensor import Int64Array
 
 
@@ -39,10 +39,10 @@ def round_even(b: Builder, x: LinearTensor, x_lo: Int64Array, x_hi: Int64Array, 
     """Elementwise; `x_lo <= x <= x_hi` is the worst case of each element."""
     half = 1 << (shift - 1)
 
-    def floor(frame: Frame) -> Int64Array:
+    def floor(frame: WitnessValues) -> Int64Array:
         return np.asarray(frame.value(x) >> shift)
 
-    def up(frame: Frame) -> Int64Array:
+    def up(frame: WitnessValues) -> Int64Array:
         rest = frame.value(x) & ((1 << shift) - 1)
         return (rest + half - 1 + (floor(frame) & 1)) >> shift
 

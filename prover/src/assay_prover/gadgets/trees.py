@@ -29,7 +29,7 @@ from assay_prover.reference.maps import Sparse
 
 if TYPE_CHECKING:
     from assay_prover.circuit.builder import Builder
-    from assay_prover.circuit.frame import Frame
+    from assay_prover.circuit.witness_values import WitnessValues
     from assay_prover.reference.tensor import Int64Array
     from assay_prover.reference.trees import Trees
 
@@ -63,7 +63,7 @@ def trees(b: Builder, bits: LinearTensor, op: Trees) -> LinearTensor:
             )
             parts.append((Sparse(sp.csr_array(sp.csr_array(op.values.T) @ chosen)), tensor))
 
-    def value(frame: Frame) -> Int64Array:
+    def value(frame: WitnessValues) -> Int64Array:
         return op.evaluate(frame.value(bits)[None]).reshape(-1)
 
     return Mapped(parts, op.bias, value)

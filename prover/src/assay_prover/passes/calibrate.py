@@ -12,8 +12,8 @@ from math import prod
 import numpy as np
 
 from assay_prover.errors import InputError
-from assay_prover.frontend.graph import FloatGraph
-from assay_prover.frontend.maps import Float64Array
+from assay_prover.graph.graph import FloatGraph
+from assay_prover.graph.maps import Float64Array
 
 CHUNK_VALUES = 1 << 21
 """Samples are run in chunks of about this many values at once (16 MB)."""

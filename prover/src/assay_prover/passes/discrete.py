@@ -8,7 +8,7 @@ import numpy as np
 
 from assay_prover import reference as ref
 from assay_prover.errors import QuantisationError
-from assay_prover.frontend.discrete import (
+from assay_prover.graph.exact_ops import (
     FloatCompare,
     FloatDivide,
     FloatNormalise,

@@ -11,8 +11,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from assay_prover.frontend.graph import FloatAffine, FloatClip, FloatGraph, FloatOp
-from assay_prover.frontend.maps import FloatGather, compose
+from assay_prover.graph.graph import FloatAffine, FloatClip, FloatGraph, FloatOp
+from assay_prover.graph.maps import FloatGather, compose
 from assay_prover.passes.recognise import recognise
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
-from assay_prover.frontend.graph import FloatGraph
-from assay_prover.frontend.maps import Float64Array
+from assay_prover.graph.graph import FloatGraph
+from assay_prover.graph.maps import Float64Array
 from assay_prover.passes.quantise import QuantisedModel
 
 LAYER_SAMPLES = 32

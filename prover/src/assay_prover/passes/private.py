@@ -19,8 +19,9 @@ import numpy as np
 
 from assay_prover import reference as ref
 from assay_prover.errors import QuantisationError
-from assay_prover.frontend.graph import FloatAffine, FloatGraph
-from assay_prover.frontend.maps import (
+from assay_prover.gadgets.requantise import enforced
+from assay_prover.graph.graph import FloatAffine, FloatGraph
+from assay_prover.graph.maps import (
     Float64Array,
     FloatConv,
     FloatDense,
@@ -30,7 +31,6 @@ from assay_prover.frontend.maps import (
     round_coefficients,
     row_wise,
 )
-from assay_prover.gadgets.requantise import enforced
 from assay_prover.passes.calibrate import TensorStatistics
 
 if TYPE_CHECKING:

@@ -16,8 +16,8 @@ import numpy as np
 
 from assay_prover import reference as ref
 from assay_prover.errors import QuantisationError
-from assay_prover.frontend import functions
-from assay_prover.frontend.discrete import (
+from assay_prover.graph import functions
+from assay_prover.graph.exact_ops import (
     FloatCompare,
     FloatDivide,
     FloatNormalise,
@@ -25,8 +25,8 @@ from assay_prover.frontend.discrete import (
     FloatRound,
     FloatTrees,
 )
-from assay_prover.frontend.functions import FUNCTIONS
-from assay_prover.frontend.graph import (
+from assay_prover.graph.functions import FUNCTIONS
+from assay_prover.graph.graph import (
     FloatAffine,
     FloatArgMax,
     FloatClip,
@@ -37,7 +37,7 @@ from assay_prover.frontend.graph import (
     FloatOp,
     FloatReduceMax,
 )
-from assay_prover.frontend.maps import FloatConv, FloatDense, FloatGather
+from assay_prover.graph.maps import FloatConv, FloatDense, FloatGather
 from assay_prover.passes import discrete
 from assay_prover.passes.calibrate import Calibration
 from assay_prover.passes.precision import (

@@ -15,18 +15,10 @@ from math import prod
 import numpy as np
 import scipy.sparse as sp
 
-from assay_prover.frontend import functions
-from assay_prover.frontend.discrete import FloatDivide, FloatNormalise
-from assay_prover.frontend.graph import (
-    FloatAffine,
-    FloatClip,
-    FloatFunction,
-    FloatGraph,
-    FloatMultiply,
-    FloatOp,
-)
-from assay_prover.frontend.maps import Float64Array, FloatGather, FloatScale, FloatSparse, Int64Array
-from assay_prover.frontend.norms import LARGEST_MATRIX
+from assay_prover.graph import functions
+from assay_prover.graph.exact_ops import LARGEST_MATRIX, FloatDivide, FloatNormalise
+from assay_prover.graph.graph import FloatAffine, FloatClip, FloatFunction, FloatGraph, FloatMultiply, FloatOp
+from assay_prover.graph.maps import Float64Array, FloatGather, FloatScale, FloatSparse, Int64Array
 
 Producers = Mapping[str, FloatOp]
 

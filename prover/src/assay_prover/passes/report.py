@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
-from assay_prover.frontend.maps import Float64Array, Int64Array
+from assay_prover.graph.maps import Float64Array, Int64Array
 from assay_prover.passes.quantise import QuantisedModel
 
 CLOSE = 0.01

@@ -22,8 +22,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assay_prover.errors import QuantisationError
-from assay_prover.frontend.graph import FloatAffine, FloatGraph, FloatMatMul
-from assay_prover.frontend.maps import Float64Array, FloatConv
+from assay_prover.graph.graph import FloatAffine, FloatGraph, FloatMatMul
+from assay_prover.graph.maps import Float64Array, FloatConv
 from assay_prover.passes.calibrate import Calibration
 from assay_prover.passes.precision import Precision
 from assay_prover.passes.quantise import QuantisedModel, quantise

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import scipy.sparse as sp
 
-from assay_prover.frontend.graph import (
+from assay_prover.graph.graph import (
     FloatAffine,
     FloatClip,
     FloatFunction,
@@ -15,7 +15,7 @@ from assay_prover.frontend.graph import (
     FloatOp,
     FloatReduceMax,
 )
-from assay_prover.frontend.maps import FloatSparse
+from assay_prover.graph.maps import FloatSparse
 
 SMOOTH = frozenset(
     {

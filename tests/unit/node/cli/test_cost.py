@@ -11,7 +11,7 @@ import pytest
 from assay_node.cli import main
 from assay_node.cli.commands.model import cost
 from assay_prover import MachineProfile, __version__
-from assay_prover.bundle.machine import cores, cpu_name, save_profile
+from assay_prover.quote.machine_profile import cores, cpu_name, save_profile
 
 MODELS = Path(__file__).parents[3] / "vectors" / "models"
 

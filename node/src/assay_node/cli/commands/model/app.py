@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from assay_prover import Bundle, compile_model
+from assay_prover import Bundle, compile_model, with_weights
 
 from ....client.publish import publish_model
 from ....errors import AssayError
@@ -193,8 +193,8 @@ def retrain(
     """
     data = sample_files.load(samples_file) if samples_file is not None else sample_files.Samples(None, None)
     with err.status("measuring the new weights"):
-        opened = Bundle.open(bundle).with_weights(
-            model, out_dir, samples=data.x, labels=data.y, take=take, overwrite=overwrite
+        opened = with_weights(
+            Bundle.open(bundle), model, out_dir, samples=data.x, labels=data.y, take=take, overwrite=overwrite
         )
     document = {"path": str(out_dir), "accuracy": opened.manifest.report.model_dump(mode="json")}
     emit(document, as_json=json, human=lambda: out.print(fields(_flat(document))))

@@ -11,7 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from assay_prover import MachineProfile, Quote, quote_model
-from assay_prover.bundle.machine import load_profile, measure_machine, save_profile
+from assay_prover.quote.machine_profile import load_profile, measure_machine, save_profile
 
 from ....chain.contracts.gas import job_gas, verify_gas
 from ... import options, sample_files

@@ -1,0 +1,369 @@
+"""compile_model: an ONNX file and samples to a bundle without keys."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict
+from hashlib import sha256
+from math import prod
+from pathlib import Path
+from time import perf_counter
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict
+
+from assay_prover.bundle.archive import dump_graph
+from assay_prover.bundle.bundle import CIRCUIT, MANIFEST
+from assay_prover.bundle.files import new_directory, replace_file
+from assay_prover.bundle.manifest import (
+    PRIVATE_WEIGHTS_NOTE,
+    CutInfo,
+    Hashes,
+    InputInfo,
+    LayoutInfo,
+    Manifest,
+    ModelInfo,
+    OutputInfo,
+    PlanInfo,
+    PrecisionInfo,
+    SliceInfo,
+    WeightsInfo,
+    circuit_hash,
+    metadata_hash,
+)
+from assay_prover.bundle.weights import WEIGHTS, dump_weights, write_secret
+from assay_prover.circuit import (
+    Circuit,
+    CostReport,
+    InputVisibility,
+    OutputVisibility,
+    StatementSpec,
+    range_bits,
+)
+from assay_prover.circuit.cost import total
+from assay_prover.circuit.packing import values_per_word
+from assay_prover.compiler.preparation import Prepared, Samples, prepare, statement
+from assay_prover.compiler.report_svg import draw
+from assay_prover.errors import BundleError, InputError, ModelError
+from assay_prover.frontend import read_model
+from assay_prover.groth16 import Cancelled
+from assay_prover.lowering import compile_graph, planned_cost
+from assay_prover.lowering.slices import compile_slices, live, words
+from assay_prover.passes import QuantisedModel
+from assay_prover.passes.layers import LayerError, compare_layers, worst
+from assay_prover.passes.private import architecture
+from assay_prover.passes.report import AccuracyReport
+from assay_prover.passes.search import GOALS, Choice, Target
+from assay_prover.reference import IntegerGraph, Trees
+
+Progress = Callable[[str, float], bool | None]
+
+FEW_SAMPLES = 32
+
+
+PICTURE = "report.svg"
+
+
+class CompileReport(BaseModel):
+    """What compiling found and chose."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    path: Path
+    seconds: float
+    model: str
+    target: str
+    target_met: bool
+    candidates: int
+    import_difference: float
+    """Largest difference to onnxruntime, as a part of the outputs' span."""
+    precision: PrecisionInfo
+    accuracy: AccuracyReport
+    """On held-out samples, if there were enough to hold some out."""
+    selection: AccuracyReport
+    """On the samples that chose scales and precision."""
+    worst_layers: tuple[LayerError, ...]
+    costs: CostReport
+    notes: tuple[str, ...]
+    warnings: tuple[str, ...]
+
+
+def compile_model(
+    model: Path | str | bytes,
+    samples: Samples | None,
+    out: Path | str,
+    *,
+    labels: NDArray[Any] | None = None,
+    input: InputVisibility = "private",  # noqa: A002 - the protocol's word
+    output: OutputVisibility = "encrypted",
+    target: Target = "balanced",
+    input_range: tuple[float, float] | None = None,
+    weights: Literal["constant", "private"] = "constant",
+    slices: int | None = None,
+    max_constraints: int | None = None,
+    take: str | None = None,
+    name: str | None = None,
+    overwrite: bool = False,
+    progress: Progress | None = None,
+) -> CompileReport:
+    """Compile a network into a bundle at `out`, without keys (`Bundle.setup` makes them).
+
+    Args:
+        model: ONNX file or its bytes.
+        samples: typical inputs, `[n, *input shape]`, to choose scales and to measure accuracy; of a model
+            with several inputs, an array for each by name, or their numbers side by side. A dynamic axis
+            takes the samples' size. None takes uniform noise over `input_range`, with a warning.
+        out: the bundle's directory.
+        labels: class numbers of the samples, `[n]`.
+        input: whether the input is behind a commitment or part of the statement.
+        output: whether the output is for the salt's holder, behind a commitment, or for everyone. A
+            commitment says nothing until it is opened (`Bundle.decode_output`); under a public input its salt
+            is the prover's own.
+        target: how much accuracy to pay for; see `assay_prover.passes.search.GOALS`.
+        input_range: values that an input may have; by default from the samples.
+        weights: whether they are constants of the circuit, in the bundle for all to see, or private, behind a
+            published commitment, under keys that serve every model of the architecture.
+        slices: cut the network into so many circuits, 2 to 16, each with keys and a proof of its own.
+        max_constraints: cut it into as few circuits as keep each within this size; one if the whole does.
+        take: the tensor to prove, of a model with several outputs.
+        name: the model's name; by default the file's.
+        overwrite: replace a bundle that is there.
+        progress: called with (stage, fraction); False cancels.
+
+    Raises:
+        ModelError, UnsupportedModel: the file cannot be compiled.
+        InputError: the samples do not fit the model.
+        QuantisationError: no exact integer form, or no such slices.
+        BundleError: `out` is there already, or cannot be written.
+    """
+    started = perf_counter()
+    folder = Path(out)
+    if folder.exists() and not overwrite:
+        raise BundleError(f"{folder} exists already; overwrite it or choose another place")
+    if slices is not None and max_constraints is not None:
+        raise InputError("either the number of slices or their largest size, not both")
+    if output == "encrypted" and input != "private":
+        raise InputError("an encrypted output needs a private input, whose salt is the key")
+
+    def report(stage: str, fraction: float) -> None:
+        if progress is not None and progress(stage, fraction) is False:
+            raise Cancelled(f"cancelled during {stage}")
+
+    source = Path(model) if isinstance(model, str) else model
+    data = read_model(source)
+    title = name or (source.stem if isinstance(source, Path) else "model")
+    prepared = prepare(data, samples, labels, input_range, report, take=take)
+
+    def cost(quantised: QuantisedModel) -> float:
+        return planned_cost(quantised.graph, statement(quantised, input, output))
+
+    secret = weights == "private"
+    choice = prepared.choose(target, cost, report, private=secret)
+    report("circuit", 0.0)
+    quantised = choice.model
+    if secret:
+        _check_secrets(quantised)
+    spec = statement(quantised, input, output)
+    circuits, positions = [compile_graph(quantised.graph, spec)], tuple[int, ...]()
+    if slices is not None or max_constraints is not None:
+        positions, circuits = compile_slices(
+            quantised.graph, spec, circuits[0], slices=slices, max_constraints=max_constraints
+        )
+    held = prepared.held_out
+    layers = compare_layers(prepared.graph, quantised, prepared.samples if held is None else held.samples)
+    warnings = _warnings(choice, target, prepared)
+    visibility = WeightsInfo()
+    if secret:
+        visibility = WeightsInfo(
+            visibility="private", note=PRIVATE_WEIGHTS_NOTE, architecture=architecture(prepared.graph)
+        )
+    manifest = _manifest(
+        ModelInfo(name=title, sha256="" if secret else prepared.sha256, notes=prepared.notes),
+        visibility,
+        choice,
+        layers,
+        spec,
+        _slices(quantised.graph, positions, circuits),
+        total([circuit.cost() for circuit in circuits]),
+        prepared.declared,
+        warnings,
+    )
+    picture = draw(title, choice.report, choice.selection, layers, manifest.costs)
+    try:
+        with new_directory(folder, overwrite=overwrite) as partial:
+            replace_file(partial / CIRCUIT, dump_graph(quantised.graph))
+            if secret:
+                write_secret(partial / WEIGHTS, dump_weights(quantised.graph))
+            replace_file(partial / PICTURE, picture.encode())
+            replace_file(partial / MANIFEST, manifest.write().encode())
+    except OSError as error:
+        raise BundleError(f"cannot write {folder}: {error.strerror}") from error
+    report("circuit", 1.0)
+    return CompileReport(
+        path=folder,
+        seconds=perf_counter() - started,
+        model=title,
+        target=target,
+        target_met=choice.met,
+        candidates=choice.candidates,
+        import_difference=prepared.difference,
+        precision=manifest.precision,
+        accuracy=choice.report,
+        selection=choice.selection,
+        worst_layers=worst(layers),
+        costs=manifest.costs,
+        notes=prepared.notes,
+        warnings=warnings,
+    )
+
+
+def _check_secrets(quantised: QuantisedModel) -> None:
+    """Everything that was trained is in layers with private weights."""
+    if not quantised.graph.private:
+        raise ModelError("the network has no weights that could be private; compile it with constant weights")
+    for op in quantised.graph.ops:
+        if isinstance(op, Trees):
+            layer = quantised.labels.get(op.output, op.output)
+            raise ModelError(f"layer {layer!r}: trees cannot be private; compile with constant weights")
+
+
+def _warnings(choice: Choice, target: Target, prepared: Prepared) -> tuple[str, ...]:
+    found = []
+    if prepared.synthetic:
+        found.append(
+            "no samples were given: scales come from uniform noise over the declared range, "
+            "and the accuracy says nothing about real data; compile again with samples"
+        )
+    elif prepared.count < FEW_SAMPLES:
+        found.append(f"only {prepared.count} samples: the accuracy is a rough guess")
+    if not choice.met:
+        found.append(
+            f"no candidate reached the target {target!r}; this is the cheapest that comes close to the best "
+            f"({choice.report.agreement:.2%} with float)"
+        )
+    elif not GOALS[target].accepts(choice.report):
+        found.append(
+            f"the target {target!r} was reached on the samples that chose the precision, not on the held-out "
+            f"ones ({choice.report.agreement:.2%} agree with float): give more samples, or aim higher"
+        )
+    if (
+        not prepared.synthetic
+        and prepared.count > 1
+        and not np.ptp(prepared.calibration.outputs, axis=0).any()
+    ):
+        found.append(
+            "the network answers all samples alike: neither scales nor accuracy say anything; vary them"
+        )
+    if unresolved := _unresolved(choice, prepared):
+        found.append(
+            f"{unresolved} of {prod(prepared.graph.input_shape)} features vary by less than a step of the "
+            "input's scale, which all share: bring them to a like size before the network, not in it"
+        )
+    if choice.report.saturated:
+        found.append(
+            f"{choice.report.saturated:.2%} of the samples' values are outside the declared range "
+            "and were clipped"
+        )
+    return tuple(found)
+
+
+def _unresolved(choice: Choice, prepared: Prepared) -> int:
+    """How many features of a table are too small beside the others."""
+    graph, scale = prepared.graph, choice.model.input.scale
+    if prepared.synthetic or graph.whole_input or len(graph.input_shape) > 2:
+        return 0
+    spans = np.ptp(prepared.samples.reshape(len(prepared.samples), -1), axis=0)
+    return int(((spans > 0) & (spans < scale)).sum())
+
+
+def _unbatched(shape: tuple[int, ...]) -> tuple[int, ...]:
+    return shape[1:] if len(shape) > 1 and shape[0] == 1 else shape
+
+
+def _slices(
+    graph: IntegerGraph, positions: tuple[int, ...], circuits: list[Circuit]
+) -> tuple[SliceInfo, ...]:
+    infos = []
+    for circuit, stop in zip(circuits, [*positions, len(graph.ops)], strict=True):
+        leaving = None
+        if stop < len(graph.ops):
+            tensors = live(graph, stop)
+            leaving = CutInfo(
+                tensors=tuple(tensor.name for tensor in tensors),
+                values=sum(tensor.size for tensor in tensors),
+                words=sum(words(tensor) for tensor in tensors),
+            )
+        layout = circuit.layout
+        infos.append(
+            SliceInfo(
+                stop=stop,
+                leaving=leaving,
+                layout=LayoutInfo(
+                    n_public=layout.n_public,
+                    committed=layout.committed,
+                    n_model=layout.n_model,
+                    n_w1=layout.n_w1,
+                    n_w2=layout.n_w2,
+                    n_constraints=circuit.n_constraints,
+                ),
+                plan=PlanInfo(limb_widths=circuit.plan.widths, maxima_hoisted=circuit.plan.hoist_maxima),
+                circuit=circuit.digest().hex(),
+            )
+        )
+    return tuple(infos)
+
+
+def _manifest(
+    model: ModelInfo,
+    weights: WeightsInfo,
+    choice: Choice,
+    layers: tuple[LayerError, ...],
+    spec: StatementSpec,
+    slices: tuple[SliceInfo, ...],
+    costs: CostReport,
+    declared: tuple[float, float],
+    warnings: tuple[str, ...],
+) -> Manifest:
+    quantised = choice.model
+    source, result = quantised.graph.input, quantised.graph.result
+    packed = -(-source.size // values_per_word(quantised.input.bits))
+    bits = range_bits(result.min, result.max)
+    input_ = InputInfo(
+        shape=_unbatched(source.shape),
+        scale=quantised.input.scale,
+        lo=quantised.input.lo,
+        bits=quantised.input.bits,
+        words=1 if spec.input_visibility == "private" else packed,
+        visibility=spec.input_visibility,
+        declared_range=declared,
+    )
+    output = OutputInfo(
+        shape=_unbatched(result.shape),
+        scale=quantised.output_scale,
+        lo=result.min,
+        hi=result.max,
+        bits=bits,
+        words=1 if spec.output_visibility == "committed" else -(-result.size // values_per_word(bits)),
+        kind="label" if quantised.is_label else "logits",
+        visibility=spec.output_visibility,
+    )
+    return Manifest(
+        model=model,
+        input=input_,
+        output=output,
+        weights=weights,
+        slices=slices,
+        precision=PrecisionInfo(**asdict(quantised.precision)),
+        costs=costs,
+        report=choice.report,
+        selection=choice.selection,
+        layers=layers,
+        warnings=warnings,
+        hashes=Hashes(
+            circuit=circuit_hash([part.circuit for part in slices]),
+            quantisation=sha256(dump_graph(quantised.graph)).hexdigest(),
+            metadata=metadata_hash(model, input_, output, weights),
+        ),
+    )

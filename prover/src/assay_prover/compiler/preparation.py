@@ -1,0 +1,219 @@
+"""From a file and samples to what the search needs: the fused network, its statistics, samples held out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from assay_prover.circuit import InputVisibility, OutputVisibility, StatementSpec
+from assay_prover.compiler.onnxruntime_check import check_import
+from assay_prover.errors import InputError
+from assay_prover.frontend import Wanted, import_model
+from assay_prover.graph import FloatGraph
+from assay_prover.graph.graph import FloatAffine
+from assay_prover.graph.maps import Float64Array, FloatConv, FloatDense
+from assay_prover.passes import Calibration, QuantisedModel, calibrate, declare_range, fuse, synthetic_samples
+from assay_prover.passes.calibrate import run_float
+from assay_prover.passes.search import Choice, HeldOut, Target, hold_out, sample_work, search
+
+FEWEST_SAMPLES = 16
+"""Samples that are looked at however large the network is."""
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """A network ready to be quantised.
+
+    `difference` is the largest to onnxruntime, as a part of the outputs' span; `synthetic` when no samples
+    were given; `count` all samples, held-out ones included; `whole` if none was left out.
+    """
+
+    graph: FloatGraph
+    sha256: str
+    notes: tuple[str, ...]
+    difference: float
+    declared: tuple[float, float]
+    calibration: Calibration
+    samples: Float64Array
+    labels: NDArray[Any] | None
+    held_out: HeldOut | None
+    synthetic: bool
+    count: int
+    whole: bool
+
+    @property
+    def parameters(self) -> int:
+        """Weights of dense layers and convolutions."""
+        return sum(
+            linear.coefficients.size
+            for op in self.graph.ops
+            if isinstance(op, FloatAffine)
+            for linear in op.maps
+            if isinstance(linear, FloatDense | FloatConv)
+        )
+
+    def choose(
+        self,
+        target: Target,
+        cost: Callable[[QuantisedModel], float],
+        progress: Callable[[str, float], None] | None = None,
+        *,
+        private: bool = False,
+    ) -> Choice:
+        """The cheapest precision that reaches the target; see `assay_prover.passes.search.search`."""
+        return search(
+            self.graph,
+            self.calibration,
+            self.samples,
+            self.labels,
+            cost,
+            target=target,
+            synthetic=self.synthetic,
+            private=private,
+            held_out=self.held_out,
+            progress=progress,
+        )
+
+
+def prepare(
+    data: bytes,
+    samples: Samples | None,
+    labels: NDArray[Any] | None,
+    input_range: tuple[float, float] | None,
+    report: Callable[[str, float], None],
+    within: int | None = None,
+    take: str | None = None,
+) -> Prepared:
+    """Import, check against onnxruntime, fuse, and calibrate on the half of the samples that may choose.
+
+    Args:
+        data: the ONNX file.
+        samples: see `shape_samples`; None takes uniform noise over `input_range`.
+        labels: class numbers `[n]`, or None.
+        input_range: values that an input may have; by default from the samples, held-out ones included.
+        report: told what is being done.
+        within: work that all samples together may take (`search.sample_work`); beyond it fewer are looked at.
+        take: the output to prove, of a model with several.
+
+    Raises:
+        ModelError, UnsupportedModel: the file cannot be compiled. InputError: the samples do not fit it.
+    """
+    report("import", 0.0)
+    imported = import_model(data, wanted(samples, take))
+    given = None if samples is None else shape_samples(samples, imported)
+    if any(name == "y" for name, _ in imported.parts) and _is_input(labels, samples):
+        labels = None
+    truth = check_labels(labels, given)
+    declared = declare_range(given, input_range, whole=imported.whole_input)
+    x = synthetic_samples(imported, declared) if given is None else given
+    # judged as it is quantised, with what was fused and recognised
+    graph = fuse(imported)
+    difference = check_import(data, graph, np.clip(x, *declared), graph.is_label)
+    report("calibrate", 0.0)
+    affordable = len(x) if within is None else max(FEWEST_SAMPLES, within // sample_work(graph))
+    whole = len(x) <= affordable
+    if not whole:
+        few = np.linspace(0, len(x) - 1, affordable).astype(np.int64)
+        x, truth = x[few], None if truth is None else truth[few]
+    chosen, rest = hold_out(len(x))
+    held_out = None
+    if rest.size:
+        held_out = HeldOut(
+            x[rest], run_float(graph, x[rest], declared), None if truth is None else truth[rest]
+        )
+    return Prepared(
+        graph=graph,
+        sha256=sha256(data).hexdigest(),
+        notes=imported.notes,
+        difference=difference,
+        declared=declared,
+        calibration=calibrate(graph, x[chosen], declared),
+        samples=x[chosen],
+        labels=None if truth is None else truth[chosen],
+        held_out=held_out,
+        synthetic=given is None,
+        count=len(x),
+        whole=whole,
+    )
+
+
+def statement(
+    quantised: QuantisedModel,
+    input_: InputVisibility,
+    output: OutputVisibility,
+) -> StatementSpec:
+    """The statement's specification, with the output's range as the worst case has it."""
+    bounds = quantised.graph.result
+    return StatementSpec(
+        input_, output, quantised.input.lo, quantised.input.bits, output_lo=bounds.min, output_hi=bounds.max
+    )
+
+
+Samples = NDArray[Any] | Mapping[str, NDArray[Any]]
+"""Typical inputs: `[n, *input shape]`, or such arrays by name, one for each input; the only input's may be
+called "x"."""
+
+
+def wanted(samples: Samples | None, take: str | None) -> Wanted:
+    """What a caller's samples say about dynamic axes."""
+    named = {} if samples is None else samples if isinstance(samples, Mapping) else {"x": samples}
+    sizes = {name: np.shape(part)[1:] for name, part in named.items()}
+    return Wanted(sizes | ({"": sizes["x"]} if "x" in sizes else {}), take)
+
+
+def shape_samples(samples: Samples, graph: FloatGraph) -> Float64Array:
+    """`[n, *input_shape]` in float64; the graph's shape has a batch axis of 1 that samples may leave out.
+
+    Samples of several inputs, by name, are put side by side.
+
+    Raises:
+        InputError: not numbers, not finite, or of another shape.
+    """
+    parts = graph.parts or ((graph.input, graph.input_shape),)
+    if isinstance(samples, Mapping) and "x" in samples and any(name not in samples for name, _ in parts):
+        samples = samples["x"]
+    if not isinstance(samples, Mapping):
+        return _shaped("samples", samples, graph.input_shape)
+    if any(name not in samples for name, _ in parts):
+        raise InputError(
+            f"samples are given for {', '.join(sorted(samples))}; "
+            f"the model's inputs are {', '.join(name for name, _ in parts)}"
+        )
+    shaped = [_shaped(f"samples of {name!r}", samples[name], shape) for name, shape in parts]
+    counts = {len(part) for part in shaped}
+    if len(counts) > 1:
+        raise InputError(f"the inputs have different numbers of samples: {sorted(counts)}")
+    return np.hstack([part.reshape(len(part), -1) for part in shaped]).reshape(-1, *graph.input_shape)
+
+
+def _shaped(what: str, samples: NDArray[Any], shape: tuple[int, ...]) -> Float64Array:
+    try:
+        array = np.asarray(samples, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"the {what} are not numeric: {error}") from error
+    short = shape[1:] if len(shape) > 1 and shape[0] == 1 else shape
+    if not array.size or array.shape[1:] not in (shape, short):
+        raise InputError(f"{what} must be [n, {', '.join(map(str, short))}], got {list(array.shape)}")
+    if not np.isfinite(array).all():
+        raise InputError(f"the {what} hold NaN or infinity")
+    return array.reshape(-1, *shape)
+
+
+def _is_input(labels: NDArray[Any] | None, samples: Samples | None) -> bool:
+    """Whether the labels are the samples' own array "y", which a file has for either."""
+    return isinstance(samples, Mapping) and labels is not None and labels is samples.get("y")
+
+
+def check_labels(labels: NDArray[Any] | None, samples: Float64Array | None) -> NDArray[Any] | None:
+    """Class numbers, one a sample."""
+    if labels is None:
+        return None
+    array = np.asarray(labels)
+    if samples is None or array.shape != (len(samples),) or array.dtype.kind not in "iu":
+        raise InputError("labels must be one class number for each sample")
+    return array

@@ -1,0 +1,1 @@
+"""Gadgets of layers whose weights are private: packed products and Freivalds' check."""

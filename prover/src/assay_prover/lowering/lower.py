@@ -1,0 +1,269 @@
+"""From an integer graph and a statement to a circuit."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from assay_prover.circuit.builder import Builder
+from assay_prover.circuit.circuit import Circuit
+from assay_prover.circuit.field import FieldConcat, FieldConstant, FieldTensor
+from assay_prover.circuit.linear import LinearTensor, Mapped
+from assay_prover.circuit.plan import Demand, Plan, choose
+from assay_prover.circuit.statement import StatementSpec, range_bits
+from assay_prover.gadgets.argmax import argmax
+from assay_prover.gadgets.binding import bind
+from assay_prover.gadgets.commitment import commitment, encrypt
+from assay_prover.gadgets.divide import divide
+from assay_prover.gadgets.normalise import normalise
+from assay_prover.gadgets.one_hot import one_hot
+from assay_prover.gadgets.pack import PackedWords
+from assay_prover.gadgets.private.linear import private_affine
+from assay_prover.gadgets.product import matmul, multiply
+from assay_prover.gadgets.range import range_check
+from assay_prover.gadgets.reduce_max import reduce_max
+from assay_prover.gadgets.requantise import enforced, requantise
+from assay_prover.gadgets.round_even import round_even
+from assay_prover.gadgets.step import step
+from assay_prover.gadgets.table import function_table
+from assay_prover.gadgets.trees import trees
+from assay_prover.lowering.rewrite import hoist_maxima
+from assay_prover.reference import (
+    Affine,
+    ArgMax,
+    Divide,
+    IntegerGraph,
+    MatMul,
+    Multiply,
+    Normalise,
+    OneHot,
+    Op,
+    PrivateAffine,
+    ReduceMax,
+    Requantise,
+    RoundEven,
+    Step,
+    Table,
+    Tensor,
+    Trees,
+)
+
+
+def compile_graph(
+    graph: IntegerGraph,
+    spec: StatementSpec,
+    *,
+    limb_bits: int | tuple[int, ...] | None = None,
+    plan: Plan | None = None,
+) -> Circuit:
+    """The circuit that proves `graph` under the statement `spec`.
+
+    `limb_bits` fixes the range tables' widths (1 or () for bits only, hence plain Groth16 unless a function
+    needs a table); by default they are chosen by cost. `plan`, from an earlier compilation of the same
+    graph, skips that choice.
+
+    Deterministic: the same arguments give the same constraints in the same order.
+
+    Raises:
+        ValueError: the graph's input range is not the statement's, or an output can leave its declared range.
+    """
+    _check(graph, spec)
+    if plan is None:
+        plan = _plan(graph, spec, limb_bits)
+    chosen = hoist_maxima(graph) if plan.hoist_maxima else graph
+    builder = Builder(plan)
+    _emit(builder, chosen, spec)
+    return Circuit(builder, chosen, spec, plan)
+
+
+def planned_cost(graph: IntegerGraph, spec: StatementSpec) -> float:
+    """What proving the circuit of `compile_graph` would cost (`Plan.cost`), without building it.
+
+    Raises:
+        ValueError: as `compile_graph`.
+    """
+    _check(graph, spec)
+    return _plan(graph, spec, None).cost
+
+
+def _check(graph: IntegerGraph, spec: StatementSpec) -> None:
+    if not spec.entering:
+        tensor = graph.input
+        if not (tensor.lo == spec.input_lo).all() or not (tensor.hi == spec.input_hi).all():
+            raise ValueError(
+                f"the circuit enforces the input range [{spec.input_lo}, {spec.input_hi}], "
+                f"the graph assumes [{tensor.min}, {tensor.max}]"
+            )
+    if spec.leaving:
+        return
+    lo, hi = output_range(graph, spec)
+    if graph.result.min < lo or graph.result.max > hi:
+        raise ValueError(
+            f"the output reaches [{graph.result.min}, {graph.result.max}], its declared range is [{lo}, {hi}]"
+        )
+
+
+def output_range(graph: IntegerGraph, spec: StatementSpec) -> tuple[int, int]:
+    """The declared range of the output's integers."""
+    lo = spec.output_lo if spec.output_lo is not None else graph.result.min
+    hi = spec.output_hi if spec.output_hi is not None else graph.result.max
+    return lo, hi
+
+
+def _measure(graph: IntegerGraph, spec: StatementSpec) -> tuple[Demand, int]:
+    builder = Builder(None)
+    _emit(builder, graph, spec)
+    builder.forget()
+    return builder.demand, builder.n_public
+
+
+def _plan(graph: IntegerGraph, spec: StatementSpec, limb_bits: int | tuple[int, ...] | None) -> Plan:
+    demand, n_public = _measure(graph, spec)
+    best = choose(demand, n_public, limb_bits)
+    hoisted = hoist_maxima(graph)
+    if hoisted is not graph:
+        demand, n_public = _measure(hoisted, spec)
+        other = choose(demand, n_public, limb_bits, hoist_maxima=True)
+        best = min(best, other, key=lambda plan: plan.cost)
+    return best
+
+
+def _emit(b: Builder, graph: IntegerGraph, spec: StatementSpec) -> None:
+    with b.scope("binding"):
+        bind(b)
+    tensors: dict[str, LinearTensor] = {}
+    one = FieldConstant([1])
+    with b.scope("input", layer=graph.inputs[0].name):
+        stated = _words([_enter(b, tensors, tensor, spec) for tensor in graph.inputs])
+        salt: FieldTensor | None = None
+        cover: tuple[FieldTensor, ...] = ()
+        if spec.needs_salt:
+            with b.scope("commitment"):
+                salt = b.field_wires(1, lambda frame: [_require("salt", frame.salt)])
+                if spec.needs_blinding:
+                    cover = (b.field_wires(1, lambda frame: [_require("blinding", frame.blinding)]),)
+                if spec.entering:
+                    stated = FieldConcat([*cover, stated])
+                if spec.input_visibility == "private":
+                    stated = commitment(b, salt, stated, spec.input_domain)
+        _publish(b, stated, one)
+    checkers = _checkers(graph)
+    for op in graph.ops:
+        with b.scope(type(op).__name__.lower(), layer=op.output):
+            tensors[op.output] = _lower(b, graph, op, tensors, checkers)
+    with b.scope("output", layer=graph.outputs[0]):
+        packed = _words([_leave(graph, tensors, name, spec) for name in graph.outputs])
+        if spec.output_visibility != "public":
+            if salt is None:
+                raise AssertionError("the specification has a salt for every hidden output")
+            if spec.output_visibility == "encrypted":
+                with b.scope("encryption"):
+                    packed = encrypt(b, salt, packed)
+            else:
+                with b.scope("commitment"):
+                    if spec.leaving:
+                        packed = FieldConcat([*cover, packed])
+                    packed = commitment(b, salt, packed, spec.output_domain)
+        _publish(b, packed, one)
+    b.finish()
+
+
+def _enter(b: Builder, tensors: dict[str, LinearTensor], tensor: Tensor, spec: StatementSpec) -> PackedWords:
+    """A tensor that the statement's input holds, held to the range of its packing.
+
+    At a cut the elements' own bounds may be narrower. They need no check: the words are those of the slice
+    before, packing is injective on both sides, and that slice's circuit keeps the bounds.
+    """
+    name = tensor.name
+    lo, bits = spec.input_lo, spec.input_bits
+    if spec.entering:
+        lo, bits = tensor.min, range_bits(tensor.min, tensor.max)
+    values = b.integers(tensor.size, lambda frame: frame.tensor(name) - lo)
+    range_check(b, values, bits, exact=True)
+    tensors[name] = values + lo
+    return PackedWords(values, bits)
+
+
+def _leave(
+    graph: IntegerGraph, tensors: dict[str, LinearTensor], name: str, spec: StatementSpec
+) -> PackedWords:
+    """A tensor that the statement's output holds."""
+    tensor = graph.tensors[name]
+    lo, hi = (tensor.min, tensor.max) if spec.leaving else output_range(graph, spec)
+    return PackedWords(tensors[name] - lo, range_bits(lo, hi))
+
+
+def _words(parts: list[PackedWords]) -> FieldTensor:
+    """The words of all tensors after one another; each begins a new word."""
+    return parts[0] if len(parts) == 1 else FieldConcat(parts)
+
+
+def _require(what: str, value: int | None) -> int:
+    if value is None:
+        raise ValueError(f"a hidden input, output or cut needs a {what}")
+    return value
+
+
+def _publish(b: Builder, words: FieldTensor, one: FieldConstant) -> None:
+    public = b.public_wires(words.size, lambda frame: frame.field_value(words))
+    b.constrain_field(words, FieldConstant(one.values * words.size), public)
+
+
+def _checkers(graph: IntegerGraph) -> dict[str, Requantise]:
+    """For layers with private weights, the requantisation whose own range checks hold them to their span."""
+    spans = {op.output: op.span for op in graph.private}
+    found: dict[str, Requantise] = {}
+    for op in graph.ops:
+        if isinstance(op, Requantise) and op.input in spans and op.input not in found:
+            tensor = graph.tensors[op.input]
+            held = enforced(tensor.lo.ravel(), tensor.hi.ravel(), op.shift, op.lo, op.hi)
+            lo, hi = spans[op.input]
+            if held is not None and lo <= held[0] and held[1] <= hi:
+                found[op.input] = op
+    return found
+
+
+def _lower(
+    b: Builder,
+    graph: IntegerGraph,
+    op: Op,
+    tensors: dict[str, LinearTensor],
+    checkers: dict[str, Requantise],
+) -> LinearTensor:
+    inputs = [tensors[name] for name in op.inputs]
+    facts = [graph.tensors[name] for name in op.inputs]
+    first, fact = inputs[0], facts[0]
+    lo, hi = fact.lo.ravel(), fact.hi.ravel()
+    if isinstance(op, Affine):
+        output = op.output
+        return Mapped(list(zip(op.maps, inputs, strict=True)), op.bias, lambda frame: frame.tensor(output))
+    if isinstance(op, PrivateAffine):
+        return private_affine(b, op, inputs, checked=op.output in checkers)
+    if isinstance(op, Requantise):
+        exact = checkers.get(op.input) is op
+        return requantise(b, first, lo, hi, op.shift, op.lo, op.hi, exact=exact)
+    if isinstance(op, RoundEven):
+        return round_even(b, first, lo, hi, op.shift)
+    if isinstance(op, ReduceMax):
+        return reduce_max(b, first, lo, hi, op.index)
+    if isinstance(op, ArgMax):
+        return argmax(b, first, lo, hi, op.index)
+    if isinstance(op, Multiply):
+        return multiply(b, first, inputs[1])
+    if isinstance(op, MatMul):
+        return matmul(b, first, fact.shape, inputs[1], facts[1].shape)
+    if isinstance(op, Table):
+        least, most = fact.min, fact.max
+        values = np.asarray(op.values[least - op.lo : most - op.lo + 1], dtype=np.int64)
+        return function_table(b, first, least, most, values)
+    if isinstance(op, Step):
+        return step(b, first, lo, hi)
+    if isinstance(op, OneHot):
+        return one_hot(b, first, fact.min, fact.max, op.lo, op.size)
+    if isinstance(op, Divide):
+        result = op.infer(*facts)
+        return divide(b, first, inputs[1], facts[1].max, result.min, result.max)
+    if isinstance(op, Normalise):
+        return normalise(b, first, lo, hi, op)
+    if isinstance(op, Trees):
+        return trees(b, first, op)
+    raise TypeError(f"no gadget lowers {type(op).__name__}")
