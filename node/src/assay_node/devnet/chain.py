@@ -5,8 +5,10 @@ Every method runs on one thread. A method that changes the chain does so in one 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import OrderedDict
+from collections.abc import Callable, Iterable
 from enum import StrEnum
+from typing import Generic, TypeVar
 
 from eth.abc import BlockHeaderAPI, StateAPI
 from eth_typing import Address, Hash32
@@ -15,13 +17,17 @@ from assay_node.devnet.accounts import DevAccounts
 from assay_node.devnet.builder import Draft, ExecutionFault, StateEdit, draft, next_header, seal
 from assay_node.devnet.config import DevnetConfig
 from assay_node.devnet.errors import INTERNAL_ERROR, DevnetError, RpcError
+from assay_node.devnet.fees import next_base_fee
 from assay_node.devnet.pool import Pool
 from assay_node.devnet.simulate import Call, Simulator
 from assay_node.devnet.store import Store
 from assay_node.devnet.transactions import PendingTransaction, admit
-from assay_node.devnet.vm import BLOCK_HASH_WINDOW, DevnetVM, HeaderSource, base_fee_of, genesis_header
+from assay_node.devnet.vm import BLOCK_HASH_WINDOW, DevnetVM, HeaderSource, genesis_header
 
 MAX_BLOCKS_PER_CALL = 10_000
+CACHED_STATES = 4
+K = TypeVar("K")
+V = TypeVar("V")
 GENESIS_EXTRA_DATA = b"assay devnet"
 
 
@@ -48,6 +54,24 @@ class StoreHeaders(HeaderSource):
             yield from self._store.block_hashes(block.header.block_number, BLOCK_HASH_WINDOW)
 
 
+class Recent(Generic[K, V]):
+    """The values used last, by key. A value belongs to its key for ever, as a state to a block's hash."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._values: OrderedDict[K, V] = OrderedDict()
+
+    def get(self, key: K, make: Callable[[], V]) -> V:
+        """The value of ``key``, made if it is not here."""
+        if key in self._values:
+            self._values.move_to_end(key)
+        else:
+            self._values[key] = make()
+            if len(self._values) > self._size:
+                self._values.popitem(last=False)
+        return self._values[key]
+
+
 class Chain:
     """A development chain under Prague rules."""
 
@@ -64,6 +88,9 @@ class Chain:
             self._next_base_fee: int | None = None
             self._arrivals = 0
             self._head: BlockHeaderAPI | None = None  # cache; None after every change
+            # What a state has read of its tries it keeps: clients ask many things of the same few blocks.
+            self._states: Recent[Hash32, StateAPI] = Recent(CACHED_STATES)
+            self._simulators: Recent[tuple[Hash32, bool], Simulator] = Recent(CACHED_STATES)
             self._open()
         except BaseException:
             self.store.close()
@@ -122,7 +149,9 @@ class Chain:
 
     def state_at(self, header: BlockHeaderAPI) -> StateAPI:
         """The state after a mined block. Read only: it is never persisted."""
-        return DevnetVM(header, self._source, self.config.chain_id).state
+        return self._states.get(
+            header.hash, lambda: DevnetVM(header, self._source, self.config.chain_id).state
+        )
 
     def pending(self) -> Draft:
         """The block that would be mined now."""
@@ -135,7 +164,10 @@ class Chain:
 
     def simulator(self, header: BlockHeaderAPI, call: Call) -> Simulator:
         """Runs calls on the state after ``header``, or, for a pending header, on that before it."""
-        return Simulator.at(self._source, self.config.chain_id, header, call)
+        free = not call.fee_cap
+        return self._simulators.get(
+            (header.hash, free), lambda: Simulator.at(self._source, self.config.chain_id, header, free=free)
+        )
 
     def next_nonce(self, sender: Address) -> int:
         """Nonce for a sender's next transaction, pool included."""
@@ -149,7 +181,12 @@ class Chain:
         return int(self.config.clock()) + self._clock_offset
 
     def _timestamp(self, parent: BlockHeaderAPI) -> int:
-        return self._next_timestamp or max(parent.timestamp + 1, self.now)
+        """The clock's, but never before the parent's: blocks mined within a second share it, as on anvil.
+
+        A second more for each block would carry a chain that mines each transaction at once far ahead of the
+        clock that its users' deadlines are measured by.
+        """
+        return self._next_timestamp or max(parent.timestamp, self.now)
 
     def increase_time(self, seconds: int) -> int:
         """Move the clock; returns the total offset in seconds."""
@@ -235,15 +272,15 @@ class Chain:
     def _has_executable(self) -> bool:
         if not len(self.pool):
             return False
-        header = self.pending_header()
-        return self.pool.selection(base_fee_of(header), self.state_at(self.head).get_nonce).pop() is not None
+        base_fee = self._next_base_fee or next_base_fee(self.head)
+        return self.pool.selection(base_fee, self.state_at(self.head).get_nonce).pop() is not None
 
-    def mine_many(self, count: int, interval: int = 1) -> None:
-        """Mine ``count`` blocks whose timestamps are ``interval`` seconds apart."""
+    def mine_many(self, count: int, interval: int | None = None) -> None:
+        """Mine ``count`` blocks whose timestamps are ``interval`` seconds apart, or the clock's."""
         if not 0 <= count <= MAX_BLOCKS_PER_CALL:
             raise RpcError(f"{count} blocks asked for; at most {MAX_BLOCKS_PER_CALL} at once")
         for index in range(count):
-            if index and interval > 1:
+            if index and interval:
                 self.set_next_timestamp(self.head.timestamp + interval)
             self.mine()
 

@@ -49,10 +49,17 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class CallResult:
-    """What an execution did; ``gas_used`` is net of refunds and includes intrinsic gas."""
+    """What an execution did.
+
+    Attributes:
+        computation: py-evm's account of it.
+        gas_used: what is paid for: intrinsic gas included, refunds taken off.
+        gas_needed: the most that was spent at any time, which a limit must cover.
+    """
 
     computation: ComputationAPI
     gas_used: int
+    gas_needed: int
 
     def output(self) -> bytes:
         """The returned bytes; ExecutionReverted or ExecutionError if the call failed."""
@@ -71,9 +78,9 @@ class Simulator:
         self._base_fee = base_fee_of(header)
 
     @classmethod
-    def at(cls, source: HeaderSource, chain_id: int, header: BlockHeaderAPI, call: Call) -> Simulator:
-        """A simulator whose BASEFEE is 0 when the call offers no fee, as in geth."""
-        execution = header.copy(base_fee_per_gas=0) if not call.fee_cap else header
+    def at(cls, source: HeaderSource, chain_id: int, header: BlockHeaderAPI, *, free: bool) -> Simulator:
+        """A simulator whose BASEFEE is 0 if gas is ``free``: when a call offers no fee, as in geth."""
+        execution = header.copy(base_fee_per_gas=0) if free else header
         return cls(DevnetVM(execution, source, chain_id), execution)
 
     @classmethod
@@ -101,7 +108,8 @@ class Simulator:
             if gas < minimum:
                 raise RpcError(f"intrinsic gas too low: have {gas}, want {minimum}")
             computation = state.apply_transaction(transaction)
-            return CallResult(computation, self._vm.finalize_gas_used(transaction, computation))
+            used = self._vm.finalize_gas_used(transaction, computation)
+            return CallResult(computation, used, max(used, gas - computation.get_gas_remaining()))
         except ValidationError as error:
             raise self._rejection(call, state, error) from error
         finally:
@@ -120,16 +128,14 @@ class Simulator:
             if isinstance(first.computation.error, OutOfGas):
                 raise RpcError(f"gas required exceeds allowance ({highest})")
             raise failure(first.computation)
-        minimum = _minimum_gas(self._transaction(call, 0))
-        if (
-            first.gas_used == minimum
-            and (exact := self._try(call, minimum))
-            and not exact.computation.is_error
-        ):
-            return minimum  # a plain transfer: known to the unit
         lowest = first.gas_used - 1
-        # The peak before refunds is what the limit must cover, and a callee is given 63/64 of what is left.
-        peak = first.gas_used + first.computation.get_gas_refund()
+        # What was needed is enough, and so the answer to the unit, unless a callee needs nearly all of the
+        # 63/64 that it is given of what is left.
+        peak = first.gas_needed
+        if peak < highest:
+            lowest, highest = self._narrow(call, peak, lowest, highest)
+            if highest == peak:
+                return peak
         likely = (peak + CALL_STIPEND) * 64 // 63
         if likely < highest:
             lowest, highest = self._narrow(call, likely, lowest, highest)

@@ -16,6 +16,7 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Final, cast
 
@@ -30,6 +31,7 @@ from assay_node.devnet.errors import DevnetError
 
 SCHEMA_VERSION: Final = 1
 DATABASE_NAME: Final = "devnet.sqlite"
+CACHED_HEADERS: Final = 256
 
 _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -234,7 +236,7 @@ class Store:
     def _block(self, condition: str, value: int | bytes) -> StoredBlock | None:
         query = f"SELECT header, size FROM blocks WHERE {condition}"  # noqa: S608 - one of two literals above
         row = self._connection.execute(query, (value,)).fetchone()
-        return None if row is None else StoredBlock(rlp.decode(row[0], PragueBlockHeader), int(row[1]))
+        return None if row is None else StoredBlock(_header(row[0]), int(row[1]))
 
     def block_hashes(self, last: int, count: int) -> list[Hash32]:
         """Hashes at heights ``last``, ``last - 1``, .. (at most ``count``)."""
@@ -303,6 +305,12 @@ class Store:
     def drop_snapshots(self, from_id: int) -> None:
         """Forget a snapshot and all taken after it."""
         self._connection.execute("DELETE FROM snapshots WHERE id >= ?", (from_id,))
+
+
+@lru_cache(maxsize=CACHED_HEADERS)
+def _header(encoded: bytes) -> BlockHeaderAPI:
+    """A header from its RLP; the newest are asked for with every request, and never change."""
+    return cast(BlockHeaderAPI, rlp.decode(encoded, PragueBlockHeader))
 
 
 def _padded(topics: Sequence[bytes]) -> tuple[bytes | None, ...]:

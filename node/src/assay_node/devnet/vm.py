@@ -15,7 +15,10 @@ from eth.abc import (
     ChainDatabaseAPI,
     ComputationAPI,
     ConsensusContextAPI,
+    MessageAPI,
     SignedTransactionAPI,
+    StateAPI,
+    TransactionContextAPI,
 )
 from eth.db.atomic import AtomicDB
 from eth.vm.chain_context import ChainContext
@@ -27,6 +30,7 @@ from eth.vm.forks.prague.constants import HISTORY_STORAGE_ADDRESS, HISTORY_STORA
 from eth.vm.forks.prague.state import PragueState
 from eth_typing import Address, Hash32
 
+from assay_node.devnet.interpreter import Interpreter
 from assay_node.devnet.precompiles import BN254_PRECOMPILES
 
 _SELFDESTRUCT = 0xFF
@@ -36,10 +40,37 @@ BLOCK_HASH_WINDOW = 256  # BLOCKHASH reaches this far back
 
 
 class DevnetComputation(PragueComputation):
-    """Prague's opcodes and precompiles, 6, 7 and 8 native."""
+    """Prague's opcodes, the frequent ones in place, and precompiles, 6, 7 and 8 native."""
 
     opcodes = {**PragueComputation.opcodes, _SELFDESTRUCT: _selfdestruct}  # noqa: RUF012
     _precompiles = {**PragueComputation.get_precompiles(), **BN254_PRECOMPILES}  # noqa: RUF012 - py-evm's own form
+    _interpreter = Interpreter(opcodes)
+
+    @classmethod
+    def apply_computation(
+        cls,
+        state: StateAPI,
+        message: MessageAPI,
+        transaction_context: TransactionContextAPI,
+        parent_computation: ComputationAPI | None = None,
+    ) -> ComputationAPI:
+        """py-evm's, with the faster loop."""
+        with cls(state, message, transaction_context) as computation:
+            own = cast(Any, computation)
+            if computation.is_origin_computation:
+                own.contracts_created = []
+                if message.is_create:
+                    cls.consume_initcode_gas_cost(computation)
+            if parent_computation is not None:
+                own.contracts_created = cast(Any, parent_computation).contracts_created
+            if message.is_create:
+                own.contracts_created.append(message.storage_address)
+            precompile = computation.precompiles.get(message.code_address)
+            if precompile is None:
+                cls._interpreter.execute(computation)
+            elif not message.is_delegation:
+                precompile(computation)
+        return computation
 
 
 class DevnetState(PragueState):

@@ -71,9 +71,9 @@ class ControlApi:
         self._chain.mine_many(params.quantity(fields.get("blocks", 1), "blocks"))
         return "0x0"
 
-    def mine_many(self, blocks: Any = 1, interval: Any = 1) -> None:
-        """``anvil_mine``: a number of blocks, a number of seconds apart."""
-        seconds = params.quantity(interval, "interval", maximum=MAX_SECONDS)
+    def mine_many(self, blocks: Any = 1, interval: Any = None) -> None:
+        """``anvil_mine``: a number of blocks, a number of seconds apart or, without one, by the clock."""
+        seconds = None if interval is None else params.quantity(interval, "interval", maximum=MAX_SECONDS)
         self._chain.mine_many(params.quantity(blocks, "blocks"), seconds)
 
     def set_automine(self, enabled: Any) -> bool:
