@@ -1,7 +1,7 @@
 """A market to test against: contracts on a chain, models published in it, workers and requesters.
 
-`open_market` deploys everything on any chain (the embedded devnet unless told otherwise), and participants can
-be given another URL than the chain's own, such as that of a proxy that spoils answers.
+`open_market` deploys everything on any chain (the embedded devnet unless told otherwise), and participants
+can be given another URL than the chain's own, such as that of a proxy that spoils answers.
 """
 
 from __future__ import annotations

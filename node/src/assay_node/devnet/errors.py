@@ -20,6 +20,7 @@ METHOD_NOT_FOUND = -32601
 INVALID_PARAMS = -32602
 INTERNAL_ERROR = -32603
 SERVER_ERROR = -32000
+RESPONSE_TOO_LARGE = -32003
 EXECUTION_REVERTED = 3  # geth's code for a revert whose data is in `error.data`
 
 _ERROR_STRING = bytes.fromhex("08c379a0")  # Error(string)

@@ -2,8 +2,8 @@
 
 py-evm spends five Python calls on the simplest opcode, and a view of a contract executes a thousand of them.
 Here stack, arithmetic, comparison, jumps and memory words are handled by the loop itself; everything else
-(storage, calls, logs, hashes, copies) is py-evm's own function. Results, gas and failures are py-evm's, which the
-tests compare on generated programs.
+(storage, calls, logs, hashes, copies) is py-evm's own function. Results, gas and failures are py-evm's, which
+the tests compare on generated programs.
 """
 
 from __future__ import annotations
@@ -157,7 +157,9 @@ class Interpreter:
     def __init__(self, opcodes: Mapping[int, OpcodeAPI]) -> None:
         self._functions: list[Any] = [opcodes.get(value) or InvalidOpcode(value) for value in range(256)]
         # An opcode with a cost here is executed in place; each of those has one.
-        self._costs = [opcodes[value].gas_cost if value in _IN_PLACE else 0 for value in range(256)]
+        self._costs = [
+            cast(Any, opcodes[value]).gas_cost if value in _IN_PLACE else 0 for value in range(256)
+        ]
         self._simple = [_SIMPLE.get(value) for value in range(256)]
 
     def execute(self, computation: ComputationAPI) -> None:

@@ -20,9 +20,16 @@ from eth_account.signers.local import LocalAccount
 
 from assay_node.devnet.chain import Chain
 from assay_node.devnet.config import DevnetConfig
-from assay_node.devnet.errors import DevnetError
+from assay_node.devnet.errors import DevnetError, RpcError
 from assay_node.devnet.rpc.control import ControlApi
-from assay_node.devnet.rpc.dispatch import Dispatcher
+from assay_node.devnet.rpc.dispatch import (
+    MAX_ANSWER_BYTES,
+    Dispatcher,
+    encode_failure,
+    identifier_of,
+    parse,
+    too_large,
+)
 from assay_node.devnet.rpc.eth import EthApi
 from assay_node.devnet.rpc.filters import FilterApi
 from assay_node.devnet.rpc.send import SendApi
@@ -31,6 +38,8 @@ from assay_node.devnet.server import HttpServer
 _log = structlog.get_logger(__name__)
 
 _START_TIMEOUT_S = 60.0
+BATCH_TURN = 8
+"""Requests of a batch that are answered together; then other clients have their turn."""
 # EVM calls recurse in py-evm, partly in C, and py_ecc raises Python's recursion limit to 100,000: a deep
 # call, or a deeply nested request, would overrun a default stack and kill the process. It is address space;
 # pages are taken as they are used.
@@ -156,10 +165,31 @@ class Devnet:
         return await asyncio.get_running_loop().run_in_executor(self._executor, function)
 
     async def _answer(self, body: bytes) -> bytes | None:
-        dispatcher = self._dispatcher
-        if dispatcher is None:
+        """The response to a request's body; None when there is nothing to answer (notifications only)."""
+        if self._dispatcher is None:
             raise DevnetError("the devnet is not running")
-        return await self._on_chain_thread(lambda: dispatcher.handle(body))
+        try:
+            request = parse(body)
+        except RpcError as error:
+            return encode_failure(error)
+        if not isinstance(request, list):
+            return (await self._turn([request]))[0]
+        answers: list[bytes] = []
+        size = 0
+        for first in range(0, len(request), BATCH_TURN):
+            turn = request[first : first + BATCH_TURN]
+            if size > MAX_ANSWER_BYTES:
+                answers.extend(encode_failure(too_large(), identifier_of(item)) for item in turn)
+                continue
+            answered = [answer for answer in await self._turn(turn) if answer is not None]
+            answers.extend(answered)
+            size += sum(map(len, answered))
+        return b"[" + b",".join(answers) + b"]" if answers else None
+
+    async def _turn(self, requests: list[object]) -> list[bytes | None]:
+        dispatcher = self._dispatcher
+        assert dispatcher is not None  # noqa: S101 - looked at by _answer
+        return await self._on_chain_thread(lambda: [dispatcher.answer(request) for request in requests])
 
     def _start_interval(self, seconds: float) -> None:
         if self._interval is not None:

@@ -9,13 +9,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Final
 
 from aiohttp import web
 
 from assay_node.devnet.config import is_loopback
-
-MAX_BODY_BYTES: Final = 5 * 1024 * 1024  # geth's limit
+from assay_node.devnet.rpc.dispatch import MAX_BODY_BYTES
 
 Answer = Callable[[bytes], Awaitable[bytes | None]]
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import pytest
 import rlp
 from eth.vm.forks.prague.blocks import PragueBlockHeader
 from eth_hash.auto import keccak
 from eth_typing import Address, BlockNumber, Hash32
+from trie.hexary import HexaryTrie
+
+from assay_node.devnet import RpcError
 
 
 async def test_genesis_holds_the_well_known_accounts(net):
@@ -151,3 +155,56 @@ async def test_finalized_and_safe_are_behind_the_head(clock):
         await devnet.rpc("anvil_mine", 5)
         assert (await devnet.rpc("eth_getBlockByNumber", "finalized", False))["number"] == "0x2"
         assert (await devnet.rpc("eth_getBlockByNumber", "safe", False))["number"] == "0x2"
+
+
+@pytest.mark.parametrize("block", ["0x99", "0x" + "11" * 32, {"blockNumber": "0x99"}, "pending"])
+async def test_receipts_of_an_unknown_block_are_null(net, block):
+    assert await net.rpc("eth_getBlockReceipts", block) is None
+    assert await net.rpc("eth_getBlockReceipts", "latest") == []
+
+
+@pytest.mark.parametrize("percentiles", [[50, 50], [0, 10, 10], [60, 50], [101], [-1], ["50"], [True]])
+async def test_fee_history_refuses_percentiles_that_do_not_ascend(net, percentiles):
+    with pytest.raises(RpcError, match="percentile") as refused:
+        await net.rpc("eth_feeHistory", "0x1", "latest", percentiles)
+    assert refused.value.code == -32602
+
+
+async def test_fee_history_has_one_base_fee_more_than_blocks(net, alice, bob):
+    for _ in range(3):
+        await net.rpc("eth_sendTransaction", {"from": alice.address, "to": bob.address, "value": "0x1"})
+    for asked, given in (("0x2", 2), ("0x400", 4)):
+        history = await net.rpc("eth_feeHistory", asked, "latest", [50])
+        assert len(history["baseFeePerGas"]) == len(history["baseFeePerBlobGas"]) == given + 1
+        assert len(history["gasUsedRatio"]) == len(history["reward"]) == given
+        assert all(len(row) == 1 for row in history["reward"])
+    assert "reward" not in await net.rpc("eth_feeHistory", "0x2", "latest")
+    with pytest.raises(RpcError, match="beyond head"):
+        await net.rpc("eth_feeHistory", "0x2", "0x99")
+
+
+async def test_a_proof_leads_from_the_state_root_to_the_account_and_its_storage(
+    net, alice, stranger, deploy, contracts
+):
+    counter = await deploy(contracts.counter)
+    await net.rpc("eth_sendTransaction", {"from": alice.address, "to": counter})
+    block = await net.rpc("eth_getBlockByNumber", "latest", False)
+    proof = await net.rpc("eth_getProof", counter, ["0x0", "0x1"], "latest")
+    account = rlp.decode(_proven(block["stateRoot"], counter, proof["accountProof"]))
+    assert [int.from_bytes(field) for field in account[:2]] == [
+        int(proof[key], 16) for key in ("nonce", "balance")
+    ]
+    assert ["0x" + field.hex() for field in account[2:]] == [proof["storageHash"], proof["codeHash"]]
+    first, second = proof["storageProof"]
+    assert (first["value"], second["value"]) == ("0x1", "0x0")
+    assert rlp.decode(_proven(proof["storageHash"], "0x" + "00" * 32, first["proof"])) == b"\x01"
+    assert _proven(proof["storageHash"], "0x" + "00" * 31 + "01", second["proof"]) == b""
+    absent = await net.rpc("eth_getProof", stranger.address, [], block["number"])
+    assert (absent["balance"], absent["nonce"], absent["storageProof"]) == ("0x0", "0x0", [])
+    assert _proven(block["stateRoot"], stranger.address, absent["accountProof"]) == b""
+
+
+def _proven(root: str, key: str, nodes: list[str]) -> bytes:
+    """The value at a key, by nothing but the proof's nodes."""
+    path = [rlp.decode(bytes.fromhex(node[2:])) for node in nodes]
+    return bytes(HexaryTrie.get_from_proof(bytes.fromhex(root[2:]), keccak(bytes.fromhex(key[2:])), path))

@@ -24,10 +24,29 @@ async def test_block_time_follows_the_clock(net, clock):
     assert await timestamp(net) == int(clock.now)
 
 
-async def test_block_time_never_stands_still(net, clock):
-    for expected in (1, 2, 3):
+async def test_blocks_within_a_second_share_it(net, clock):
+    for _ in range(3):
         await net.rpc("evm_mine")
-        assert await timestamp(net) == int(clock.now) + expected
+        assert await timestamp(net) == int(clock.now)
+    clock.now += 1
+    await net.rpc("evm_mine")
+    assert await timestamp(net) == int(clock.now)
+
+
+async def test_transactions_mined_at_once_do_not_move_the_time(net, clock, alice, bob):
+    for _ in range(20):
+        await net.rpc(
+            "eth_sendTransaction", {"from": alice.address, "to": bob.address, "value": 1, "gas": 21_000}
+        )
+    assert (await head(net))["number"] == hex(20)
+    assert await timestamp(net) == int(clock.now)
+
+
+async def test_block_time_never_goes_back(net, clock):
+    before = await timestamp(net)
+    clock.now -= 100
+    await net.rpc("evm_mine")
+    assert await timestamp(net) == before
 
 
 async def test_increase_time_moves_the_clock_for_good(net, clock):
@@ -57,7 +76,7 @@ async def test_mining_many_blocks_with_an_interval(net):
     start = await timestamp(net)
     await net.rpc("anvil_mine", 5, 60)
     assert (await head(net))["number"] == "0x5"
-    assert await timestamp(net) == start + 1 + 4 * 60
+    assert await timestamp(net) == start + 4 * 60
 
 
 async def test_interval_mining_mines_without_transactions():

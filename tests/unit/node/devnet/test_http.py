@@ -23,6 +23,7 @@ from node_tools import foundry, needs_node
 
 ROOT = Path(__file__).parents[4]
 JSON = {"Content-Type": "application/json"}
+ZERO = "0x" + "00" * 20
 
 
 async def post(net, body: object, headers: dict[str, str] | None = None) -> tuple[int, Any]:
@@ -55,6 +56,28 @@ async def test_batch_is_answered_in_order_and_each_fails_alone(net):
     assert [answer.get("error", {}).get("code") for answer in answers] == [None, -32601, -32600, None]
 
 
+async def test_a_long_batch_leaves_others_their_turn(net):
+    batch = [request("eth_getBalance", ZERO, "latest", key=key) for key in range(200)]
+    long = asyncio.create_task(post(net, batch))
+    await asyncio.sleep(0)
+    answered = [await post(net, request("eth_chainId")) for _ in range(3)]
+    assert all(status == 200 for status, _ in answered)
+    assert not long.done()
+    _, answers = await long
+    assert [answer["id"] for answer in answers] == list(range(200))
+
+
+async def test_an_answer_beyond_the_bound_is_refused_and_so_is_what_follows_in_its_batch(net, monkeypatch):
+    monkeypatch.setattr("assay_node.devnet.rpc.dispatch.MAX_ANSWER_BYTES", 400)
+    monkeypatch.setattr("assay_node.devnet.node.MAX_ANSWER_BYTES", 400)
+    _, answer = await post(net, request("eth_getBlockByNumber", "latest", False))
+    assert answer["error"]["code"] == -32003
+    batch = [request("eth_chainId", key=key) for key in range(20)]
+    _, answers = await post(net, batch)
+    assert [answer["id"] for answer in answers] == list(range(20))
+    assert [answer.get("error", {}).get("code") for answer in answers] == [None] * 16 + [-32003] * 4
+
+
 async def test_notification_is_not_answered(net):
     assert await post(net, {"jsonrpc": "2.0", "method": "evm_mine"}) == (204, "")
     assert await net.rpc("eth_blockNumber") == "0x1"
@@ -67,6 +90,8 @@ async def test_notification_is_not_answered(net):
         (b"{", -32700),
         (b"\xff", -32700),
         (b"[" * 100_000, -32700),
+        (b'{"jsonrpc":"2.0","id":NaN,"method":"eth_chainId"}', -32700),
+        (b'{"id":1,"method":"eth_chainId","method":"evm_mine"}', -32700),
         (b"[]", -32600),
         (b"7", -32600),
         (b'{"id":1}', -32600),

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 from eth.abc import BlockHeaderAPI, StateAPI
 from eth_hash.auto import keccak
 
 from assay_node.devnet.chain import Chain
-from assay_node.devnet.errors import InvalidParams
+from assay_node.devnet.errors import InvalidParams, RpcError
 from assay_node.devnet.fees import fee_history, next_base_fee, suggested_tip
 from assay_node.devnet.rpc import encode, params
 from assay_node.devnet.rpc.dispatch import Handler
 from assay_node.devnet.rpc.encode import Json
+from assay_node.devnet.rpc.proof import account_proof
 from assay_node.devnet.simulate import Call, Simulator
 from assay_node.devnet.store import StoredBlock, StoredTransaction
 
 CLIENT_VERSION = "assay-devnet/py-evm"
 MAX_PERCENTILES = 100
+MAX_PROVEN_SLOTS = 1_024
 
 
 class EthApi:
@@ -64,6 +67,7 @@ class EthApi:
             ),
             "eth_getStorageAt": self.storage_at,
             "eth_getTransactionCount": self.transaction_count,
+            "eth_getProof": self.proof,
             "eth_call": self.call,
             "eth_estimateGas": self.estimate_gas,
             "eth_gasPrice": self.gas_price,
@@ -144,9 +148,13 @@ class EthApi:
         stored = self._chain.store.transaction(params.hash32(tx_hash, "hash"))
         return None if stored is None else self._receipt(stored, self._header_of(stored))
 
-    def block_receipts(self, block: Any) -> list[Json]:
-        """``eth_getBlockReceipts``."""
-        header = params.header(self._chain, block)
+    def block_receipts(self, block: Any) -> list[Json] | None:
+        """``eth_getBlockReceipts``; null for a block that is not on the chain (any more), or not yet."""
+        if params.is_pending(block):
+            return None
+        header = params.find_header(self._chain, block)
+        if header is None:
+            return None
         return [self._receipt(tx, header) for tx in self._chain.store.transactions(header.block_number)]
 
     def _receipt(self, stored: StoredTransaction, header: BlockHeaderAPI) -> Json:
@@ -181,6 +189,17 @@ class EthApi:
         if params.is_pending(block):
             return encode.quantity(self._chain.next_nonce(sender))
         return encode.quantity(self._state(block).get_nonce(sender))
+
+    def proof(self, account: Any, slots: Any, block: Any = "latest") -> Json:
+        """``eth_getProof`` (EIP-1186): an account and slots of its storage, with the nodes of their tries."""
+        key = params.address(account, "address")
+        if not isinstance(slots, list) or len(slots) > MAX_PROVEN_SLOTS:
+            raise InvalidParams(f"storageKeys: expected at most {MAX_PROVEN_SLOTS} keys")
+        wanted = [params.quantity(slot, "storageKeys") for slot in slots]
+        if params.is_pending(block):
+            raise RpcError("the pending block has no state root yet")
+        header = params.header(self._chain, block)
+        return account_proof(self._chain.store.nodes, header.state_root, key, wanted)
 
     # Calls
 
@@ -223,10 +242,16 @@ class EthApi:
         )
         if not numbers or len(wanted) > MAX_PERCENTILES:
             raise InvalidParams(f"reward percentiles: expected at most {MAX_PERCENTILES} numbers")
-        if any(not 0 <= value <= 100 for value in wanted) or wanted != sorted(wanted):
-            raise InvalidParams("invalid reward percentile: they must ascend and lie between 0 and 100")
+        if any(not 0 <= value <= 100 for value in wanted):
+            raise InvalidParams("invalid reward percentile: they must lie between 0 and 100")
+        if any(value >= following for value, following in pairwise(wanted)):
+            raise InvalidParams("invalid reward percentile: they must ascend, without repetition")
         blocks = params.quantity(count, "blockCount", maximum=2**31)
-        header = self._chain.head if params.is_pending(newest) else params.header(self._chain, newest)
+        header = self._chain.head if params.is_pending(newest) else params.find_header(self._chain, newest)
+        if header is None:
+            raise RpcError(
+                f"request beyond head block: requested {newest}, head {self._chain.head.block_number}"
+            )
         if blocks == 0:
             return {"oldestBlock": "0x0", "baseFeePerGas": [], "gasUsedRatio": []}
         history = fee_history(self._chain.store, header.block_number, blocks, wanted)

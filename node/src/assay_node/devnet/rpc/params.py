@@ -90,20 +90,26 @@ def block_number(chain: Chain, value: Any, name: str = "block") -> int:
 
 def header(chain: Chain, value: Any, name: str = "block") -> BlockHeaderAPI:
     """The mined block that a number, tag, hash or EIP-1898 object means; RpcError if there is none."""
+    found = find_header(chain, value, name)
+    if found is None:
+        raise RpcError("header not found")
+    return found
+
+
+def find_header(chain: Chain, value: Any, name: str = "block") -> BlockHeaderAPI | None:
+    """As ``header``; None if there is none."""
     if isinstance(value, dict):
         if "blockHash" in value:
             stored = chain.store.block_by_hash(hash32(value["blockHash"], f"{name}.blockHash"))
         elif "blockNumber" in value:
-            return header(chain, value["blockNumber"], f"{name}.blockNumber")
+            return find_header(chain, value["blockNumber"], f"{name}.blockNumber")
         else:
             raise InvalidParams(f"{name}: expected blockHash or blockNumber in {value!r}")
     elif isinstance(value, str) and len(value) == 66:  # a bare hash, which geth's clients also send
         stored = chain.store.block_by_hash(hash32(value, name))
     else:
         stored = chain.store.block(block_number(chain, value, name))
-    if stored is None:
-        raise RpcError("header not found")
-    return stored.header
+    return None if stored is None else stored.header
 
 
 def is_pending(value: Any) -> bool:
