@@ -17,11 +17,18 @@ import {ModelSettlement, ModelTerms} from "./types/Model.sol";
 /// @dev Holds no money itself: escrow is the market's pool in the vault, and equals the sum of `maxPrice` over jobs
 /// that are Open, Awarded or Accepted. Every function changes its own state first, then calls out; the only callee
 /// that is not one of Assay's own contracts is a consumer's callback, last of all. No owner, no upgrade, no pause.
+///
+/// Stake: while a job is Open its leading bidder, and while it is Awarded or Accepted its worker, has `_backing` of its
+/// stake reserved in the worker registry. Whoever changes `worker` or ends the job moves the reservation along.
 contract Market is IMarket, ReentrancyGuardTransient {
     /// @notice Bounds of every window, in seconds.
     uint32 public constant MIN_WINDOW = 1;
-    uint32 public constant MAX_WINDOW = 30 days;
-    /// @notice Bidding rounds of a job before it is refunded.
+    uint32 public constant MAX_BID_WINDOW = 1 days;
+    uint32 public constant MAX_ACCEPT_WINDOW = 7 days;
+    uint32 public constant MAX_PROVE_WINDOW = 30 days;
+    /// @notice Seconds after the bidding in which a job may be awarded. A bid binds its worker no longer than this.
+    uint32 public constant AWARD_GRACE = 1 hours;
+    /// @notice Most bidding rounds a job may have before it is refunded.
     uint8 public constant MAX_ROUNDS = 3;
     /// @notice Most gas a callback may ask for; the sender of the proof pays it.
     uint32 public constant MAX_CALLBACK_GAS = 1_000_000;
@@ -44,7 +51,7 @@ contract Market is IMarket, ReentrancyGuardTransient {
 
     mapping(bytes32 jobId => Job) private _jobs;
     mapping(bytes32 jobId => mapping(uint8 round => mapping(address worker => Bid))) private _bids;
-    mapping(bytes32 jobId => mapping(address worker => bool)) private _missed;
+    mapping(bytes32 jobId => mapping(address worker => bool)) private _gaveUp;
 
     constructor(IGroth16Verifier verifier_, IModelRegistry models_, IVault vault_, IWorkerRegistry workers_) {
         // Each was created with the others' addresses; a wrong prediction must not come alive.
@@ -90,6 +97,8 @@ contract Market is IMarket, ReentrancyGuardTransient {
             round: 0,
             callbackGas: request.callbackGas,
             bidWindow: request.bidWindow,
+            requesterAwards: request.requesterAwards,
+            rounds: request.rounds,
             worker: address(0),
             acceptWindow: request.acceptWindow,
             proveWindow: request.proveWindow,
@@ -109,8 +118,7 @@ contract Market is IMarket, ReentrancyGuardTransient {
         Job storage job = _in(jobId, JobState.Open);
         _notAfter(jobId, job.deadline);
         if (price > job.maxPrice) revert PriceAboveCeiling(jobId, price, job.maxPrice);
-        if (_missed[jobId][msg.sender]) revert WorkerMissedJob(jobId, msg.sender);
-        _requireStake(job, msg.sender);
+        if (_gaveUp[jobId][msg.sender]) revert WorkerGaveUpJob(jobId, msg.sender);
 
         uint8 round = job.round;
         Bid storage bid = _bids[jobId][round][msg.sender];
@@ -118,13 +126,25 @@ contract Market is IMarket, ReentrancyGuardTransient {
         if (bid.standing && price >= bid.price) revert BidNotLower(jobId, price, bid.price);
         bool leads = _leads(job, price);
         (bid.price, bid.standing) = (price, true);
+        address leader = job.worker;
         if (leads) (job.worker, job.price) = (msg.sender, price);
         emit BidPlaced(jobId, msg.sender, round, price, leads);
+
+        // One who leads already has what it takes reserved.
+        if (leader == msg.sender) return;
+        uint256 backing = _backing(job);
+        if (leads) {
+            _moveReservation(leader, msg.sender, backing);
+        } else {
+            uint256 free = workers.freeStakeOf(msg.sender);
+            if (free < backing) revert InsufficientStake(msg.sender, free, backing);
+        }
     }
 
     /// @inheritdoc IMarket
     function award(bytes32 jobId) external nonReentrant {
         Job storage job = _in(jobId, JobState.Open);
+        if (job.requesterAwards) revert RequesterAwards(jobId);
         _after(jobId, job.deadline);
         if (job.worker == address(0)) revert NoBid(jobId, address(0));
         _award(jobId, job, job.worker, job.price);
@@ -136,7 +156,10 @@ contract Market is IMarket, ReentrancyGuardTransient {
         if (msg.sender != job.requester) revert NotRequester(jobId, msg.sender);
         Bid memory bid = _bids[jobId][job.round][worker];
         if (!bid.standing) revert NoBid(jobId, worker);
+        address leader = job.worker;
         _award(jobId, job, worker, bid.price);
+        // A worker that stood beside has perhaps spent its stake elsewhere since: then another is chosen.
+        if (leader != worker) _moveReservation(leader, worker, _backing(job));
     }
 
     /// @inheritdoc IMarket
@@ -146,6 +169,7 @@ contract Market is IMarket, ReentrancyGuardTransient {
         job.state = JobState.Cancelled;
         emit JobCancelled(jobId, job.requester, job.maxPrice);
         vault.release(job.requester, job.maxPrice);
+        if (job.worker != address(0)) workers.release(job.worker, _backing(job));
     }
 
     // -------------------------------------------------------------------------------------- accepting and settling
@@ -155,12 +179,22 @@ contract Market is IMarket, ReentrancyGuardTransient {
         Job storage job = _in(jobId, JobState.Awarded);
         if (msg.sender != job.worker) revert NotAwardedWorker(jobId, msg.sender);
         _notAfter(jobId, job.deadline);
-        _requireStake(job, msg.sender);
 
+        // What backs the job is reserved since the bid; from here on the collateral in it can be lost.
         job.state = JobState.Accepted;
         job.deadline = uint64(block.timestamp) + job.proveWindow;
         emit JobAccepted(jobId, msg.sender, job.collateral, job.deadline);
-        workers.lock(msg.sender, job.collateral);
+    }
+
+    /// @inheritdoc IMarket
+    function decline(bytes32 jobId) external nonReentrant {
+        Job storage job = _in(jobId, JobState.Awarded);
+        if (msg.sender != job.worker) revert NotAwardedWorker(jobId, msg.sender);
+        // Not later: then it is `lapse`, which tells the worker that was silent from the one that answered.
+        _notAfter(jobId, job.deadline);
+        emit JobDeclined(jobId, msg.sender, job.round);
+        _giveUp(jobId, job, msg.sender);
+        workers.release(msg.sender, _backing(job));
     }
 
     /// @inheritdoc IMarket
@@ -170,7 +204,9 @@ contract Market is IMarket, ReentrancyGuardTransient {
         uint256[] calldata outputWords,
         bytes calldata proof
     ) external nonReentrant {
-        Job storage job = _in(jobId, JobState.Accepted);
+        Job storage job = _jobs[jobId];
+        // In time for the acceptance is in time for the proof that makes it needless.
+        if (job.state != JobState.Awarded) _in(jobId, JobState.Accepted);
         _notAfter(jobId, job.deadline);
         if (keccak256(abi.encodePacked(inputWords)) != job.inputHash) revert InputMismatch(jobId);
         ModelSettlement memory model = models.settlementOf(job.modelId);
@@ -200,35 +236,26 @@ contract Market is IMarket, ReentrancyGuardTransient {
         Job storage job = _in(jobId, JobState.Awarded);
         _after(jobId, job.deadline);
         address worker = job.worker;
-        _missed[jobId][worker] = true;
         emit JobLapsed(jobId, worker, job.round);
-        if (job.round + 1 < MAX_ROUNDS) {
-            job.state = JobState.Open;
-            ++job.round;
-            job.worker = address(0);
-            job.price = 0;
-            job.deadline = uint64(block.timestamp) + job.bidWindow;
-            emit JobReopened(jobId, job.round, job.deadline);
-        } else {
-            _refund(jobId, job);
-        }
-        workers.recordMissed(worker);
+        _giveUp(jobId, job, worker);
+        workers.releaseMissed(worker, _backing(job));
     }
 
     /// @inheritdoc IMarket
     function expire(bytes32 jobId) external nonReentrant {
         Job storage job = _jobs[jobId];
         if (job.state == JobState.Open) {
-            _after(jobId, job.deadline);
-            if (job.worker != address(0)) revert HasBid(jobId, job.worker);
+            address leader = job.worker;
+            _after(jobId, leader == address(0) ? job.deadline : job.deadline + AWARD_GRACE);
             _refund(jobId, job);
+            if (leader != address(0)) workers.release(leader, _backing(job));
         } else {
             _in(jobId, JobState.Accepted);
             _after(jobId, job.deadline);
             job.state = JobState.Expired;
             emit JobExpired(jobId, job.worker, job.requester, job.maxPrice, job.collateral);
             vault.release(job.requester, job.maxPrice);
-            workers.slash(job.worker, job.collateral, job.requester);
+            workers.slash(job.worker, _backing(job), job.collateral, job.requester);
         }
     }
 
@@ -275,7 +302,20 @@ contract Market is IMarket, ReentrancyGuardTransient {
         return leading != 0 && price <= leading - (leading + BID_STEP_DIVISOR - 1) / BID_STEP_DIVISOR;
     }
 
+    /// @dev The stake that one job takes of one worker, so that no stake backs two jobs.
+    function _backing(Job storage job) private view returns (uint256) {
+        return job.minStake > job.collateral ? job.minStake : job.collateral;
+    }
+
+    /// @dev Reverts if `to` is no worker or has too little free stake; `from` may be nobody.
+    function _moveReservation(address from, address to, uint256 amount) private {
+        if (from != address(0)) workers.release(from, amount);
+        workers.reserve(to, amount);
+    }
+
+    /// @dev Awarding ends `AWARD_GRACE` after the bidding: no bid is an option that its requester holds for free.
     function _award(bytes32 jobId, Job storage job, address worker, uint128 price) private {
+        _notAfter(jobId, job.deadline + AWARD_GRACE);
         job.state = JobState.Awarded;
         job.worker = worker;
         job.price = price;
@@ -298,7 +338,22 @@ contract Market is IMarket, ReentrancyGuardTransient {
         vault.release(worker, price - royalty);
         if (royalty != 0) vault.release(model.payout, royalty);
         if (refund != 0) vault.release(job.requester, refund);
-        workers.unlock(worker, job.collateral);
+        workers.releaseCompleted(worker, _backing(job));
+    }
+
+    /// @dev An award that came to nothing: a new round without this worker, or after the last one the money back.
+    function _giveUp(bytes32 jobId, Job storage job, address worker) private {
+        _gaveUp[jobId][worker] = true;
+        if (job.round + 1 < job.rounds) {
+            job.state = JobState.Open;
+            ++job.round;
+            job.worker = address(0);
+            job.price = 0;
+            job.deadline = uint64(block.timestamp) + job.bidWindow;
+            emit JobReopened(jobId, job.round, job.deadline);
+        } else {
+            _refund(jobId, job);
+        }
     }
 
     function _refund(bytes32 jobId, Job storage job) private {
@@ -323,23 +378,17 @@ contract Market is IMarket, ReentrancyGuardTransient {
     }
 
     function _checkRequest(JobRequest calldata request) private pure {
-        _checkWindow(request.bidWindow);
-        _checkWindow(request.acceptWindow);
-        _checkWindow(request.proveWindow);
+        _checkWindow(request.bidWindow, MAX_BID_WINDOW);
+        _checkWindow(request.acceptWindow, MAX_ACCEPT_WINDOW);
+        _checkWindow(request.proveWindow, MAX_PROVE_WINDOW);
+        if (request.rounds == 0 || request.rounds > MAX_ROUNDS) revert RoundsOutOfRange(request.rounds, MAX_ROUNDS);
         if ((request.callback == address(0)) != (request.callbackGas == 0) || request.callbackGas > MAX_CALLBACK_GAS) {
             revert CallbackMismatch(request.callback, request.callbackGas, MAX_CALLBACK_GAS);
         }
     }
 
-    function _checkWindow(uint32 window) private pure {
-        if (window < MIN_WINDOW || window > MAX_WINDOW) revert WindowOutOfRange(window, MIN_WINDOW, MAX_WINDOW);
-    }
-
-    /// @dev Free stake covers both bounds, on bidding and again on accepting, since stake may leave in between.
-    function _requireStake(Job storage job, address worker) private view {
-        uint256 needed = job.minStake > job.collateral ? job.minStake : job.collateral;
-        uint256 free = workers.freeStakeOf(worker);
-        if (free < needed) revert InsufficientStake(worker, free, needed);
+    function _checkWindow(uint32 window, uint32 maximum) private pure {
+        if (window < MIN_WINDOW || window > maximum) revert WindowOutOfRange(window, MIN_WINDOW, maximum);
     }
 
     function _in(bytes32 jobId, JobState state) private view returns (Job storage job) {

@@ -142,8 +142,8 @@ contract ModelRegistry is IModelRegistry {
         if (spec.royaltyBps > MAX_ROYALTY_BPS) revert RoyaltyTooHigh(spec.royaltyBps, MAX_ROYALTY_BPS);
         if (spec.inputPrivate && spec.nIn != 1) revert PrivateInputNotOneWord(spec.nIn);
         bool badCommitment = spec.outputCommitted && (spec.nOut != 1 || spec.outputEncrypted);
-        // Encryption is under the salt of the input's commitment: without one nobody could say whose salt it is.
-        if (badCommitment || (spec.outputEncrypted && !spec.inputPrivate)) {
+        // Both hide the output under the salt of the input's commitment: without one the salt would be the worker's choice.
+        if (badCommitment || ((spec.outputEncrypted || spec.outputCommitted) && !spec.inputPrivate)) {
             revert BadOutputVisibility(spec.nOut, spec.outputEncrypted);
         }
         if (SlicedKeyLib.isSliced(vk)) {

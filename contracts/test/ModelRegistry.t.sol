@@ -65,8 +65,6 @@ contract ModelRegistryTest is MarketTest {
         expectOther(s);
         (s.nIn, s.nOut) = (2, 1);
         expectOther(s);
-        s.outputCommitted = true;
-        expectOther(s);
         vm.prank(stranger);
         vm.assertNotEq(models.register(spec(), toy.vk, ""), modelId);
     }
@@ -149,13 +147,20 @@ contract ModelRegistryTest is MarketTest {
         models.register(s, toy.vk, "");
     }
 
-    function test_register_reverts_for_an_encrypted_output_of_a_public_input() public {
+    /// @dev Both hide the output under the salt of the input's commitment; of a public input the worker would choose it.
+    function test_register_reverts_for_a_hidden_output_of_a_public_input() public {
         ModelSpec memory s = spec();
         s.inputPrivate = false;
         vm.expectRevert(abi.encodeWithSelector(IModelRegistry.BadOutputVisibility.selector, 2, true));
         models.register(s, toy.vk, "");
         s.outputEncrypted = false;
         models.register(s, toy.vk, "");
+        ToyKey memory small = ToyGroth16.key(json, 1, 3, 2);
+        (s.nOut, s.outputCommitted) = (1, true);
+        vm.expectRevert(abi.encodeWithSelector(IModelRegistry.BadOutputVisibility.selector, 1, false));
+        models.register(s, small.vk, "");
+        s.inputPrivate = true;
+        models.register(s, small.vk, "");
     }
 
     function test_register_reverts_for_a_bad_key() public {

@@ -8,7 +8,7 @@ import {IVault} from "./IVault.sol";
 import {IWorkerRegistry} from "./IWorkerRegistry.sol";
 
 /// @title The market: jobs from request to payment
-/// @notice Open -> Awarded -> Accepted -> Settled, with an exit from every state that anyone can take once its
+/// @notice Open -> Awarded -> (Accepted ->) Settled, with an exit from every state that anyone can take once its
 /// deadline is over. An action is allowed while block.timestamp <= deadline, an exit while block.timestamp > deadline.
 /// @dev No call loops over anything users can make grow, and every payment is a credit in the vault.
 interface IMarket {
@@ -25,8 +25,9 @@ interface IMarket {
     /// @notice A bid was placed. One that does not lead stands all the same, for the requester to award to.
     event BidPlaced(bytes32 indexed jobId, address indexed worker, uint8 round, uint128 price, bool leads);
     event JobAwarded(bytes32 indexed jobId, address indexed worker, uint8 round, uint128 price, uint64 acceptDeadline);
+    /// @notice The worker binds itself to prove: `collateral` of what backs the job can be lost from now on.
     event JobAccepted(bytes32 indexed jobId, address indexed worker, uint128 collateral, uint64 proveDeadline);
-    /// @notice Proven and paid. `price` includes `royalty`; what is left of the ceiling, `refund`, went back.
+    /// @notice Proven and paid, after an acceptance or straight after the award. `price` includes `royalty`; what is left of the ceiling, `refund`, went back.
     event JobSettled(
         bytes32 indexed jobId,
         address indexed worker,
@@ -37,8 +38,10 @@ interface IMarket {
         uint256[] outputWords,
         bytes proof
     );
-    /// @notice The awarded worker did not accept in time. JobReopened or JobRefunded follows.
+    /// @notice The awarded worker neither accepted nor proved nor declined in time. JobReopened or JobRefunded follows.
     event JobLapsed(bytes32 indexed jobId, address indexed worker, uint8 round);
+    /// @notice The awarded worker gave the award back in time. JobReopened or JobRefunded follows.
+    event JobDeclined(bytes32 indexed jobId, address indexed worker, uint8 round);
     event JobReopened(bytes32 indexed jobId, uint8 round, uint64 bidDeadline);
     /// @notice The worker did not prove in time: the requester has the escrow back and the collateral besides.
     event JobExpired(
@@ -59,6 +62,7 @@ interface IMarket {
     error TooEarly(bytes32 jobId, uint64 deadline);
     error ModelIsRetired(bytes32 modelId);
     error WindowOutOfRange(uint32 window, uint32 minimum, uint32 maximum);
+    error RoundsOutOfRange(uint8 rounds, uint8 maximum);
     error CallbackMismatch(address callback, uint32 callbackGas, uint32 maximum);
     error WrongInputCount(uint256 got, uint256 expected);
     error WrongOutputCount(uint256 got, uint256 expected);
@@ -69,11 +73,11 @@ interface IMarket {
     /// @notice The worker's own bid of this round, `standing`, is as low or lower.
     error BidNotLower(bytes32 jobId, uint128 price, uint128 standing);
     error InsufficientStake(address worker, uint256 free, uint256 needed);
-    /// @notice The worker let an award of this job lapse, so it may not bid on it again.
-    error WorkerMissedJob(bytes32 jobId, address worker);
+    /// @notice The worker declined an award of this job or let it lapse, so it may not bid on it again.
+    error WorkerGaveUpJob(bytes32 jobId, address worker);
+    /// @notice Only the requester awards this job, to a bidder it names.
+    error RequesterAwards(bytes32 jobId);
     error NoBid(bytes32 jobId, address worker);
-    /// @notice An open job with a bid ends by `award` or `cancel`, not by expiry.
-    error HasBid(bytes32 jobId, address worker);
     /// @notice Too little gas left to hand the callback what the requester asked for.
     error CallbackGasShort(uint256 available, uint256 needed);
     /// @notice The contracts handed to the constructor do not point to each other.
@@ -91,18 +95,28 @@ interface IMarket {
     /// @notice Bids on an open job inside its window. Registered workers with enough free stake; the price must be
     /// at most the ceiling, and below the worker's own bid of the round, if any. It leads if it is the first or beats
     /// the leading bid by 1 % of it, rounded up and at least 1 wei; if not, it stands, and the requester may choose it.
+    /// @dev A leading bid reserves max(minStake, collateral) of the worker's stake until it is outbid or the job ends for
+    /// this worker; one that stands beside needs as much free stake and reserves none.
     function placeBid(bytes32 jobId, uint128 price) external;
 
-    /// @notice Awards an open job to the leading bid after the window. Anyone.
+    /// @notice Awards an open job to the leading bid, in the hour after the window. Anyone, unless the request says that
+    /// its requester awards.
     function award(bytes32 jobId) external;
 
-    /// @notice Awards an open job to any worker with a bid in this round, at any time. Requester only.
+    /// @notice Awards an open job to any worker with a bid in this round, until an hour after the window. Requester only.
+    /// @dev Moves the reservation to that worker; reverts if it no longer has the free stake.
     function awardTo(bytes32 jobId, address worker) external;
 
-    /// @notice Accepts an award and locks the collateral. Awarded worker only; it has checked the input by now.
+    /// @notice Binds the awarded worker to prove within the prove window, at the risk of the collateral. That worker only,
+    /// and only needed where the accept window is too short to prove in: a proof in hand settles an award directly.
     function accept(bytes32 jobId) external;
 
-    /// @notice Settles an accepted job. Anyone may send the proof: it binds the worker, and the worker is paid.
+    /// @notice Gives an award back, while it could still be accepted: the job is open again, or refunded after its last
+    /// round. Awarded worker only; no mark on its record, but it may not bid on this job again.
+    function decline(bytes32 jobId) external;
+
+    /// @notice Settles an accepted job, or an awarded one within its accept window. Anyone may send the proof: it binds the
+    /// worker, and the worker is paid.
     /// @param jobId the job
     /// @param inputWords as posted; checked against the stored hash
     /// @param outputWords the statement's output
@@ -114,12 +128,12 @@ interface IMarket {
         bytes calldata proof
     ) external;
 
-    /// @notice Ends an award that was not accepted in time: the job is open again, or refunded after the last
-    /// round. Anyone.
+    /// @notice Ends an award that was neither accepted nor proven in time: the job is open again, or refunded after its
+    /// last round. Anyone.
     function lapse(bytes32 jobId) external;
 
-    /// @notice Ends an open job without bids (refunded) or an accepted one without proof (expired) after its
-    /// deadline. Anyone.
+    /// @notice Ends an open job without bids after its window, one with bids that was not awarded within the hour after it
+    /// (both refunded), or an accepted one without proof after its deadline (expired). Anyone.
     function expire(bytes32 jobId) external;
 
     /// @notice Withdraws an open job. Requester only.

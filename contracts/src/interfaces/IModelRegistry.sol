@@ -34,7 +34,7 @@ interface IModelRegistry {
     error WrongStatementSize(uint256 nIn, uint256 nOut, uint256 keyInputs);
     /// @notice A private input is one word, its commitment.
     error PrivateInputNotOneWord(uint256 nIn);
-    /// @notice A committed output is one word, and not encrypted as well; an encrypted one needs a private input.
+    /// @notice A committed output is one word, and not encrypted as well; either needs a private input.
     error BadOutputVisibility(uint256 nOut, bool encrypted);
     /// @notice M must be a point other than infinity if the key has private weights, and absent otherwise.
     error BadModelCommitment();

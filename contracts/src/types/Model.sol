@@ -5,14 +5,15 @@ pragma solidity ^0.8.28;
 /// @param circuitHash hash of the constraint system
 /// @param quantisationHash hash of the quantisation's parameters
 /// @param metadataHash hash of the manifest: shapes, labels, ranges of the packing
-/// @param ceremonyHash hash of the setup's transcript; zero for a single-party development setup
+/// @param ceremonyHash hash of the setup's transcript; zero for a single-party development setup. Nothing here can check
+/// it: it says which transcript to check, and a model whose transcript is missing or fails is a development setup, too
 /// @param uri where the bundle can be fetched
 /// @param royaltyBps publisher's share of each price, in hundredths of a percent, at most 5000
 /// @param nIn input words of the statement; 1 if the input is private
 /// @param nOut output words of the statement, at least 1
 /// @param inputPrivate the input word is a commitment
 /// @param outputEncrypted the output words are encrypted under the commitment's salt; only with `inputPrivate`
-/// @param outputCommitted the output word is a commitment; not together with `outputEncrypted`
+/// @param outputCommitted the output word is a commitment; only with `inputPrivate`, not with `outputEncrypted`
 struct ModelSpec {
     bytes32 circuitHash;
     bytes32 quantisationHash;

@@ -57,7 +57,10 @@ contract MarketHandler {
         window = 1 + window % 100;
         vm.prank(actor);
         bytes32 jobId = market.submitJob{value: ceiling}(
-            JobRequest(modelId, ceiling, 0, collateral % 2 ether, window, window, window, 0, "", address(0), 0), inputs
+            JobRequest(
+                modelId, ceiling, 0, collateral % 2 ether, window, window, window, 0, "", address(0), 0, false, 3
+            ),
+            inputs
         );
         jobs.push(jobId);
         paidIn += ceiling;
@@ -77,11 +80,15 @@ contract MarketHandler {
     function award(uint256 which, uint256 who, bool byRequester) external {
         (bytes32 jobId, Job memory job) = pick(which);
         if (job.state != JobState.Open || job.worker == address(0)) return;
+        if (block.timestamp > uint256(job.deadline) + market.AWARD_GRACE()) return;
         if (byRequester) {
             address chosen = actors[who % actors.length];
             if (!market.bidOf(jobId, chosen).standing) chosen = job.worker;
             vm.prank(job.requester);
-            market.awardTo(jobId, chosen);
+            try market.awardTo(jobId, chosen) {}
+            catch {
+                return; // its stake backs other jobs by now
+            }
         } else {
             if (block.timestamp <= job.deadline) vm.warp(uint256(job.deadline) + 1);
             market.award(jobId);
@@ -92,7 +99,6 @@ contract MarketHandler {
     function accept(uint256 which) external {
         (bytes32 jobId, Job memory job) = pick(which);
         if (job.state != JobState.Awarded || block.timestamp > job.deadline) return;
-        if (workers.freeStakeOf(job.worker) < job.collateral) return;
         vm.prank(job.worker);
         market.accept(jobId);
         ++reached[JobState.Accepted];
@@ -141,7 +147,7 @@ contract MarketHandler {
         if (!workers.workerOf(actor).registered || workers.freeStakeOf(actor) == 0) return;
         amount = 1 + amount % workers.freeStakeOf(actor);
         vm.prank(actor);
-        workers.removeStake(amount);
+        workers.requestUnstake(amount);
     }
 
     function withdraw(uint256 who, uint256 amount) external {

@@ -33,10 +33,10 @@ contract SolvencyInvariant is MarketTest {
         uint256 collateral;
         for (uint256 i; i < handler.jobCount(); ++i) {
             Job memory job = market.jobOf(handler.jobs(i));
-            if (job.state == JobState.Open || job.state == JobState.Awarded || job.state == JobState.Accepted) {
-                escrow += job.maxPrice;
-            }
-            if (job.state == JobState.Accepted) collateral += job.collateral;
+            bool escrowed =
+                job.state == JobState.Open || job.state == JobState.Awarded || job.state == JobState.Accepted;
+            if (escrowed) escrow += job.maxPrice;
+            if (escrowed && job.worker != address(0)) collateral += job.collateral;
         }
         uint256 free;
         uint256 stakes;
@@ -44,9 +44,9 @@ contract SolvencyInvariant is MarketTest {
         for (uint256 i; i < handler.actorCount(); ++i) {
             free += vault.balanceOf(handler.actors(i));
             Worker memory worker = workers.workerOf(handler.actors(i));
-            stakes += worker.stake;
-            locked += worker.locked;
-            vm.assertLe(worker.locked, worker.stake, "more locked than staked");
+            stakes += uint256(worker.stake) + worker.leaving;
+            locked += worker.reserved;
+            vm.assertLe(worker.reserved, worker.stake, "more reserved than staked");
         }
         vm.assertEq(vault.heldBy(address(market)), escrow, "escrow");
         vm.assertEq(vault.heldBy(address(workers)), stakes, "stakes");

@@ -98,7 +98,7 @@ contract MarketAttacksTest is MarketTest {
         market.accept(jobId);
         expectWrongState(jobId, JobState.Open);
         market.submitProof(jobId, inputWords(), outputWords(), p);
-        vm.assertEq(workers.workerOf(alice).locked, 0);
+        vm.assertEq(reservedOf(alice), COLLATERAL); // of the bid, which stands
         assertSolvent(MAX_PRICE);
     }
 
@@ -151,7 +151,7 @@ contract MarketAttacksTest is MarketTest {
         afterDeadline(jobId);
         market.lapse(jobId);
         vm.assertEq(workers.workerOf(alice).stake, STAKE);
-        vm.assertEq(workers.workerOf(alice).locked, 0);
+        vm.assertEq(reservedOf(alice), 0);
         vm.assertEq(workers.workerOf(alice).failed, 0);
     }
 
@@ -297,7 +297,9 @@ contract Reentrant {
         calls.push(abi.encodeCall(IMarket.accept, (jobId)));
         calls.push(abi.encodeCall(IMarket.submitProof, (jobId, inputs, inputs, "")));
         calls.push(abi.encodeCall(IWorkerRegistry.addStakeFromBalance, (3 ether)));
-        calls.push(abi.encodeCall(IWorkerRegistry.removeStake, (1 ether)));
+        calls.push(abi.encodeCall(IWorkerRegistry.requestUnstake, (1 ether)));
+        calls.push(abi.encodeCall(IWorkerRegistry.withdrawStake, ()));
+        calls.push(abi.encodeCall(IMarket.decline, (jobId)));
         vault.withdraw(3 ether, address(this));
     }
 

@@ -65,7 +65,7 @@ contract MarketAwardTest is MarketTest {
     function test_awardTo_works_after_the_window_too() public {
         bytes32 jobId = open();
         bid(jobId, alice, PRICE);
-        afterDeadline(jobId);
+        vm.warp(deadlineOf(jobId) + market.AWARD_GRACE());
         vm.prank(requester);
         market.awardTo(jobId, alice);
         assertState(jobId, JobState.Awarded);
@@ -102,13 +102,13 @@ contract MarketAwardTest is MarketTest {
 
     // --------------------------------------------------------------------------------------------------------- accept
 
-    function test_accept_locks_collateral_and_starts_the_clock() public {
+    function test_accept_keeps_what_backs_the_job_and_starts_the_clock() public {
         bytes32 jobId = awarded();
         vm.expectEmit(address(market));
         emit IMarket.JobAccepted(jobId, alice, COLLATERAL, uint64(block.timestamp) + PROVE_WINDOW);
         vm.prank(alice);
         market.accept(jobId);
-        vm.assertEq(workers.workerOf(alice).locked, COLLATERAL);
+        vm.assertEq(reservedOf(alice), COLLATERAL);
         vm.assertEq(workers.workerOf(alice).stake, STAKE);
         vm.assertEq(deadlineOf(jobId), block.timestamp + PROVE_WINDOW);
         assertSolvent(MAX_PRICE);
@@ -145,40 +145,36 @@ contract MarketAwardTest is MarketTest {
         }
     }
 
-    function test_accept_reverts_if_the_stake_left_after_the_bid() public {
-        bytes32 jobId = awarded();
-        vm.startPrank(alice);
-        workers.removeStake(STAKE - 1);
-        vm.expectRevert(abi.encodeWithSelector(IMarket.InsufficientStake.selector, alice, 1, COLLATERAL));
-        market.accept(jobId);
-        vm.stopPrank();
-    }
-
-    /// @dev The stake left still covers the collateral, but no longer the minimum the requester asked for.
-    function test_accept_reverts_if_the_stake_fell_below_the_minimum() public {
+    /// @dev What backs a bid cannot leave, so a requester that awards to the leader gets one that can accept.
+    function test_a_stake_that_backs_a_bid_does_not_leave_before_the_acceptance() public {
         JobRequest memory r = request();
         r.minStake = STAKE;
         bytes32 jobId = awarded(submit(r));
-        vm.startPrank(alice);
-        workers.removeStake(1);
-        vm.expectRevert(abi.encodeWithSelector(IMarket.InsufficientStake.selector, alice, STAKE - 1, STAKE));
-        market.accept(jobId);
-        vm.stopPrank();
+        vm.expectRevert(abi.encodeWithSelector(IWorkerRegistry.InsufficientStake.selector, alice, 0, 1));
+        vm.prank(alice);
+        workers.requestUnstake(1);
+        accepted(jobId);
+        vm.expectRevert(abi.encodeWithSelector(IWorkerRegistry.InsufficientStake.selector, alice, 0, 1));
+        vm.prank(alice);
+        workers.requestUnstake(1);
     }
 
-    function test_accept_without_collateral_locks_nothing() public {
+    function test_accept_without_collateral_or_minimum_reserves_nothing() public {
         JobRequest memory r = request();
         (r.collateral, r.minStake) = (0, 0);
         accepted(awarded(submit(r)));
-        vm.assertEq(workers.workerOf(alice).locked, 0);
+        vm.assertEq(reservedOf(alice), 0);
     }
 
-    /// @dev Locks are the worker's own doing: neither requesters nor other workers can tie up a stake.
-    function test_only_its_own_acceptance_locks_a_workers_stake() public {
-        awarded();
-        vm.assertEq(workers.workerOf(alice).locked, 0);
+    /// @dev Reservations are the worker's own doing: neither requesters nor other workers can tie up a stake.
+    function test_only_its_own_bid_reserves_a_workers_stake() public {
+        bytes32 jobId = open();
+        vm.expectRevert(abi.encodeWithSelector(IMarket.NoBid.selector, jobId, alice));
+        vm.prank(requester);
+        market.awardTo(jobId, alice);
+        vm.assertEq(reservedOf(alice), 0);
         vm.expectRevert(abi.encodeWithSelector(IWorkerRegistry.NotMarket.selector, stranger));
         vm.prank(stranger);
-        workers.lock(alice, 1);
+        workers.reserve(alice, 1);
     }
 }

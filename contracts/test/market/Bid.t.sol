@@ -142,7 +142,7 @@ contract MarketBidTest is MarketTest {
         bid(submit(r), alice, PRICE);
     }
 
-    function test_placeBid_counts_locked_stake_as_gone() public {
+    function test_placeBid_counts_reserved_stake_as_gone() public {
         accepted();
         JobRequest memory r = request();
         r.minStake = STAKE;
@@ -156,7 +156,7 @@ contract MarketBidTest is MarketTest {
         bytes32 jobId = awarded();
         afterDeadline(jobId);
         market.lapse(jobId);
-        vm.expectRevert(abi.encodeWithSelector(IMarket.WorkerMissedJob.selector, jobId, alice));
+        vm.expectRevert(abi.encodeWithSelector(IMarket.WorkerGaveUpJob.selector, jobId, alice));
         bid(jobId, alice, PRICE);
         bid(open(), alice, PRICE); // another job is another matter
         bid(jobId, bob, PRICE);

@@ -130,12 +130,30 @@ contract MarketExitsTest is MarketTest {
         assertSolvent(0);
     }
 
-    function test_expire_of_a_job_with_a_bid_reverts() public {
+    /// @dev A bid binds for the hour in which it may be awarded: then anyone ends what its requester forgot.
+    function test_expire_of_a_job_with_a_bid_opens_when_awarding_ends() public {
         bytes32 jobId = open();
         bid(jobId, alice, PRICE);
-        afterDeadline(jobId);
-        vm.expectRevert(abi.encodeWithSelector(IMarket.HasBid.selector, jobId, alice));
+        uint64 last = deadlineOf(jobId) + 1 hours;
+        vm.warp(last);
+        vm.expectRevert(abi.encodeWithSelector(IMarket.TooEarly.selector, jobId, last));
         market.expire(jobId);
+        vm.warp(last + 1);
+        vm.expectRevert(abi.encodeWithSelector(IMarket.TooLate.selector, jobId, last));
+        market.award(jobId);
+        vm.expectRevert(abi.encodeWithSelector(IMarket.TooLate.selector, jobId, last));
+        vm.prank(requester);
+        market.awardTo(jobId, alice);
+        vm.expectEmit(address(market));
+        emit IMarket.JobRefunded(jobId, requester, MAX_PRICE);
+        vm.expectEmit(address(workers));
+        emit IWorkerRegistry.StakeReleased(alice, COLLATERAL);
+        vm.prank(stranger);
+        market.expire(jobId);
+        assertState(jobId, JobState.Refunded);
+        vm.assertEq(reservedOf(alice), 0);
+        vm.assertEq(workers.workerOf(alice).missed, 0);
+        assertSolvent(0);
     }
 
     function test_expire_slashes_the_collateral_to_the_requester() public {
@@ -150,7 +168,7 @@ contract MarketExitsTest is MarketTest {
         assertState(jobId, JobState.Expired);
         vm.assertEq(vault.balanceOf(requester), MAX_PRICE + COLLATERAL);
         vm.assertEq(workers.workerOf(alice).stake, STAKE - COLLATERAL);
-        vm.assertEq(workers.workerOf(alice).locked, 0);
+        vm.assertEq(reservedOf(alice), 0);
         vm.assertEq(workers.workerOf(alice).failed, 1);
         assertSolvent(0);
     }

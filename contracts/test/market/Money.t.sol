@@ -62,16 +62,16 @@ contract MarketMoneyTest is MarketTest {
         r.collateral = uint128(bound(second, 0, STAKE / 2));
         r.proveWindow = 2 * PROVE_WINDOW;
         bytes32 two = accepted(awarded(submit(r)));
-        vm.assertEq(workers.workerOf(alice).locked, uint256(first) + r.collateral);
+        vm.assertEq(reservedOf(alice), uint256(first) + r.collateral);
         if (firstFails) {
             afterDeadline(one);
             market.expire(one);
         } else {
             market.submitProof(one, inputWords(), outputWords(), proof(one, alice));
         }
-        vm.assertEq(workers.workerOf(alice).locked, r.collateral);
+        vm.assertEq(reservedOf(alice), r.collateral);
         market.submitProof(two, inputWords(), outputWords(), proof(two, alice));
-        vm.assertEq(workers.workerOf(alice).locked, 0);
+        vm.assertEq(reservedOf(alice), 0);
         assertState(two, JobState.Settled);
         assertSolvent(0);
     }

@@ -14,14 +14,14 @@ contract MarketSettleTest is MarketTest {
         bytes32 jobId = accepted();
         bytes memory p = proof(jobId, alice);
         vm.expectEmit(address(workers));
-        emit IWorkerRegistry.StakeUnlocked(alice, COLLATERAL);
+        emit IWorkerRegistry.StakeReleased(alice, COLLATERAL);
         market.submitProof(jobId, inputWords(), outputWords(), p);
 
         assertState(jobId, JobState.Settled);
         vm.assertEq(vault.balanceOf(alice), PRICE * 9 / 10);
         vm.assertEq(vault.balanceOf(publisher), PRICE / 10);
         vm.assertEq(vault.balanceOf(requester), MAX_PRICE - PRICE);
-        vm.assertEq(workers.workerOf(alice).locked, 0);
+        vm.assertEq(reservedOf(alice), 0);
         vm.assertEq(workers.workerOf(alice).stake, STAKE);
         vm.assertEq(workers.workerOf(alice).completed, 1);
         assertSolvent(0);
@@ -74,10 +74,10 @@ contract MarketSettleTest is MarketTest {
         market.submitProof(jobId, inputWords(), outputWords(), p);
     }
 
-    function test_submitProof_reverts_in_every_state_but_accepted() public {
+    function test_submitProof_reverts_in_every_state_but_awarded_and_accepted() public {
         for (uint8 s; s < 8; ++s) {
             JobState state = JobState(s);
-            if (state == JobState.Accepted) continue;
+            if (state == JobState.Awarded || state == JobState.Accepted) continue;
             bytes32 jobId = inState(state);
             bytes memory p = proof(jobId, alice);
             expectWrongState(jobId, state);
@@ -117,7 +117,7 @@ contract MarketSettleTest is MarketTest {
         vm.expectRevert(IGroth16Verifier.ProofInvalid.selector);
         market.submitProof(jobId, inputWords(), words, p);
         assertState(jobId, JobState.Accepted);
-        vm.assertEq(workers.workerOf(alice).locked, COLLATERAL);
+        vm.assertEq(reservedOf(alice), COLLATERAL);
         assertSolvent(MAX_PRICE);
         market.submitProof(jobId, inputWords(), outputWords(), p);
     }
@@ -175,5 +175,25 @@ contract MarketSettleTest is MarketTest {
         vm.prank(bob);
         vault.withdraw(1, bob);
         vm.snapshotGasLastCall("market", "withdraw");
+    }
+
+    /// @dev The other ways an award goes.
+    /// forge-config: default.isolate = true
+    function test_gas_of_an_award_without_acceptance() public {
+        bytes32 jobId = open();
+        bid(jobId, alice, PRICE);
+        bid(jobId, bob, PRICE);
+        vm.snapshotGasLastCall("market", "placeBid_beside");
+        vm.prank(requester);
+        market.awardTo(jobId, bob);
+        vm.snapshotGasLastCall("market", "awardTo_beside");
+        vm.prank(bob);
+        market.decline(jobId);
+        vm.snapshotGasLastCall("market", "decline");
+        bid(jobId, alice, PRICE);
+        afterDeadline(jobId);
+        market.award(jobId);
+        market.submitProof(jobId, inputWords(), outputWords(), proof(jobId, alice));
+        vm.snapshotGasLastCall("market", "submitProof_without_acceptance");
     }
 }

@@ -75,6 +75,12 @@ contract MarketSubmitTest is MarketTest {
         r.collateral -= 1;
         r.inputUri = "x";
         vm.assertNotEq(hash, market.requestHash(r, inputWords()));
+        r.inputUri = "";
+        r.requesterAwards = true;
+        vm.assertNotEq(hash, market.requestHash(r, inputWords()));
+        r.requesterAwards = false;
+        r.rounds = 2;
+        vm.assertNotEq(hash, market.requestHash(r, inputWords()));
         vm.assertNotEq(hash, market.requestHash(request(), outputWords()));
         vm.chainId(5);
         vm.assertNotEq(id, market.jobIdOf(requester, 0, hash));
@@ -120,20 +126,36 @@ contract MarketSubmitTest is MarketTest {
     }
 
     function test_submitJob_bounds_every_window() public {
-        uint32[2] memory bad = [uint32(0), 30 days + 1];
-        for (uint256 i; i < 2; ++i) {
-            for (uint256 which; which < 3; ++which) {
+        uint32[3] memory most = [uint32(1 days), 7 days, 30 days];
+        for (uint256 which; which < 3; ++which) {
+            for (uint256 i; i < 2; ++i) {
+                uint32 bad = i == 0 ? 0 : most[which] + 1;
                 JobRequest memory r = request();
-                if (which == 0) r.bidWindow = bad[i];
-                if (which == 1) r.acceptWindow = bad[i];
-                if (which == 2) r.proveWindow = bad[i];
-                vm.expectRevert(abi.encodeWithSelector(IMarket.WindowOutOfRange.selector, bad[i], 1, 30 days));
+                if (which == 0) r.bidWindow = bad;
+                if (which == 1) r.acceptWindow = bad;
+                if (which == 2) r.proveWindow = bad;
+                vm.expectRevert(abi.encodeWithSelector(IMarket.WindowOutOfRange.selector, bad, 1, most[which]));
                 submit(r);
             }
         }
         JobRequest memory longest = request();
-        (longest.bidWindow, longest.acceptWindow, longest.proveWindow) = (1, 30 days, 30 days);
+        (longest.bidWindow, longest.acceptWindow, longest.proveWindow) = (1 days, 7 days, 30 days);
         submit(longest);
+        (longest.bidWindow, longest.acceptWindow, longest.proveWindow) = (1, 1, 1);
+        submit(longest);
+    }
+
+    function test_submitJob_takes_one_to_three_rounds() public {
+        JobRequest memory r = request();
+        for (uint8 rounds = 1; rounds < 4; ++rounds) {
+            r.rounds = rounds;
+            submit(r);
+        }
+        for (uint256 i; i < 2; ++i) {
+            r.rounds = i == 0 ? 0 : 4;
+            vm.expectRevert(abi.encodeWithSelector(IMarket.RoundsOutOfRange.selector, r.rounds, 3));
+            submit(r);
+        }
     }
 
     function test_submitJob_reverts_for_a_callback_without_gas_gas_without_callback_or_too_much() public {

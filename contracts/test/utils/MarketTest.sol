@@ -89,10 +89,17 @@ abstract contract MarketTest is Test {
     }
 
     function enlist(address worker) internal {
-        vm.startPrank(worker);
-        workers.register("https://worker.example", keccak256(abi.encode(worker)));
+        register(worker);
+        vm.prank(worker);
         workers.addStake{value: STAKE}();
-        vm.stopPrank();
+    }
+
+    /// @notice Registers a worker without stake.
+    function register(address worker) internal {
+        bytes32 key = keccak256(abi.encode(worker));
+        bytes memory signature = signed(worker, workers.registrationHash(worker, "https://worker.example", key, 1));
+        vm.prank(worker);
+        workers.register("https://worker.example", key, signature);
     }
 
     function request() internal view returns (JobRequest memory) {
@@ -107,7 +114,9 @@ abstract contract MarketTest is Test {
             inputRef: keccak256("ciphertext"),
             inputUri: "",
             callback: address(0),
-            callbackGas: 0
+            callbackGas: 0,
+            requesterAwards: false,
+            rounds: 3
         });
     }
 
@@ -214,6 +223,11 @@ abstract contract MarketTest is Test {
         vm.warp(deadlineOf(jobId));
     }
 
+    /// @notice The first second in which a job with bids can no longer be awarded.
+    function afterGrace(bytes32 jobId) internal {
+        vm.warp(uint256(deadlineOf(jobId)) + market.AWARD_GRACE() + 1);
+    }
+
     function afterDeadline(bytes32 jobId) internal {
         vm.warp(uint256(deadlineOf(jobId)) + 1);
     }
@@ -222,11 +236,21 @@ abstract contract MarketTest is Test {
         vm.assertEq(uint256(stateOf(jobId)), uint256(state));
     }
 
+    function reservedOf(address worker) internal view returns (uint256) {
+        return workers.workerOf(worker).reserved;
+    }
+
+    /// @notice What a worker has in the registry's pool: its stake, and what is on its way out.
+    function stakedBy(address account) internal view returns (uint256) {
+        Worker memory worker = workers.workerOf(account);
+        return uint256(worker.stake) + worker.leaving;
+    }
+
     /// @notice Every wei is someone's: the vault holds exactly what it owes (nobody forces ether on it here).
     function assertSolvent(uint256 escrow) internal view {
         uint256 free = vault.balanceOf(publisher) + vault.balanceOf(requester) + vault.balanceOf(alice)
             + vault.balanceOf(bob) + vault.balanceOf(stranger);
-        uint256 staked = uint256(workers.workerOf(alice).stake) + workers.workerOf(bob).stake;
+        uint256 staked = stakedBy(alice) + stakedBy(bob);
         vm.assertEq(vault.heldBy(address(market)), escrow, "escrow");
         vm.assertEq(vault.heldBy(address(workers)), staked, "stakes");
         vm.assertEq(address(vault).balance, free + escrow + staked, "vault");

@@ -11,15 +11,26 @@ abstract contract Test {
     /// @dev forge's mark of a test contract.
     bool public constant IS_TEST = true;
 
+    /// @dev Private keys of funded accounts.
+    mapping(address account => uint256) internal keyOf;
+
     /// @notice An account no one else has, with a hundred ether.
     function fundedAccount(string memory name) internal returns (address account) {
-        account = vm.addr(uint256(keccak256(bytes(name))));
+        uint256 key = uint256(keccak256(bytes(name)));
+        account = vm.addr(key);
+        keyOf[account] = key;
         vm.deal(account, 100 ether);
     }
 
     /// @notice Folds a fuzzed value into [minimum, maximum].
     function bound(uint256 value, uint256 minimum, uint256 maximum) internal pure returns (uint256) {
         return minimum + value % (maximum - minimum + 1);
+    }
+
+    /// @notice A funded account's signature, r || s || v.
+    function signed(address account, bytes32 digest) internal view returns (bytes memory) {
+        (uint8 v, bytes32 r, bytes32 s) = vm.sign(keyOf[account], digest);
+        return abi.encodePacked(r, s, v);
     }
 
     function load(bytes memory data, uint256 offset) internal pure returns (uint256 word) {
