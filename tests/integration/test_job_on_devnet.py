@@ -68,7 +68,7 @@ async def test_a_private_job_from_request_to_decrypted_answer(market: Any, bc_ml
     assert await vault.balance_of(market.net.accounts[0].address) == settled.royalty
     assert await vault.balance_of(requester.address) == TERMS.max_price - settled.price == settled.refund
     record = await market.chain.workers.worker_of(settled.worker)
-    assert (record.completed, record.locked, record.failed, record.missed) == (1, 0, 0, 0)
+    assert (record.completed, record.reserved, record.failed, record.missed) == (1, 0, 0, 0)
     assert await vault.held_by(market.chain.deployment.market) == 0
     await requester.withdraw(settled.refund, requester.address)
     assert await vault.balance_of(requester.address) == 0

@@ -18,6 +18,7 @@ from .contracts.events import (
     JobAccepted,
     JobAwarded,
     JobCancelled,
+    JobDeclined,
     JobEvent,
     JobExpired,
     JobLapsed,
@@ -32,8 +33,11 @@ from .contracts.events import (
     decode_event,
 )
 from .contracts.interface import Interface
+from .contracts.registration import is_signed, sign_registration
 from .contracts.reverts import decode_revert
 from .contracts.types import (
+    AWARD_GRACE,
+    UNSTAKE_DELAY,
     ZERO_ADDRESS,
     ZERO_WORD,
     Bid,
@@ -82,6 +86,8 @@ from .outbox.outbox import Outbox
 from .outbox.outbox_store import Attempt, Intent, IntentStatus
 
 __all__ = [
+    "AWARD_GRACE",
+    "UNSTAKE_DELAY",
     "ZERO_ADDRESS",
     "ZERO_WORD",
     "Address",
@@ -116,6 +122,7 @@ __all__ = [
     "JobAccepted",
     "JobAwarded",
     "JobCancelled",
+    "JobDeclined",
     "JobEvent",
     "JobExpired",
     "JobLapsed",
@@ -161,8 +168,10 @@ __all__ = [
     "deploy_all",
     "finality_of",
     "interface",
+    "is_signed",
     "keystore_address",
     "load_account",
     "load_encryption_key",
     "read_password",
+    "sign_registration",
 ]

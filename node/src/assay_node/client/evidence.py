@@ -29,7 +29,7 @@ from ..chain.contracts.events import JobSettled, JobSubmitted
 from ..chain.contracts.types import JobRequest, Model
 from .errors import EvidenceMismatch
 
-_REQUEST = "(bytes32,uint128,uint128,uint128,uint32,uint32,uint32,bytes32,string,address,uint32)"
+_REQUEST = "(bytes32,uint128,uint128,uint128,uint32,uint32,uint32,bytes32,string,address,uint32,bool,uint8)"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,6 +19,7 @@ import numpy as np
 from assay_prover import Bundle, new_salt
 
 from ..chain import (
+    AWARD_GRACE,
     ZERO_ADDRESS,
     Chain,
     ChainClock,
@@ -65,9 +66,7 @@ WINNERS_HEAD_START = 5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobTerms:
-    """What a requester offers. Amounts in wei, windows in seconds (1 s to 30 days); see the contract's
-    JobRequest.
-    """
+    """What a requester offers. Amounts in wei, windows in seconds; see `JobRequest`."""
 
     max_price: int
     min_stake: int = 0
@@ -77,6 +76,8 @@ class JobTerms:
     prove_window: int = 3600
     callback: str = ZERO_ADDRESS
     callback_gas: int = 0
+    requester_awards: bool = False
+    rounds: int = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +174,8 @@ class Requester:
             input_ref=draft_id,
             callback=terms.callback,
             callback_gas=terms.callback_gas,
+            requester_awards=terms.requester_awards,
+            rounds=terms.rounds,
         )
         self.store.add_draft(
             draft_id,
@@ -313,7 +316,12 @@ class Requester:
         if now <= job.deadline + grace:
             return ""
         if job.state is JobState.OPEN:
-            call = market.expire(job_id) if job.worker == ZERO_ADDRESS else market.award(job_id)
+            if job.worker == ZERO_ADDRESS or now > job.deadline + AWARD_GRACE:
+                call = market.expire(job_id)
+            elif job.requester_awards:
+                return ""  # the choice is the requester's, see `award`
+            else:
+                call = market.award(job_id)
         elif job.state is JobState.AWARDED:
             call = market.lapse(job_id)
         else:

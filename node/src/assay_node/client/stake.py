@@ -1,4 +1,4 @@
-"""A worker's stake: what it may be awarded jobs against, and can lose."""
+"""A worker's stake: what backs its bids and jobs, and what it can lose."""
 
 from __future__ import annotations
 
@@ -15,6 +15,14 @@ async def add_stake(chain: Chain, outbox: Outbox, amount: int) -> Receipt:
     return await outbox.send(f"stake/{os.urandom(8).hex()}", call)
 
 
-async def remove_stake(chain: Chain, outbox: Outbox, amount: int) -> Receipt:
-    """Move ``amount`` wei of the free stake to the vault balance; what is collateral cannot be moved."""
-    return await outbox.send(f"unstake/{os.urandom(8).hex()}", chain.workers.remove_stake(amount))
+async def request_unstake(chain: Chain, outbox: Outbox, amount: int) -> Receipt:
+    """Give notice that ``amount`` wei of the free stake leave: a day later `withdraw_stake` moves them.
+
+    They back nothing from now on. What was leaving already waits another day with them.
+    """
+    return await outbox.send(f"unstake/{os.urandom(8).hex()}", chain.workers.request_unstake(amount))
+
+
+async def withdraw_stake(chain: Chain, outbox: Outbox) -> Receipt:
+    """Move the stake that notice was given of to the vault balance, once its day is over."""
+    return await outbox.send(f"withdraw-stake/{os.urandom(8).hex()}", chain.workers.withdraw_stake())

@@ -191,7 +191,14 @@ class JobManager:
         if job_id not in self.jobs:
             return  # closed while the node was thinking
         view = JobView(
-            stored.state, stored.round, stored.worker, stored.price, stored.deadline, stored.max_price, own
+            stored.state,
+            stored.round,
+            stored.worker,
+            stored.price,
+            stored.deadline,
+            stored.max_price,
+            own,
+            stored.requester_awards,
         )
         now = self.clock.now()
         self.feed(job_id, Observed(view, now))

@@ -26,6 +26,7 @@ class JobView:
     Attributes:
         state, round, worker, price, deadline, max_price: as in the contract. While the job is open, `worker`
             and `price` are the leading bid's.
+        requester_awards: nobody but the requester awards the job.
         own_bid: this worker's standing bid in the round, or None.
     """
 
@@ -36,6 +37,7 @@ class JobView:
     deadline: int
     max_price: int
     own_bid: int | None
+    requester_awards: bool = False
 
 
 # ------------------------------------------------------------------------------------------------------

@@ -62,7 +62,7 @@ class Offer:
         accept_window: from award to acceptance.
         prove_window: from acceptance to proof.
         callback_gas: gas of the consumer's callback, which the sender of the proof pays.
-        free_stake: this worker's, less the collateral of jobs it leads or has won and not accepted.
+        free_stake: this worker's: what backs none of its bids and jobs.
         balance: what the account has for gas, less what the jobs in hand will need of it.
         backlog: seconds of proving already promised to other jobs.
         gas_price: base fee and tip now, wei per gas.
@@ -160,7 +160,7 @@ def quote(config: PricingConfig, speed: Speed, offer: Offer) -> Price:
         return decline("the bidding window is over")
     needed = max(offer.collateral, offer.min_stake)
     if offer.free_stake < needed:
-        return decline(f"needs {needed} wei of free stake, {offer.free_stake} are free and not promised")
+        return decline(f"needs {needed} wei of free stake, {offer.free_stake} are free")
     if offer.balance < gas_reserve(gas, offer.gas_price):
         return decline(
             f"needs {gas_reserve(gas, offer.gas_price)} wei for gas, the account has {offer.balance} to spare"

@@ -74,9 +74,6 @@ class PricingInputs:
         gas_price = await self._gas_price()
         balance = await self._chain.node.balance(self._address)
         mine = self._in_hand(others)
-        promised = sum(
-            other.request.collateral for other, view in mine if view.state is not JobState.ACCEPTED
-        )
         reserved = sum(gas_reserve(self._gas(other), gas_price) for other, _ in mine)
         spec = model.model.spec
         offer = Offer(
@@ -88,7 +85,7 @@ class PricingInputs:
             accept_window=job.request.accept_window,
             prove_window=job.request.prove_window,
             callback_gas=job.request.callback_gas,
-            free_stake=record.free_stake - promised,
+            free_stake=record.free_stake,
             balance=balance - reserved,
             backlog=self.backlog(others),
             gas_price=gas_price,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..chain import Chain, Outbox, Receipt, WorkerRecord
+from ..chain import Chain, Outbox, Receipt, WorkerRecord, sign_registration
 from .errors import WorkerError
 
 
@@ -18,11 +18,16 @@ async def register(chain: Chain, outbox: Outbox, endpoint: str, encryption_key: 
     record = await chain.workers.worker_of(outbox.account.address)
     if record.registered and (record.endpoint, record.encryption_key) == (endpoint, encryption_key):
         return None
-    call = (
-        chain.workers.update(endpoint, encryption_key)
-        if record.registered
-        else chain.workers.register(endpoint, encryption_key)
+    signature = sign_registration(
+        outbox.account,
+        chain.deployment.chain_id,
+        chain.workers.address,
+        endpoint,
+        encryption_key,
+        record.revision + 1,
     )
+    describe = chain.workers.update if record.registered else chain.workers.register
+    call = describe(endpoint, encryption_key, signature)
     # The key names what is to be and the nonce it starts from: going back to an earlier endpoint is a new
     # intent.
     key = f"register/{await outbox.next_nonce()}/{endpoint}/{encryption_key.hex()}"

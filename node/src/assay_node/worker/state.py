@@ -23,7 +23,7 @@ from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from typing import Any
 
-from ..chain import JobState
+from ..chain import AWARD_GRACE, JobState
 from .errors import ImpossibleTransition
 from .messages import (
     Action,
@@ -352,7 +352,9 @@ def _wanted(
                 and (price := next_bid(progress, view, policy)) is not None
             ):
                 return Send(Action.BID, view.round, price)
-        case JobState.OPEN if mine:
+        case JobState.OPEN if mine and now > view.deadline + AWARD_GRACE:
+            return Send(Action.EXPIRE, view.round)  # frees the stake behind the bid
+        case JobState.OPEN if mine and not view.requester_awards:
             return Send(Action.AWARD, view.round)
         case JobState.AWARDED if mine and not late and progress.input is InputState.VERIFIED:
             return Send(Action.ACCEPT, view.round)

@@ -33,7 +33,7 @@ def test_the_commands_are_those_promised() -> None:
         "assay keys": "list new show",
         "assay model": "commit compile cost export payout publish retire retrain setup show",
         "assay job": "award bids cancel list result status submit",
-        "assay worker": "init register run stake status",
+        "assay worker": "init register run stake status unstake",
         "assay vault": "balance withdraw",
     }
     assert set(ALL) == {f"{group} {name}" for group, names in promised.items() for name in names.split()}

@@ -7,7 +7,20 @@ from assay_node.client.bids import StandingBid, choice
 
 
 def bid(price: int, completed: int, missed: int, *, leads: bool = False) -> StandingBid:
-    record = WorkerRecord(True, bytes(32), 10**18, 0, completed, missed, 0, "https://worker.example")
+    record = WorkerRecord(
+        registered=True,
+        stake=10**18,
+        reserved=0,
+        leaving=0,
+        leaves_at=0,
+        revision=1,
+        completed=completed,
+        missed=missed,
+        failed=0,
+        encryption_key=bytes(32),
+        endpoint="https://worker.example",
+        signature=bytes(65),
+    )
     return StandingBid(f"0x{price:040x}", price, leads, record)
 
 

@@ -48,7 +48,7 @@ async def test_a_proof_that_is_nearly_late_may_cost_more_than_the_cap(marketplac
         assert (await place.until(posted, JobState.SETTLED, JobState.EXPIRED)).state is JobState.SETTLED
         assert (await place.chain.latest()).base_fee > 50 * GWEI
         record = await place.chain.workers.worker_of(hand.address)
-        assert (record.completed, record.failed, record.locked) == (1, 0, 0)
+        assert (record.completed, record.failed, record.reserved) == (1, 0, 0)
 
 
 async def test_no_bids_while_a_copy_of_the_key_sends_too(marketplace, public_bundle, samples, tmp_path):
@@ -114,5 +114,5 @@ async def test_a_disk_that_fills_at_any_write_costs_neither_proof_nor_collateral
         assert ends > 5
         left = None
         record = await place.chain.workers.worker_of(hand.address)
-        assert (record.completed, record.failed, record.missed, record.locked) == (1, 0, 0, 0)
+        assert (record.completed, record.failed, record.missed, record.reserved) == (1, 0, 0, 0)
         assert await place.chain.vault.balance_of(hand.address) == job.price - job.price // 10

@@ -50,7 +50,7 @@ async def test_private_job_from_bid_to_payout(marketplace, private_bundle, sampl
         reference = graph.run(posted.integers.reshape(1, *graph.input.shape))[graph.output]
         assert decoded.integers.ravel().tolist() == reference.ravel().tolist()
         record = await place.chain.workers.worker_of(hand.address)
-        assert (record.completed, record.locked, record.stake) == (1, 0, ETHER)
+        assert (record.completed, record.reserved, record.stake) == (1, 0, ETHER)
         expected = event.price - event.royalty
         while await place.node.balance(payout) != expected:
             await place.a_moment()
@@ -197,7 +197,7 @@ async def test_killed_again_and_again_it_is_still_paid_once(marketplace, private
         (event,) = await settled_events(place, posted)
         assert await place.chain.vault.balance_of(hand.address) == event.price
         record = await place.chain.workers.worker_of(hand.address)
-        assert (record.completed, record.failed, record.missed, record.locked) == (1, 0, 0, 0)
+        assert (record.completed, record.failed, record.missed, record.reserved) == (1, 0, 0, 0)
 
 
 async def test_reorg_over_the_settlement_is_settled_again(marketplace, public_bundle, samples):
@@ -229,7 +229,7 @@ async def test_overdue_job_is_given_up_and_frees_the_worker(marketplace, private
         await place.pass_time(91)
         await place.until(posted, JobState.EXPIRED)
         record = await place.chain.workers.worker_of(hand.address)
-        assert (record.failed, record.locked, record.stake) == (1, 0, ETHER - ETHER // 10)
+        assert (record.failed, record.reserved, record.stake) == (1, 0, ETHER - ETHER // 10)
 
 
 async def test_declines_with_a_reason_that_is_kept(marketplace, public_bundle, samples):
@@ -390,7 +390,10 @@ async def test_strings_that_are_no_text_stop_no_worker(marketplace, public_bundl
     """Solidity's strings are any bytes: one job, model or worker with such a string must not end them all."""
     junk = b"\xff\xfe\x80".decode("utf-8", "surrogateescape")
     async with marketplace() as place:
-        register = replace(place.chain.workers.register(junk, b"\x07" * 32), description="")
+        workers, account = place.chain.workers, place.requester.account
+        digest = await workers._view("registrationHash", account.address, junk, b"\x07" * 32, 1)
+        signature = bytes(account.unsafe_sign_hash(digest).signature)
+        register = replace(workers.register(junk, b"\x07" * 32, signature), description="")
         await place.requester.send("junk worker", register)
         bundle = Bundle.open(public_bundle)
         spec = ModelSpec(
@@ -450,7 +453,10 @@ async def test_collateral_is_promised_once(marketplace, public_bundle, samples):
         second = await place.post(public_bundle, model, samples[1], **collateral)
         while not worker._manager.store.decisions(second.job_id):
             await place.a_moment()
-        assert "free and not promised" in worker._manager.store.decisions(second.job_id)[-1][2]
+        assert (
+            "of free stake, 400000000000000000 are free"
+            in worker._manager.store.decisions(second.job_id)[-1][2]
+        )
         await place.award(first, hand)
         await place.until(first, JobState.SETTLED)
         third = await place.post(public_bundle, model, samples[2], **collateral)
@@ -498,4 +504,4 @@ async def test_reorg_over_award_and_acceptance_ends_paid_once(marketplace, priva
         await place.until(posted, JobState.SETTLED)
         assert len(await settled_events(place, posted)) == 1
         record = await place.chain.workers.worker_of(hand.address)
-        assert (record.completed, record.failed, record.missed, record.locked) == (1, 0, 0, 0)
+        assert (record.completed, record.failed, record.missed, record.reserved) == (1, 0, 0, 0)

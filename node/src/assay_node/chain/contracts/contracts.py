@@ -115,23 +115,27 @@ class Market(Contract):
         return self._call(f"award job 0x{job_id.hex()} to {worker}", "awardTo", job_id, worker)
 
     def accept(self, job_id: bytes) -> Call:
-        """Accepts an award, locking collateral."""
+        """Accepts an award, putting the collateral at risk."""
         return self._call(f"accept job 0x{job_id.hex()}", "accept", job_id)
+
+    def decline(self, job_id: bytes) -> Call:
+        """Gives an award back, without a mark on the worker's record."""
+        return self._call(f"decline job 0x{job_id.hex()}", "decline", job_id)
 
     def submit_proof(
         self, job_id: bytes, input_words: Sequence[int], output_words: Sequence[int], proof: bytes
     ) -> Call:
-        """Settles an accepted job."""
+        """Settles an accepted job, or an awarded one within its accept window."""
         return self._call(
             f"prove job 0x{job_id.hex()}", "submitProof", job_id, list(input_words), list(output_words), proof
         )
 
     def lapse(self, job_id: bytes) -> Call:
-        """Ends an award not accepted in time."""
+        """Ends an award neither accepted, proven nor declined in time."""
         return self._call(f"lapse job 0x{job_id.hex()}", "lapse", job_id)
 
     def expire(self, job_id: bytes) -> Call:
-        """Ends an open job without bids, or an accepted one without proof, after its deadline."""
+        """Ends a job that is overdue: open without bids, open and no longer to be awarded, or not proven."""
         return self._call(f"expire job 0x{job_id.hex()}", "expire", job_id)
 
     def cancel(self, job_id: bytes) -> Call:
@@ -208,13 +212,17 @@ class WorkerRegistry(Contract):
         """A worker as stored; `registered` is False if it never registered."""
         return WorkerRecord(**await self._view("workerOf", worker))
 
-    def register(self, endpoint: str, encryption_key: bytes) -> Call:
-        """Registers the sender."""
-        return self._call(f"register as a worker at {endpoint}", "register", endpoint, encryption_key)
+    def register(self, endpoint: str, encryption_key: bytes, signature: bytes) -> Call:
+        """Registers the sender. `signature` is its own, for revision 1; see `sign_registration`."""
+        return self._call(
+            f"register as a worker at {endpoint}", "register", endpoint, encryption_key, signature
+        )
 
-    def update(self, endpoint: str, encryption_key: bytes) -> Call:
-        """Replaces the sender's endpoint and key."""
-        return self._call(f"update the worker's endpoint to {endpoint}", "update", endpoint, encryption_key)
+    def update(self, endpoint: str, encryption_key: bytes, signature: bytes) -> Call:
+        """Replaces the sender's endpoint and key. `signature` is its own, for its record's next revision."""
+        return self._call(
+            f"update the worker's endpoint to {endpoint}", "update", endpoint, encryption_key, signature
+        )
 
     def add_stake(self, value: int) -> Call:
         """Adds `value` wei to the sender's stake."""
@@ -224,9 +232,13 @@ class WorkerRegistry(Contract):
         """Adds `amount` wei of the sender's vault balance to its stake."""
         return self._call(f"stake {amount} wei of the vault balance", "addStakeFromBalance", amount)
 
-    def remove_stake(self, amount: int) -> Call:
-        """Moves free stake to the sender's vault balance."""
-        return self._call(f"unstake {amount} wei", "removeStake", amount)
+    def request_unstake(self, amount: int) -> Call:
+        """Gives notice that `amount` wei of the sender's free stake leave, in `UNSTAKE_DELAY` seconds."""
+        return self._call(f"give notice to unstake {amount} wei", "requestUnstake", amount)
+
+    def withdraw_stake(self) -> Call:
+        """Moves what was given notice of to the sender's vault balance."""
+        return self._call("withdraw the stake that was given notice of", "withdrawStake")
 
 
 class Verifier(Contract):

@@ -72,7 +72,7 @@ class JobAwarded(JobEvent):
 
 @dataclass(frozen=True, slots=True)
 class JobAccepted(JobEvent):
-    """The worker has checked the input and locked its collateral."""
+    """The worker has checked the input and put its collateral at risk."""
 
     worker: str
     collateral: int
@@ -94,7 +94,15 @@ class JobSettled(JobEvent):
 
 @dataclass(frozen=True, slots=True)
 class JobLapsed(JobEvent):
-    """The awarded worker did not accept in time."""
+    """The awarded worker neither accepted, proved nor declined in time."""
+
+    worker: str
+    round: int
+
+
+@dataclass(frozen=True, slots=True)
+class JobDeclined(JobEvent):
+    """The awarded worker gave the award back in time."""
 
     worker: str
     round: int
@@ -102,7 +110,7 @@ class JobLapsed(JobEvent):
 
 @dataclass(frozen=True, slots=True)
 class JobReopened(JobEvent):
-    """A lapsed job takes bids again."""
+    """A lapsed or declined job takes bids again."""
 
     round: int
     bid_deadline: int
@@ -160,6 +168,8 @@ class WorkerRegistered(ChainEvent):
     worker: str
     endpoint: str
     encryption_key: bytes
+    revision: int
+    signature: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +179,8 @@ class WorkerUpdated(ChainEvent):
     worker: str
     endpoint: str
     encryption_key: bytes
+    revision: int
+    signature: bytes
 
 
 _TYPES: dict[str, type[ChainEvent]] = {
@@ -180,6 +192,7 @@ _TYPES: dict[str, type[ChainEvent]] = {
         JobAccepted,
         JobSettled,
         JobLapsed,
+        JobDeclined,
         JobReopened,
         JobExpired,
         JobRefunded,

@@ -15,9 +15,9 @@ CHALLENGE = 700
 """Hashing key, statement and commitment."""
 
 TRANSACTION, CALLDATA_BYTE = 21_000, 16
-JOB_CALLS = {"submitJob": 262_641, "placeBid": 75_422, "award": 40_718, "accept": 54_118}
+JOB_CALLS = {"submitJob": 264_815, "placeBid": 78_598, "award": 41_110, "accept": 39_713}
 """Execution of each, for a statement of four words."""
-SETTLEMENT = 189_764
+SETTLEMENT = 187_920
 """Of submitProof, beside the verification."""
 
 

@@ -60,9 +60,12 @@ _SENTENCES: dict[str, Callable[[dict[str, Any]], str]] = {
     "BidNotLower": lambda a: (
         f"{_job(a)}: a bid of {a['price']} wei is not below one's own of {a['standing']}"
     ),
-    "WorkerMissedJob": lambda a: f"{a['worker']} let an award of {_job(a)} lapse and may not bid again",
+    "WorkerGaveUpJob": lambda a: (
+        f"{a['worker']} declined an award of {_job(a)} or let it lapse, and may not bid on it again"
+    ),
+    "RequesterAwards": lambda a: f"{_job(a)} is awarded by its requester alone",
+    "RoundsOutOfRange": lambda a: f"a job has 1 to {a['maximum']} bidding rounds, not {a['rounds']}",
     "NoBid": lambda a: f"{_job(a)} has no bid of {a['worker']} in this round",
-    "HasBid": lambda a: f"{_job(a)} has a bid, of {a['worker']}: award or cancel it",
     "ModelUnknown": lambda a: f"the registry has no model 0x{a['model_id'].hex()}",
     "ModelAlreadyRegistered": lambda a: f"model 0x{a['model_id'].hex()} is already registered",
     "ModelAlreadyRetired": lambda a: f"model 0x{a['model_id'].hex()} is already retired",
@@ -73,6 +76,9 @@ _SENTENCES: dict[str, Callable[[dict[str, Any]], str]] = {
         f"{a['account']} has {a['balance']} wei in the vault and needs {a['needed']}"
     ),
     "InsufficientStake": lambda a: f"{a['worker']} has {a['free']} wei of free stake and needs {a['needed']}",
+    "StakeStillLeaving": lambda a: f"the stake may be withdrawn from {_time(a['leaves_at'])} on",
+    "NothingLeaving": lambda a: f"{a['worker']} has given notice of no stake to withdraw",
+    "WrongSigner": lambda a: f"this description of {a['worker']} is not signed by it, but by {a['signer']}",
     "PaymentRefused": lambda a: f"{a['to']} refused a payment of {a['amount']} wei",
     "ProofInvalid": lambda _: "the proof is invalid",
 }

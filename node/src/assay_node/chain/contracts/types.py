@@ -12,6 +12,11 @@ from typing import Any
 ZERO_ADDRESS = "0x" + "00" * 20
 ZERO_WORD = bytes(32)
 
+AWARD_GRACE = 3600
+"""Seconds after the bidding in which a job may be awarded; then anyone may end it. The market's constant."""
+UNSTAKE_DELAY = 86_400
+"""Seconds from the notice to the withdrawal of stake. The worker registry's constant."""
+
 
 class JobState(IntEnum):
     """Where a job stands; the last four are final."""
@@ -33,7 +38,12 @@ class JobState(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class JobRequest:
-    """What a requester asks for; see contracts/src/types/Job.sol."""
+    """What a requester asks for; see contracts/src/types/Job.sol.
+
+    Windows are seconds: bids at most a day, acceptance 7 days, proof 30 days. With `requester_awards` nobody
+    but the requester awards the job. `rounds` is 1 to 3: after that many awards that came to nothing it is
+    refunded.
+    """
 
     model_id: bytes
     max_price: int
@@ -46,6 +56,8 @@ class JobRequest:
     input_uri: str = ""
     callback: str = ZERO_ADDRESS
     callback_gas: int = 0
+    requester_awards: bool = False
+    rounds: int = 3
 
     def abi(self) -> tuple[Any, ...]:
         """The struct as the ABI encoder takes it."""
@@ -61,6 +73,8 @@ class JobRequest:
             self.input_uri,
             self.callback,
             self.callback_gas,
+            self.requester_awards,
+            self.rounds,
         )
 
 
@@ -75,6 +89,8 @@ class Job:
     round: int
     callback_gas: int
     bid_window: int
+    requester_awards: bool
+    rounds: int
     worker: str
     accept_window: int
     prove_window: int
@@ -101,21 +117,37 @@ class Bid:
 
 @dataclass(frozen=True, slots=True)
 class WorkerRecord:
-    """A worker as registered."""
+    """A worker as registered; see contracts/src/types/Worker.sol.
+
+    Attributes:
+        stake: wei that back jobs or are free to; what is leaving is no part of it.
+        reserved: wei of the stake that back jobs the worker leads, was awarded or has accepted.
+        leaving: wei on their way out, to be withdrawn from `leaves_at` on.
+        leaves_at: Unix seconds; 0 if nothing is leaving.
+        revision: 1 on registration, one more with every update.
+        completed: jobs settled.
+        missed: awards on which the worker did nothing.
+        failed: accepted jobs it did not prove in time.
+        signature: the worker's, over its address, endpoint, key and revision; see `registration`.
+    """
 
     registered: bool
-    encryption_key: bytes
     stake: int
-    locked: int
+    reserved: int
+    leaving: int
+    leaves_at: int
+    revision: int
     completed: int
     missed: int
     failed: int
+    encryption_key: bytes
     endpoint: str
+    signature: bytes
 
     @property
     def free_stake(self) -> int:
-        """Stake that is not collateral of an accepted job, in wei."""
-        return self.stake - self.locked
+        """Stake that backs no job, in wei: what a leading bid can reserve."""
+        return self.stake - self.reserved
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -25,7 +26,7 @@ from ...chain import (
     load_encryption_key,
     read_password,
 )
-from ...client.stake import add_stake, remove_stake
+from ...client.stake import add_stake, request_unstake, withdraw_stake
 from ...errors import AssayError
 from ...worker import PricingConfig, WorkerConfig, run_worker
 from ...worker import register as register_worker
@@ -162,15 +163,18 @@ def register(
 def stake(
     amount: Annotated[int, options.amount_argument("How much.")],
     *,
-    remove: Annotated[bool, typer.Option("--remove", help="Take it out instead, to the vault.")] = False,
+    remove: Annotated[
+        bool, typer.Option("--remove", help="Give notice instead that this much of the free stake leaves.")
+    ] = False,
     config_file: ConfigFile = DEFAULT_CONFIG,
     password_file: options.PasswordFile = None,
     json: options.Json = False,
 ) -> None:
-    """Add to the worker's stake, or take from what is not collateral.
+    """Add to the worker's stake, or give notice that a part of it leaves.
 
-    The stake pays from the vault balance if that has enough, else from the account. A worker that is running
-    sends with the same key: stop it first.
+    What is added comes from the vault balance if that has enough, else from the account. Stake leaves a day
+    after the notice, by `assay worker unstake`; what backs a job cannot leave. A worker that is running sends
+    with the same key: stop it first.
 
     Examples:
 
@@ -182,7 +186,33 @@ def stake(
 
     async def act() -> None:
         async with _operator(config, password_file) as (chain, outbox):
-            await (remove_stake if remove else add_stake)(chain, outbox, amount)
+            await (request_unstake if remove else add_stake)(chain, outbox, amount)
+            await _show(chain, outbox.account.address, json=json)
+
+    asyncio.run(act())
+
+
+@app.command("unstake")
+def unstake(
+    *,
+    config_file: ConfigFile = DEFAULT_CONFIG,
+    password_file: options.PasswordFile = None,
+    json: options.Json = False,
+) -> None:
+    """Move the stake that notice was given of to the vault, once a day has passed.
+
+    Notice is given by `assay worker stake AMOUNT --remove`; `assay worker status` shows how much is leaving
+    and from when on. `assay vault withdraw` then pays it out.
+
+    Example:
+
+      assay worker unstake
+    """
+    config = WorkerConfig.load(config_file)
+
+    async def act() -> None:
+        async with _operator(config, password_file) as (chain, outbox):
+            await withdraw_stake(chain, outbox)
             await _show(chain, outbox.account.address, json=json)
 
     asyncio.run(act())
@@ -255,7 +285,9 @@ async def _show(chain: Chain, address: str, *, json: bool) -> None:
         "endpoint": record.endpoint,
         "encryption_key": record.encryption_key,
         "stake_wei": record.stake,
-        "locked_wei": record.locked,
+        "reserved_wei": record.reserved,
+        "leaving_wei": record.leaving,
+        "leaves_at": record.leaves_at or None,
         "vault_wei": vault,
         "account_wei": own,
         "completed": record.completed,
@@ -263,13 +295,18 @@ async def _show(chain: Chain, address: str, *, json: bool) -> None:
         "failed": record.failed,
     }
 
+    stake = f"{ether(record.stake)}, {ether(record.reserved)} of it behind jobs"
+    if record.leaving:
+        leaves_at = datetime.fromtimestamp(record.leaves_at, UTC)
+        stake += f"; {ether(record.leaving)} leave from {leaves_at:%Y-%m-%d %H:%M:%S UTC} on"
+
     def human() -> None:
         out.print(
             fields(
                 {
                     "address": address,
                     "endpoint": record.endpoint if record.registered else "not registered",
-                    "stake": f"{ether(record.stake)}, {ether(record.locked)} of it locked",
+                    "stake": stake,
                     "in the vault": ether(vault),
                     "in the account": ether(own),
                     "jobs": f"{record.completed} completed, {record.missed} missed, {record.failed} failed",

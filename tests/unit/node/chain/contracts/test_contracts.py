@@ -78,7 +78,7 @@ def test_call_encodes_selector_and_arguments():
 
 
 def test_struct_arguments_round_trip():
-    request = JobRequest(JOB, 5, 1, 2, 60, 61, 62, b"\x01" * 32, "http://x", B, 9)
+    request = JobRequest(JOB, 5, 1, 2, 60, 61, 62, b"\x01" * 32, "http://x", B, 9, True, 2)
     call = Market(one_answer(b""), A).submit_job(request, [3, 4], value=77)
     decoded = interface("Market").decode_arguments("submitJob", call.data)
     assert JobRequest(**decoded["request"]) == request
@@ -89,13 +89,14 @@ def test_struct_arguments_round_trip():
 
 
 async def test_job_view_decodes_every_field():
-    values = (JOB, b"\x08" * 32, A, 3, 1, 0, 60, B, 61, 62, A, 999, 10, 9, 8, 7)
+    values = (JOB, b"\x08" * 32, A, 3, 1, 0, 60, True, 2, B, 61, 62, A, 999, 10, 9, 8, 7)
     kinds = (
-        "(bytes32,bytes32,address,uint8,uint8,uint32,uint32,address,uint32,uint32,address,uint64"
+        "(bytes32,bytes32,address,uint8,uint8,uint32,uint32,bool,uint8,address,uint32,uint32,address,uint64"
         ",uint128,uint128,uint128,uint128)"
     )
     job = await Market(one_answer(encode([kinds], [values])), A).job_of(JOB)
     assert (job.state, job.round, job.worker, job.deadline) == (JobState.ACCEPTED, 1, B, 999)
+    assert (job.bid_window, job.requester_awards, job.rounds, job.accept_window) == (60, True, 2, 61)
     assert (job.max_price, job.price, job.min_stake, job.collateral) == (10, 9, 8, 7)
 
 
@@ -121,7 +122,7 @@ def test_job_submitted_is_decoded():
     kinds = [
         "uint256",
         "uint64",
-        "(bytes32,uint128,uint128,uint128,uint32,uint32,uint32,bytes32,string,address,uint32)",
+        "(bytes32,uint128,uint128,uint128,uint32,uint32,uint32,bytes32,string,address,uint32,bool,uint8)",
         "uint256[]",
     ]
     signature = f"JobSubmitted(bytes32,bytes32,address,{','.join(kinds)})"
@@ -225,7 +226,7 @@ def test_model_spec_order_is_the_contracts():
 
 def test_job_request_order_is_the_contracts():
     names = _fields("Market", "submitJob")
-    request = JobRequest(JOB, 5, 1, 2, 60, 61, 62, b"\x01" * 32, "u", B, 9)
+    request = JobRequest(JOB, 5, 1, 2, 60, 61, 62, b"\x01" * 32, "u", B, 9, True, 2)
     assert request.abi() == tuple(getattr(request, snake_case(name)) for name in names)
 
 
