@@ -151,7 +151,7 @@ def test_pickled_samples_are_not_unpickled(assay: Assay, tmp_path: Path) -> None
     np.save(tmp_path / "a.npy", np.array([{"any": "object"}]), allow_pickle=True)
     arguments = ("model", "compile", MODELS / "bc_mlp.onnx", "-o", tmp_path / "out")
     _, error = assay(*arguments, "--samples", tmp_path / "a.npy", code=ExitCode.FAILED)
-    assert "allow_pickle" in error
+    assert "objects are not opened" in error
 
 
 def test_a_bundle_that_was_tampered_with(assay: Assay, bc_mlp: Any, tmp_path: Path) -> None:

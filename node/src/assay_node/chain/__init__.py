@@ -7,83 +7,131 @@ async with Rpc(url) as node, await Outbox.open(node, account, path) as outbox:
     events = chain.decode(receipt.logs)
 """
 
-from .chain import Chain
-from .contracts.artifacts import Artifact, artifact, interface
-from .contracts.contracts import Market, ModelRegistry, Vault, Verifier, WorkerRegistry
-from .contracts.deployment import Address, Deployment
-from .contracts.events import (
-    BidPlaced,
-    CallbackFailed,
-    ChainEvent,
-    JobAccepted,
-    JobAwarded,
-    JobCancelled,
-    JobDeclined,
-    JobEvent,
-    JobExpired,
-    JobLapsed,
-    JobRefunded,
-    JobReopened,
-    JobSettled,
-    JobSubmitted,
-    ModelRegistered,
-    Origin,
-    WorkerRegistered,
-    WorkerUpdated,
-    decode_event,
-)
-from .contracts.interface import Interface
-from .contracts.registration import is_signed, sign_registration
-from .contracts.reverts import decode_revert
-from .contracts.types import (
-    AWARD_GRACE,
-    UNSTAKE_DELAY,
-    ZERO_ADDRESS,
-    ZERO_WORD,
-    Bid,
-    Call,
-    Job,
-    JobRequest,
-    JobState,
-    Model,
-    ModelSpec,
-    WorkerRecord,
-)
-from .database import Database
-from .deploy import Deployed, create_address, deploy_all
-from .errors import (
-    ChainError,
-    ContractReverted,
-    DatabaseFailed,
-    DeploymentError,
-    FeesTooHigh,
-    InsufficientFunds,
-    KeyFileError,
-    NodeUnavailable,
-    RateLimited,
-    RpcError,
-    SenderBusy,
-    TransactionFailed,
-    TransactionLost,
-    TransactionPending,
-    WrongChain,
-)
-from .follower import Batch, Follower
-from .keys import (
-    create_account,
-    create_encryption_key,
-    keystore_address,
-    load_account,
-    load_encryption_key,
-    read_password,
-)
-from .node.clock import ChainClock
-from .node.fees import FeePolicy, Fees
-from .node.finality import FinalityPolicy, finality_of
-from .node.rpc import Header, Log, Node, Receipt, Rpc
-from .outbox.dispatcher import OutboxConfig
-from .outbox.outbox import Outbox
-from .outbox.outbox_store import Attempt, Intent, IntentStatus
+from typing import TYPE_CHECKING
+
+from assay_prover.lazy_imports import lazy_attributes
+
+if TYPE_CHECKING:
+    from .chain import Chain
+    from .contracts.artifacts import Artifact, artifact, interface
+    from .contracts.contracts import Market, ModelRegistry, Vault, Verifier, WorkerRegistry
+    from .contracts.deployment import Address, Deployment
+    from .contracts.events import (
+        BidPlaced,
+        CallbackFailed,
+        ChainEvent,
+        JobAccepted,
+        JobAwarded,
+        JobCancelled,
+        JobDeclined,
+        JobEvent,
+        JobExpired,
+        JobLapsed,
+        JobRefunded,
+        JobReopened,
+        JobSettled,
+        JobSubmitted,
+        ModelRegistered,
+        Origin,
+        WorkerRegistered,
+        WorkerUpdated,
+        decode_event,
+    )
+    from .contracts.interface import Interface
+    from .contracts.registration import is_signed, sign_registration
+    from .contracts.reverts import decode_revert
+    from .contracts.types import (
+        AWARD_GRACE,
+        UNSTAKE_DELAY,
+        ZERO_ADDRESS,
+        ZERO_WORD,
+        Bid,
+        Call,
+        Job,
+        JobRequest,
+        JobState,
+        Model,
+        ModelSpec,
+        WorkerRecord,
+    )
+    from .database import Database
+    from .deploy import Deployed, create_address, deploy_all
+    from .errors import (
+        ChainError,
+        ContractReverted,
+        DatabaseFailed,
+        DeploymentError,
+        FeesTooHigh,
+        InsufficientFunds,
+        KeyFileError,
+        NodeUnavailable,
+        RateLimited,
+        RpcError,
+        SenderBusy,
+        TransactionFailed,
+        TransactionLost,
+        TransactionPending,
+        WrongChain,
+    )
+    from .follower import Batch, Follower
+    from .keys import (
+        create_account,
+        create_encryption_key,
+        keystore_address,
+        load_account,
+        load_encryption_key,
+        read_password,
+    )
+    from .keystore import AddressMissing
+    from .node.clock import ChainClock
+    from .node.fees import FeePolicy, Fees
+    from .node.finality import FinalityPolicy, finality_of
+    from .node.rpc import Header, Log, Node, Receipt, Rpc
+    from .outbox.dispatcher import OutboxConfig
+    from .outbox.outbox import Outbox
+    from .outbox.outbox_store import Attempt, Intent, IntentStatus
+else:  # a name's module is loaded when the name is used
+    __getattr__, __dir__ = lazy_attributes(
+        __name__,
+        {
+            ".chain": "Chain",
+            ".contracts.artifacts": "Artifact artifact interface",
+            ".contracts.contracts": "Market ModelRegistry Vault Verifier WorkerRegistry",
+            ".contracts.deployment": "Address Deployment",
+            ".contracts.events": (
+                "BidPlaced CallbackFailed ChainEvent JobAccepted JobAwarded JobCancelled JobDeclined "
+                "JobEvent JobExpired JobLapsed JobRefunded JobReopened JobSettled JobSubmitted "
+                "ModelRegistered Origin WorkerRegistered WorkerUpdated decode_event"
+            ),
+            ".contracts.interface": "Interface",
+            ".contracts.registration": "is_signed sign_registration",
+            ".contracts.reverts": "decode_revert",
+            ".contracts.types": (
+                "AWARD_GRACE Bid Call Job JobRequest JobState Model ModelSpec UNSTAKE_DELAY "
+                "WorkerRecord ZERO_ADDRESS ZERO_WORD"
+            ),
+            ".database": "Database",
+            ".deploy": "Deployed create_address deploy_all",
+            ".errors": (
+                "ChainError ContractReverted DatabaseFailed DeploymentError FeesTooHigh "
+                "InsufficientFunds KeyFileError NodeUnavailable RateLimited RpcError SenderBusy "
+                "TransactionFailed TransactionLost TransactionPending WrongChain"
+            ),
+            ".follower": "Batch Follower",
+            ".keystore": "AddressMissing",
+            ".keys": (
+                "create_account create_encryption_key keystore_address load_account "
+                "load_encryption_key read_password"
+            ),
+            ".node.clock": "ChainClock",
+            ".node.fees": "FeePolicy Fees",
+            ".node.finality": "FinalityPolicy finality_of",
+            ".node.rpc": "Header Log Node Receipt Rpc",
+            ".outbox.dispatcher": "OutboxConfig",
+            ".outbox.outbox": "Outbox",
+            ".outbox.outbox_store": "Attempt Intent IntentStatus",
+        },
+    )
 
 __all__ = [
     "AWARD_GRACE",
@@ -91,6 +139,7 @@ __all__ = [
     "ZERO_ADDRESS",
     "ZERO_WORD",
     "Address",
+    "AddressMissing",
     "Artifact",
     "Attempt",
     "Batch",

@@ -6,17 +6,16 @@ where every user of the machine could read it.
 
 from __future__ import annotations
 
+import codecs
 import getpass
 import json
 import os
+import re
 import sys
 from base64 import b64decode, b64encode
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, cast
 
-from eth_account import Account
-from eth_account.signers.local import LocalAccount
-from eth_utils.address import to_checksum_address
 from nacl.exceptions import CryptoError
 from nacl.public import PrivateKey
 from nacl.pwhash import argon2id
@@ -24,9 +23,25 @@ from nacl.secret import SecretBox
 from nacl.utils import random
 
 from .errors import KeyFileError
+from .keystore import keystore_address, load_account, read_document
+
+if TYPE_CHECKING:
+    from eth_account.signers.local import LocalAccount
+
+__all__ = [
+    "create_account",
+    "create_encryption_key",
+    "keystore_address",
+    "load_account",
+    "load_encryption_key",
+    "private_folder",
+    "read_password",
+    "write_secret",
+]
 
 PASSWORD_VARIABLE = "ASSAY_PASSWORD"  # noqa: S105 - the variable's name
 MINIMUM_PASSWORD = 8
+MAX_PASSWORD_FILE = 64 << 10  # bytes
 _KIND = "assay-x25519"
 # Argon2id at libsodium's "interactive" cost (RFC 9106's second recommendation in spirit): 64 MiB, some 0.1 s.
 # The file's own limits are refused above "moderate", so that a forged file cannot ask for a terabyte.
@@ -53,11 +68,7 @@ def read_password(
         KeyFileError: there is none, or the two answers differ.
     """
     if file is not None:
-        try:
-            text = file.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise KeyFileError(f"cannot read the password file {file} ({error})", "Check its path") from error
-        return text.split("\n", 1)[0].rstrip("\r")
+        return _password_of(file)
     if variable in os.environ:
         return os.environ[variable]
     if prompt is None or not sys.stdin.isatty():
@@ -79,38 +90,14 @@ def create_account(path: Path, password: str, *, private_key: bytes | None = Non
     Raises:
         KeyFileError: the file exists or cannot be written, or the password is too short.
     """
+    from eth_account import Account  # half a second, which no other use of this module is worth
+
     _check_password(password)
     account = Account.create() if private_key is None else Account.from_key(private_key)
     keystore = Account.encrypt(account.key, password)
     # geth's field order and checksum-less address; readers accept both.
     write_secret(path, json.dumps({"address": account.address[2:].lower(), **keystore}, indent=2) + "\n")
-    return cast(LocalAccount, account)
-
-
-def load_account(path: Path, password: str) -> LocalAccount:
-    """The account of a keystore file.
-
-    Raises:
-        KeyFileError: the file cannot be read, is no keystore, or the password is wrong.
-    """
-    document = _read_json(path)
-    try:
-        key = Account.decrypt(document, password)
-    except ValueError as error:
-        if "MAC" in str(error):
-            raise KeyFileError(f"wrong password for {path}", "Try again") from error
-        raise KeyFileError(f"{path} is no keystore file ({error})", "Name another file") from error
-    except (KeyError, TypeError, NotImplementedError) as error:
-        raise KeyFileError(f"{path} is no keystore file", "Name another file") from error
-    return cast(LocalAccount, Account.from_key(key))
-
-
-def keystore_address(path: Path) -> str:
-    """The address a keystore file says it is for, without opening it. Raises `KeyFileError`."""
-    address = _read_json(path).get("address")
-    if not isinstance(address, str) or len(address.removeprefix("0x")) != 40:
-        raise KeyFileError(f"{path} is no keystore file", "Name another file")
-    return to_checksum_address("0x" + address.removeprefix("0x"))
+    return cast("LocalAccount", account)
 
 
 def create_encryption_key(path: Path, password: str) -> PrivateKey:
@@ -139,7 +126,7 @@ def load_encryption_key(path: Path, password: str) -> PrivateKey:
     Raises:
         KeyFileError: the file cannot be read, is none of these, or the password is wrong.
     """
-    document = _read_json(path)
+    document = read_document(path)
     try:
         if document["kind"] != _KIND or document["version"] != 1:
             raise KeyFileError(f"{path} is no encryption key file of version 1", "Name another file")
@@ -166,7 +153,7 @@ def load_encryption_key(path: Path, password: str) -> PrivateKey:
 def write_secret(path: Path, text: str) -> None:
     """Writes a new file that only its owner may read, on disk when this returns. Raises `KeyFileError`."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        private_folder(path.parent)
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         try:
             with os.fdopen(descriptor, "w", encoding="utf-8") as file:
@@ -184,21 +171,36 @@ def write_secret(path: Path, text: str) -> None:
         raise KeyFileError(f"cannot write {path} ({error})", "Check the folder") from error
 
 
+def private_folder(path: Path) -> None:
+    """Makes a folder and those above it, where they are missing, for their owner alone. Raises `OSError`."""
+    for folder in (*reversed(path.parents), path):
+        if not folder.is_dir():
+            folder.mkdir(mode=0o700, exist_ok=True)
+
+
+def _password_of(file: Path) -> str:
+    """The first line of a file, as editors and shells of any system write it."""
+    try:
+        with file.open("rb") as opened:
+            data = opened.read(MAX_PASSWORD_FILE + 1)
+        if len(data) > MAX_PASSWORD_FILE:
+            raise KeyFileError(f"{file} is too large for a password file", "Name another file")
+        wide = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))  # Windows PowerShell's `>`
+        first = re.split("\r\n|\r|\n", data.decode("utf-16" if wide else "utf-8-sig"), maxsplit=1)[0]
+    except OSError as error:
+        raise KeyFileError(
+            f"cannot read the password file {file} ({error.strerror})", "Check its path"
+        ) from error
+    except UnicodeDecodeError as error:
+        raise KeyFileError(f"the password file {file} is no text in UTF-8", "Name another file") from error
+    if not first:
+        raise KeyFileError(f"the first line of the password file {file} is empty", "Write the password there")
+    return first
+
+
 def _check_password(password: str) -> None:
     if len(password) < MINIMUM_PASSWORD:
         raise KeyFileError(f"a password needs at least {MINIMUM_PASSWORD} characters", "Choose a longer one")
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise KeyFileError(f"cannot read {path} ({error.strerror})", "Check its path") from error
-    except ValueError as error:
-        raise KeyFileError(f"{path} is no key file", "Name another file") from error
-    if not isinstance(document, dict):
-        raise KeyFileError(f"{path} is no key file", "Name another file")
-    return document
 
 
 def _b64(data: bytes) -> str:

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import errno
-import os
 import sys
-import traceback
 from importlib import import_module
 
 import typer
-from rich.markup import escape
 
 from .. import __version__
+from ..errors import AssayError
+from . import streams
 from .console import err, out
 from .exit_codes import ExitCode
-from .logs import configure_logs
+from .failures import emit_failure, explain, wants_json
+from .interrupts import as_exception
 
 # Single commands and groups of commands, each in the module of its name, in the order of the help.
 COMMANDS = ("demo", "devnet", "deploy", "verify")
@@ -62,68 +61,46 @@ def build(only: str | None = None) -> typer.Typer:
     return app
 
 
-_ADVICE = {
-    errno.ENOSPC: "Free some space, then try again",
-    errno.EDQUOT: "Free some space, then try again",
-    errno.EROFS: "Name a folder that can be written",
-    errno.EACCES: "Name another path, or change its permissions",
-    errno.ENOENT: "Check the path",
-}
-
-
-def exit_code_of(error: Exception) -> ExitCode | None:
-    """What a failure says to scripts; None for one that nobody foresaw."""
-    # Imported here, as only a command that failed needs them.
-    from assay_prover import AssayProverError, InvalidInput, InvalidKey, InvalidProof
-
-    from ..chain.errors import InsufficientFunds, NodeUnavailable, WrongChain
-    from ..client.errors import EvidenceMismatch, JobEnded, JobNotReady
-    from ..devnet.errors import DevnetError
-    from ..errors import AssayError
-
-    codes: tuple[tuple[type[Exception] | tuple[type[Exception], ...], ExitCode], ...] = (
-        ((InvalidProof, InvalidInput, InvalidKey, EvidenceMismatch), ExitCode.NOT_VERIFIED),
-        (JobNotReady, ExitCode.NOT_READY),
-        (JobEnded, ExitCode.NO_RESULT),
-        ((NodeUnavailable, WrongChain, InsufficientFunds), ExitCode.CHAIN),
-        ((AssayError, AssayProverError, DevnetError, OSError, MemoryError), ExitCode.FAILED),
-    )
-    return next((code for kinds, code in codes if isinstance(error, kinds)), None)
-
-
-def explain(error: Exception) -> ExitCode:
-    """Print an error as one line on stderr and return its exit status."""
-    if os.environ.get("ASSAY_DEBUG", "") not in ("", "0"):
-        traceback.print_exception(error)
-    code = exit_code_of(error)
-    if code is None:
-        text = (
-            f"{type(error).__name__}: {error}. This is a defect of assay: please report it with ASSAY_DEBUG=1"
-        )
-        code = ExitCode.INTERNAL
-    elif isinstance(error, OSError) and error.strerror:
-        text = f"{error.filename}: {error.strerror}" if error.filename else error.strerror
-        text += f". {_ADVICE[error.errno]}" if error.errno in _ADVICE else ""
-    elif isinstance(error, MemoryError):
-        text = f"out of memory ({error})" if str(error) else "out of memory"
-    else:
-        text = str(error) or type(error).__name__
-    # One line, and nothing in it that a terminal would act on: the text may hold a stranger's words.
-    line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
-    err.print(f"[bold red]error:[/] {escape(line)}", soft_wrap=True)
-    return code
-
-
-def main() -> None:
-    """Run the command line. Never a traceback unless ASSAY_DEBUG is set."""
-    configure_logs()
+def run() -> None:
+    """Run the command that was asked for and exit with its status."""
+    streams.prepare()
+    as_json = wants_json()
     try:
-        build(next(iter(sys.argv[1:]), None))(prog_name="assay")
+        with as_exception():
+            status = build(next(iter(sys.argv[1:]), None))(prog_name="assay", standalone_mode=False)
+        sys.stdout.flush()
     except BrokenPipeError:  # the reader of a pipe has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(ExitCode.OK)
+        streams.discard(sys.stdout)
+        status = ExitCode.OK
+    except SystemExit as stop:
+        if not isinstance(stop.__context__, BrokenPipeError):
+            raise
+        status = ExitCode.OK  # rich leaves with 1 where a reader went away
     except KeyboardInterrupt:
         err.print("interrupted")
-        sys.exit(ExitCode.INTERRUPTED)
+        status = ExitCode.INTERRUPTED
+    except _USAGE_ERROR as error:
+        status = _usage(error, as_json=as_json)
+    except typer.Abort:  # the end of the input where an answer was asked for
+        status = explain(AssayError("no answer was given", "Run it on a terminal"), as_json=as_json)
     except Exception as error:  # noqa: BLE001 - the last resort of a command
-        sys.exit(explain(error))
+        status = explain(error, as_json=as_json)
+    try:
+        sys.stdout.flush()
+    except OSError:  # told already, or there is nobody to tell
+        streams.discard(sys.stdout)
+    sys.exit(int(status or 0))
+
+
+_USAGE_ERROR: type[Exception] = typer.BadParameter.__mro__[1]
+"""The base of what the parser raises, which typer does not name."""
+
+
+def _usage(error: Exception, *, as_json: bool) -> int:
+    from typer import rich_utils  # a tenth of a second
+
+    rich_utils.rich_format_error(error)  # type: ignore[arg-type]
+    if as_json:
+        text = getattr(error, "message", "") or str(error)
+        emit_failure("UsageError", text, "Add --help to see what the command takes", ExitCode.USAGE)
+    return ExitCode.USAGE

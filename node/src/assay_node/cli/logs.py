@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import logging
 import sys
+from typing import TYPE_CHECKING
 
-import structlog
+if TYPE_CHECKING:
+    import structlog
 
 
 def configure_logs(level: int = logging.WARNING) -> None:
-    """Send structlog's events of ``level`` and above to stderr. Called once, before any command."""
+    """Send structlog's events of ``level`` and above to stderr. Called before anything logs."""
+    import structlog  # commands that have no services need not wait for it
+
     terminal = sys.stderr.isatty()
     # Tracebacks without local variables, which here may be salts, inputs and keys.
     renderer: structlog.typing.Processor = (

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from eth_utils.address import is_address, to_checksum_address
 
 from .enums import Disclosure, Target, Visibility, Weights
 from .units import parse_amount, parse_duration
@@ -39,9 +38,21 @@ def parse_id(text: str) -> bytes:
 
 def parse_address(text: str) -> str:
     """An account's address, in any case of letters; one of mixed case needs the right checksum."""
+    from eth_utils.address import is_address, to_checksum_address  # a tenth of a second
+
     if not is_address(text):
         raise typer.BadParameter("expected an address, 0x and 40 hexadecimal digits")
     return to_checksum_address(text)
+
+
+def parse_home(text: str | Path) -> Path:
+    """A folder; ``~`` is this user's home directory."""
+    try:
+        return Path(text).expanduser()
+    except RuntimeError as error:
+        raise typer.BadParameter(
+            "this user has no home directory: name a folder, or set ASSAY_HOME"
+        ) from error
 
 
 Take = Annotated[
@@ -73,6 +84,7 @@ Home = Annotated[
         "--home",
         metavar="DIR",
         envvar="ASSAY_HOME",
+        parser=parse_home,
         help="Where keys, deployments and jobs are kept.",
         show_default="~/.assay",
         rich_help_panel=_CHAIN,
@@ -155,5 +167,5 @@ def amount_argument(text: str) -> typer.models.ArgumentInfo:
 
 
 DEFAULT_RPC = "http://127.0.0.1:8545"
-DEFAULT_HOME = Path.home() / ".assay"
+DEFAULT_HOME = Path("~/.assay")  # found when it is used: a user of a container may have no home
 DEFAULT_KEY = "default"

@@ -8,24 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from eth_account.signers.local import LocalAccount
-
-from ..chain import (
-    Chain,
-    Deployment,
-    DeploymentError,
-    Node,
-    Outbox,
-    OutboxConfig,
-    Rpc,
-    load_account,
-    read_password,
-)
-from ..chain.errors import KeyFileError
+from .. import chain as chains
+from .. import client
+from ..chain.errors import DeploymentError, KeyFileError
 from .commands.keys import key_path
+from .logs import configure_logs
 
 if TYPE_CHECKING:
-    from ..client import Requester
+    from eth_account.signers.local import LocalAccount
 
 
 def deployment_path(home: Path, chain_id: int) -> Path:
@@ -56,32 +46,34 @@ def unlock(home: Path, key: str, password_file: Path | None) -> Signer:
     path = key_path(home, key)
     if not path.exists():
         raise KeyFileError(f"there is no key {path}", f"Create it with: assay keys new {key}")
-    password = read_password(file=password_file, prompt=f"Password of {key}: ")
-    return Signer(load_account(path, password), path.resolve().parent)
+    password = chains.read_password(file=password_file, prompt=f"Password of {key}: ")
+    return Signer(chains.load_account(path, password), path.resolve().parent)
 
 
 @dataclass(frozen=True, slots=True)
 class Session:
     """A deployment that answers."""
 
-    chain: Chain
+    chain: chains.Chain
     home: Path
 
     @asynccontextmanager
-    async def outbox(self, signer: Signer) -> AsyncIterator[Outbox]:
+    async def outbox(self, signer: Signer) -> AsyncIterator[chains.Outbox]:
         """The account's outbox on this chain, kept in the home."""
         async with open_outbox(self.chain.node, signer, self.home) as outbox:
             yield outbox
 
     @asynccontextmanager
-    async def requester(self, signer: Signer, *, allow_local: bool) -> AsyncIterator[Requester]:
+    async def requester(self, signer: Signer, *, allow_local: bool) -> AsyncIterator[client.Requester]:
         """The account as a requester, after finding the jobs of drafts that were not heard back of."""
-        from ..client import JobStore, Requester, StoreKey  # brings the prover, which few commands need
-
         async with self.outbox(signer) as outbox:
-            with JobStore(jobs_path(self.home)) as store:
-                requester = Requester(
-                    self.chain, outbox, store, StoreKey(bytes(signer.account.key)), allow_local=allow_local
+            with client.JobStore(jobs_path(self.home)) as store:
+                requester = client.Requester(
+                    self.chain,
+                    outbox,
+                    store,
+                    client.StoreKey(bytes(signer.account.key)),
+                    allow_local=allow_local,
                 )
                 await requester.recover()
                 yield requester
@@ -93,15 +85,15 @@ def jobs_path(home: Path) -> Path:
 
 
 @asynccontextmanager
-async def open_outbox(node: Node, signer: Signer, home: Path) -> AsyncIterator[Outbox]:
+async def open_outbox(node: chains.Node, signer: Signer, home: Path) -> AsyncIterator[chains.Outbox]:
     """An account's outbox. Its file is named for the chain's genesis too: a devnet started anew gets a new
     one.
     """
     genesis = await node.header(0)
     chain_id = await node.chain_id()
     name = f"{chain_id}-{genesis.hash.hex()[:16] if genesis else 'unknown'}-{signer.address.lower()}.sqlite"
-    config = OutboxConfig(poll=0.1) if chain_id in (1337, 31337) else OutboxConfig()
-    outbox = await Outbox.open(
+    config = chains.OutboxConfig(poll=0.1) if chain_id in (1337, 31337) else chains.OutboxConfig()
+    outbox = await chains.Outbox.open(
         node, signer.account, home / "outbox" / name, lock_dir=signer.lock_dir, config=config
     )
     async with outbox:
@@ -112,7 +104,8 @@ async def open_outbox(node: Node, signer: Signer, home: Path) -> AsyncIterator[O
 @asynccontextmanager
 async def connect(rpc: str, deployment_file: Path | None, home: Path) -> AsyncIterator[Session]:
     """Connect to a node and check that the deployment is there."""
-    async with Rpc(rpc) as node:
+    configure_logs()
+    async with chains.Rpc(rpc) as node:
         if deployment_file is None:
             chain_id = await node.chain_id()
             deployment_file = deployment_path(home, chain_id)
@@ -121,4 +114,4 @@ async def connect(rpc: str, deployment_file: Path | None, home: Path) -> AsyncIt
                     f"no deployment is known for chain {chain_id}",
                     "Run assay deploy, or name one with --deployment",
                 )
-        yield Session(await Chain.connect(node, Deployment.load(deployment_file)), home)
+        yield Session(await chains.Chain.connect(node, chains.Deployment.load(deployment_file)), home)

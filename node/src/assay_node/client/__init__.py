@@ -11,24 +11,47 @@ async with Rpc(url) as node:
             print((await requester.result(posted.job_id, bundle)).label)
 """
 
-from .bids import StandingBid, standing_bids
-from .delivery import Recipient, deliver
-from .errors import (
-    ClientError,
-    DeliveryError,
-    DeliveryRefused,
-    EvidenceMismatch,
-    JobEnded,
-    JobNotFound,
-    JobNotReady,
-    StoreError,
-)
-from .evidence import JobEvidence, job_id_of, model_id_of, request_hash
-from .history import gather_evidence, job_events, submissions_by
-from .proof_file import ProofFile
-from .publish import PublishedModel, publish_model, spec_of
-from .requester import JobTerms, PostedJob, Requester, Result
-from .store import JobRecord, JobSecrets, JobStore, StoreKey
+from typing import TYPE_CHECKING
+
+from assay_prover.lazy_imports import lazy_attributes
+
+if TYPE_CHECKING:
+    from .bids import StandingBid, standing_bids
+    from .delivery import Recipient, deliver
+    from .errors import (
+        ClientError,
+        DeliveryError,
+        DeliveryRefused,
+        EvidenceMismatch,
+        JobEnded,
+        JobNotFound,
+        JobNotReady,
+        StoreError,
+    )
+    from .evidence import JobEvidence, job_id_of, model_id_of, request_hash
+    from .history import gather_evidence, job_events, submissions_by
+    from .proof_file import ProofFile
+    from .publish import PublishedModel, publish_model, spec_of
+    from .requester import JobTerms, PostedJob, Requester, Result
+    from .store import JobRecord, JobSecrets, JobStore, StoreKey
+else:  # a name's module is loaded when the name is used
+    __getattr__, __dir__ = lazy_attributes(
+        __name__,
+        {
+            ".bids": "StandingBid standing_bids",
+            ".delivery": "Recipient deliver",
+            ".errors": (
+                "ClientError DeliveryError DeliveryRefused EvidenceMismatch JobEnded JobNotFound "
+                "JobNotReady StoreError"
+            ),
+            ".evidence": "JobEvidence job_id_of model_id_of request_hash",
+            ".history": "gather_evidence job_events submissions_by",
+            ".proof_file": "ProofFile",
+            ".publish": "PublishedModel publish_model spec_of",
+            ".requester": "JobTerms PostedJob Requester Result",
+            ".store": "JobRecord JobSecrets JobStore StoreKey",
+        },
+    )
 
 __all__ = [
     "ClientError",

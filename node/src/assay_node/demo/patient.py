@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from importlib.resources import files
 
 import numpy as np
-import onnxruntime
+
+import assay_prover  # noqa: F401 - turns onnxruntime's telemetry off before it is loaded
 
 from ..errors import AssayError
 
@@ -49,6 +50,8 @@ def choose(number: int) -> Patient:
     x, y = records()
     if not 0 <= number < len(x):
         raise AssayError(f"there is no patient {number}", f"Choose one from 0 to {len(x) - 1}")
+    import onnxruntime
+
     session = onnxruntime.InferenceSession(model_bytes(), providers=["CPUExecutionProvider"])
     feed = {session.get_inputs()[0].name: x[number : number + 1]}
     logits = np.asarray(session.run(None, feed)[0]).reshape(-1)

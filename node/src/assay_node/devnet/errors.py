@@ -11,9 +11,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from eth_abi.abi import decode
-from eth_abi.exceptions import DecodingError
-
 PARSE_ERROR = -32700
 INVALID_REQUEST = -32600
 METHOD_NOT_FOUND = -32601
@@ -82,6 +79,9 @@ class ExecutionReverted(RpcError):
 
 def revert_reason(output: bytes) -> str | None:
     """Text of ``Error(string)`` or ``Panic(uint256)``; None for custom errors and malformed data."""
+    from eth_abi.abi import decode  # a tenth of a second, which only a revert is worth
+    from eth_abi.exceptions import DecodingError
+
     selector, arguments = output[:4], output[4:]
     try:
         if selector == _ERROR_STRING:

@@ -4,12 +4,29 @@
 `docs/guide-operator.md` tells an operator how to run one.
 """
 
-from .config import PricingConfig, WorkerConfig
-from .errors import ImpossibleTransition, InboxError, WorkerError
-from .registration import check_registration, register
-from .service import Worker, run_worker
-from .state import BiddingPolicy, JobProgress, Phase, phase
-from .store import StoredJob, WorkerStore
+from typing import TYPE_CHECKING
+
+from assay_prover.lazy_imports import lazy_attributes
+
+if TYPE_CHECKING:
+    from .config import PricingConfig, WorkerConfig
+    from .errors import ImpossibleTransition, InboxError, WorkerError
+    from .registration import check_registration, register
+    from .service import Worker, run_worker
+    from .state import BiddingPolicy, JobProgress, Phase, phase
+    from .store import StoredJob, WorkerStore
+else:  # a name's module is loaded when the name is used
+    __getattr__, __dir__ = lazy_attributes(
+        __name__,
+        {
+            ".config": "PricingConfig WorkerConfig",
+            ".errors": "ImpossibleTransition InboxError WorkerError",
+            ".registration": "check_registration register",
+            ".service": "Worker run_worker",
+            ".state": "BiddingPolicy JobProgress Phase phase",
+            ".store": "StoredJob WorkerStore",
+        },
+    )
 
 __all__ = [
     "BiddingPolicy",

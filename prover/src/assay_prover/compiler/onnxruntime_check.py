@@ -18,6 +18,8 @@ from assay_prover.frontend.inputs_outputs import Part, keep_output
 from assay_prover.graph.graph import FloatGraph
 from assay_prover.graph.maps import Float64Array
 
+ort.disable_telemetry_events()  # for a program that loaded it before this package could say so
+
 TOLERANCE = 1e-3
 """float32 kernels differ from float64 by their rounding; relative to the outputs' span."""
 

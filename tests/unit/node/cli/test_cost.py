@@ -10,7 +10,7 @@ import pytest
 
 from assay_node.cli import main
 from assay_node.cli.commands.model import cost
-from assay_prover import MachineProfile, __version__
+from assay_prover import MachineProfile, __version__, quote
 from assay_prover.quote.machine_profile import cores, cpu_name, save_profile
 
 MODELS = Path(__file__).parents[3] / "vectors" / "models"
@@ -75,7 +75,7 @@ def test_profile_is_measured_at_the_first_call(
         measured.append(progress)
         return profile.model_copy(update={"measured": datetime(2026, 7, 8, tzinfo=UTC)})
 
-    monkeypatch.setattr(cost, "measure_machine", measure)
+    monkeypatch.setattr(quote, "measure_machine", measure)
     _run(monkeypatch, *_model("bc_mlp"))
     assert not measured
     _run(monkeypatch, *_model("bc_mlp"), "--profile")

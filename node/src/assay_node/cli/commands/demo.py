@@ -11,13 +11,10 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from ...demo.bundle import prepare
-from ...demo.patient import choose
-from ...demo.scenario import play
-from ...demo.summary import show
 from .. import options
 from ..console import emit_json, err, note, out
 from ..exit_codes import ExitCode
+from ..logs import configure_logs
 from ..progress import Progress
 
 
@@ -44,6 +41,12 @@ def demo(
 
       assay demo --patient 7 --json
     """
+    from ...demo.bundle import prepare  # compiler, devnet and worker take seconds to load
+    from ...demo.patient import choose
+    from ...demo.scenario import play
+    from ...demo.summary import show
+
+    configure_logs()
     started = time.monotonic()
     chosen = choose(patient)
 

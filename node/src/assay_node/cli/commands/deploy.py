@@ -8,9 +8,10 @@ from typing import Annotated
 
 import typer
 
-from ...chain import Rpc, deploy_all
+from ... import chain
 from .. import options
 from ..console import emit, ether, fields, note, out
+from ..logs import configure_logs
 from ..session import deployment_path, open_outbox, unlock
 
 
@@ -38,11 +39,12 @@ def deploy(
 
       assay deploy --rpc https://rpc.example.org --key alice -o mynet.json
     """
+    configure_logs()
     signer = unlock(home, key, password_file)
 
     async def act() -> None:
-        async with Rpc(rpc) as node, open_outbox(node, signer, home) as outbox:
-            deployed = await deploy_all(outbox, progress=lambda name: note(f"deploying {name}"))
+        async with chain.Rpc(rpc) as node, open_outbox(node, signer, home) as outbox:
+            deployed = await chain.deploy_all(outbox, progress=lambda name: note(f"deploying {name}"))
         target = out_file or deployment_path(home, deployed.deployment.chain_id)
         deployed.deployment.save(target)
         addresses = deployed.deployment.model_dump()

@@ -11,13 +11,11 @@ from typing import Annotated, Any
 
 import typer
 
-from assay_prover import Bundle
+import assay_prover
 
-from ...chain import Job, JobState, NodeUnavailable, TransactionPending
-from ...client.bids import StandingBid, standing_bids
+from ... import chain, client
+from ...chain.errors import NodeUnavailable, TransactionPending
 from ...client.errors import JobNotFound
-from ...client.requester import JobTerms, Requester, Result
-from ...client.store import JobStore
 from ...errors import AssayError
 from .. import options, sample_files
 from ..console import emit, emit_json, ether, fields, note, out
@@ -85,10 +83,10 @@ def submit(
 
       assay job submit bc_mlp --model 0x9c..4e -i patients.npz --row 3 --max-price 1gwei --no-follow --json
     """
-    opened = Bundle.open(bundle)
+    opened = assay_prover.Bundle.open(bundle)
     x = sample_files.one(input_file, row)
     signer = unlock(home, key, password_file)
-    terms = JobTerms(
+    terms = client.JobTerms(
         max_price=max_price,
         min_stake=min_stake,
         collateral=collateral,
@@ -150,7 +148,7 @@ def status(
     async def look() -> None:
         async with connect(rpc, deployment, home) as session:
             job = await session.chain.market.job_of(job_id)
-            if job.state is JobState.NONE:
+            if job.state is chain.JobState.NONE:
                 raise JobNotFound(f"the market has no job 0x{job_id.hex()}", "Check the id and the chain")
         _show_job(job_id, job, json=json)
 
@@ -199,7 +197,7 @@ def result(
             folder = bundle or requester.store.by_job(job_id).bundle
             if folder is None:
                 raise AssayError("the model's bundle is not known", "Name it with --bundle")
-            _show_result(job_id, await requester.result(job_id, Bundle.open(folder)), json=json)
+            _show_result(job_id, await requester.result(job_id, assay_prover.Bundle.open(folder)), json=json)
 
     asyncio.run(act())
 
@@ -220,9 +218,9 @@ def bids(
       assay job bids 0x5e1f...09
     """
 
-    async def look() -> list[StandingBid]:
+    async def look() -> list[client.StandingBid]:
         async with connect(rpc, deployment, home) as session:
-            return await standing_bids(session.chain, job_id)
+            return await client.standing_bids(session.chain, job_id)
 
     found = asyncio.run(look())
     if json:
@@ -299,12 +297,12 @@ def cancel(
 
 async def _change(
     job_id: bytes,
-    action: Callable[[Requester], Awaitable[object]],
+    action: Callable[[client.Requester], Awaitable[object]],
     rpc: str,
     deployment: Path | None,
     home: Path,
     signer: Signer,
-) -> Job:
+) -> chain.Job:
     """The requester's action on a job, and the job afterwards."""
     async with (
         connect(rpc, deployment, home) as session,
@@ -342,7 +340,7 @@ def list_jobs(
         asyncio.run(_find(unlock(home, key, password_file), rpc, deployment, home))
     records = []
     if jobs_path(home).exists():
-        with JobStore(jobs_path(home)) as store:
+        with client.JobStore(jobs_path(home)) as store:
             records = store.records()
     document = [
         {
@@ -370,7 +368,7 @@ def list_jobs(
         out.print(f"[dim]{posted}[/]  {job_id}  [dim]chain {record.chain_id}{delivered}[/]")
 
 
-async def _follow(requester: Requester, job_id: bytes, key: str, *, allow_local: bool) -> Job:
+async def _follow(requester: client.Requester, job_id: bytes, key: str, *, allow_local: bool) -> chain.Job:
     """Stay with a job to its end, and return it. Ctrl-C leaves it, and is told how to take it up again."""
     try:
         last = await requester.job(job_id)
@@ -392,25 +390,25 @@ async def _find(signer: Signer, rpc: str, deployment: Path | None, home: Path) -
         pass
 
 
-def _describe(job: Job) -> str:
+def _describe(job: chain.Job) -> str:
     until = datetime.fromtimestamp(job.deadline).astimezone().strftime("%H:%M:%S")
     worker = None if int(job.worker, 16) == 0 else job.worker
     match job.state:
-        case JobState.OPEN if worker:
+        case chain.JobState.OPEN if worker:
             return f"open until {until}; {worker} leads with {ether(job.price)}"
-        case JobState.OPEN:
+        case chain.JobState.OPEN:
             return f"open for bids until {until}"
-        case JobState.AWARDED:
+        case chain.JobState.AWARDED:
             return f"awarded to {worker} for {ether(job.price)}; it may accept until {until}"
-        case JobState.ACCEPTED:
+        case chain.JobState.ACCEPTED:
             return f"accepted by {worker}; it must prove by {until}"
-        case JobState.SETTLED:
+        case chain.JobState.SETTLED:
             return f"settled: {worker} was paid {ether(job.price)}"
         case _:
             return job.state.name.lower()
 
 
-def _show_job(job_id: bytes, job: Job, *, json: bool) -> None:
+def _show_job(job_id: bytes, job: chain.Job, *, json: bool) -> None:
     worker = None if int(job.worker, 16) == 0 else job.worker
     document: dict[str, Any] = {
         "job_id": job_id,
@@ -440,7 +438,7 @@ def _show_job(job_id: bytes, job: Job, *, json: bool) -> None:
     emit(document, as_json=json, human=human)
 
 
-def _show_result(job_id: bytes, found: Result, *, json: bool) -> None:
+def _show_result(job_id: bytes, found: client.Result, *, json: bool) -> None:
     settled = found.evidence.settled
     document = {
         "job_id": job_id,

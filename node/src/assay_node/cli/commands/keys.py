@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
+from ... import chain
 from ...chain.errors import KeyFileError
-from ...chain.keys import create_account, keystore_address, read_password
 from ...errors import AssayError
 from .. import options
 from ..console import emit, fields, note, out
@@ -59,9 +59,11 @@ def new(
     path = key_path(home, name)
     if path.exists():
         raise AssayError(f"{path} exists already", "Keys are never overwritten: choose another name")
-    password = read_password(file=password_file, prompt=f"Password for the new key {name}: ", confirm=True)
+    password = chain.read_password(
+        file=password_file, prompt=f"Password for the new key {name}: ", confirm=True
+    )
     known = None if dev is None else _devnet_key(dev)
-    account = create_account(path, password, private_key=known)
+    account = chain.create_account(path, password, private_key=known)
     emit(
         {"address": account.address, "file": path},
         as_json=json,
@@ -85,7 +87,7 @@ def show(
       assay keys show alice --json
     """
     path = key_path(home, name)
-    address = keystore_address(path)
+    address = chain.keystore_address(path)
     emit(
         {"address": address, "file": path},
         as_json=json,
@@ -100,7 +102,7 @@ def list_keys(*, home: options.Home = options.DEFAULT_HOME, json: options.Json =
     found: dict[str, str] = {}
     for path in sorted(folder.glob("*.json")):
         try:
-            found[path.stem] = keystore_address(path)
+            found[path.stem] = chain.keystore_address(path)
         except KeyFileError as error:  # one bad file must not hide the others
             note(str(error), label="skipped:")
 

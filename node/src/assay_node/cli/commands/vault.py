@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from ...chain import keystore_address
+from ... import chain
 from ...errors import AssayError
 from .. import options
 from ..console import emit, ether, fields, out
@@ -43,7 +43,7 @@ def balance(
 
       assay vault balance 0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266 --json
     """
-    who = address or keystore_address(key_path(home, key))
+    who = address or chain.keystore_address(key_path(home, key))
 
     async def act() -> None:
         async with connect(rpc, deployment, home) as session:

@@ -7,13 +7,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from eth_utils.crypto import keccak
 
-from assay_prover.groth16 import is_sliced, split_key
-
-from ...client.evidence import JobEvidence
-from ...client.history import gather_evidence
-from ...client.proof_file import ProofFile, write_atomically
+from ... import client
 from ...errors import AssayError
 from .. import options
 from ..console import emit, err, ether, fields, out
@@ -68,14 +63,14 @@ def verify(
         _report_job(evidence, json=json)
 
 
-async def _gather(rpc: str, deployment: Path | None, home: Path, job_id: bytes) -> JobEvidence:
+async def _gather(rpc: str, deployment: Path | None, home: Path, job_id: bytes) -> client.JobEvidence:
     async with connect(rpc, deployment, home) as session:
         with err.status("reading the chain"):
-            return await gather_evidence(session.chain, job_id)
+            return await client.gather_evidence(session.chain, job_id)
 
 
 def _verify_file(path: Path, key_path: Path, *, json: bool) -> None:
-    loaded = ProofFile.read(path)
+    loaded = client.ProofFile.read(path)
     try:
         if key_path.stat().st_size > MAX_KEY:
             raise AssayError(f"{key_path} is too large for a verifying key", "Name the verifying key's file")
@@ -96,13 +91,17 @@ def _verify_file(path: Path, key_path: Path, *, json: bool) -> None:
     )
 
 
-def _save(evidence: JobEvidence, folder: Path) -> None:
+def _save(evidence: client.JobEvidence, folder: Path) -> None:
+    from eth_utils.crypto import keccak
+
+    from ...client.proof_file import write_atomically
+
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise AssayError(f"cannot create {folder} ({error.strerror})", "Name another folder") from error
     write_atomically(folder / "verifying.key", evidence.verifying_key)
-    ProofFile(
+    client.ProofFile(
         vk_hash=keccak(evidence.verifying_key),
         public=tuple(evidence.statement),
         proof=evidence.settled.proof,
@@ -110,14 +109,16 @@ def _save(evidence: JobEvidence, folder: Path) -> None:
     ).write(folder / "proof.json")
 
 
-def _output(evidence: JobEvidence) -> str:
+def _output(evidence: client.JobEvidence) -> str:
     spec = evidence.model.spec
     if spec.output_encrypted:
         return "encrypted to the requester"
     return "a commitment" if spec.output_committed else "public"
 
 
-def _report_job(evidence: JobEvidence, *, json: bool) -> None:
+def _report_job(evidence: client.JobEvidence, *, json: bool) -> None:
+    from assay_prover.groth16 import is_sliced, split_key
+
     settled = evidence.settled
     key = evidence.verifying_key
     slices = len(split_key(key)) if is_sliced(key) else 1

@@ -11,25 +11,12 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from eth_account.signers.local import LocalAccount
 
-from assay_prover import Bundle
+import assay_prover
 
-from ...chain import (
-    Chain,
-    Deployment,
-    Outbox,
-    Rpc,
-    create_encryption_key,
-    keystore_address,
-    load_account,
-    load_encryption_key,
-    read_password,
-)
-from ...client.stake import add_stake, request_unstake, withdraw_stake
+from ... import chain as chains
+from ... import worker
 from ...errors import AssayError
-from ...worker import PricingConfig, WorkerConfig, run_worker
-from ...worker import register as register_worker
 from .. import options
 from ..console import emit, ether, fields, note, out
 from ..logs import configure_logs
@@ -94,20 +81,20 @@ def init(
       assay worker init bc_mlp digits --endpoint https://worker.example.org --payout 0xf39F...2266 --margin 50
     """
     for bundle in bundles:
-        if not Bundle.open(bundle).has_keys:
+        if not assay_prover.Bundle.open(bundle).has_keys:
             raise AssayError(f"{bundle} has no keys", f"Run: assay model setup {bundle}")
     account = key_path(home, key)
-    password = read_password(file=password_file, prompt=f"Password of {key}: ")
-    address = load_account(account, password).address
+    password = chains.read_password(file=password_file, prompt=f"Password of {key}: ")
+    address = chains.load_account(account, password).address
 
     async def chain_id() -> int:
-        async with Rpc(rpc) as node:
+        async with chains.Rpc(rpc) as node:
             return await node.chain_id()
 
     deployment = deployment or deployment_path(home, asyncio.run(chain_id()))
-    Deployment.load(deployment)
+    chains.Deployment.load(deployment)
     folder = config_file.resolve().parent
-    config = WorkerConfig.of(
+    config = worker.WorkerConfig.of(
         rpc_url=rpc,
         deployment=deployment.resolve(),
         keystore=account.resolve(),
@@ -119,10 +106,10 @@ def init(
         inbox_port=inbox_port,
         endpoint=endpoint,
         metrics_port=metrics_port,
-        pricing=PricingConfig(margin_percent=margin, floor_percent=min(margin, 5.0)),
+        pricing=worker.PricingConfig(margin_percent=margin, floor_percent=min(margin, 5.0)),
     )
     if not config.encryption_key.exists():
-        create_encryption_key(config.encryption_key, password)
+        chains.create_encryption_key(config.encryption_key, password)
     config.save(config_file)
     document = {"config": config_file, "address": address, "endpoint": _endpoint(config)}
     emit(document, as_json=json, human=lambda: out.print(fields(document)))
@@ -146,12 +133,14 @@ def register(
 
       assay worker register -c w1/worker.json
     """
-    config = WorkerConfig.load(config_file)
+    from ...client.stake import add_stake
+
+    config = worker.WorkerConfig.load(config_file)
 
     async def act() -> None:
         async with _operator(config, password_file) as (chain, outbox):
-            key = load_encryption_key(config.encryption_key, _password(config, password_file))
-            await register_worker(chain, outbox, _endpoint(config), key.public_key.encode())
+            key = chains.load_encryption_key(config.encryption_key, _password(config, password_file))
+            await worker.register(chain, outbox, _endpoint(config), key.public_key.encode())
             if stake:
                 await add_stake(chain, outbox, stake)
             await _show(chain, outbox.account.address, json=json)
@@ -182,7 +171,9 @@ def stake(
 
       assay worker stake 0.5ether --remove
     """
-    config = WorkerConfig.load(config_file)
+    from ...client.stake import add_stake, request_unstake
+
+    config = worker.WorkerConfig.load(config_file)
 
     async def act() -> None:
         async with _operator(config, password_file) as (chain, outbox):
@@ -208,7 +199,9 @@ def unstake(
 
       assay worker unstake
     """
-    config = WorkerConfig.load(config_file)
+    from ...client.stake import withdraw_stake
+
+    config = worker.WorkerConfig.load(config_file)
 
     async def act() -> None:
         async with _operator(config, password_file) as (chain, outbox):
@@ -226,11 +219,15 @@ def status(*, config_file: ConfigFile = DEFAULT_CONFIG, json: options.Json = Fal
 
       assay worker status --json
     """
-    config = WorkerConfig.load(config_file)
+    config = worker.WorkerConfig.load(config_file)
+
+    configure_logs()
 
     async def act() -> None:
-        async with await Chain.connect(config.rpc_url, Deployment.load(config.deployment)) as chain:
-            await _show(chain, keystore_address(config.keystore), json=json)
+        async with await chains.Chain.connect(
+            config.rpc_url, chains.Deployment.load(config.deployment)
+        ) as chain:
+            await _show(chain, chains.keystore_address(config.keystore), json=json)
 
     asyncio.run(act())
 
@@ -248,23 +245,28 @@ def run(*, config_file: ConfigFile = DEFAULT_CONFIG) -> None:
       ASSAY_PASSWORD=... assay worker run -c w1/worker.json
     """
     configure_logs(logging.INFO)
-    run_worker(config_file)
+    worker.run_worker(config_file)
 
 
-def _endpoint(config: WorkerConfig) -> str:
+def _endpoint(config: worker.WorkerConfig) -> str:
     return config.endpoint or f"http://{config.inbox_host}:{config.inbox_port}"
 
 
-def _password(config: WorkerConfig, override: Path | None) -> str:
-    return read_password(file=override or config.password_file, prompt="Password of the worker's key: ")
+def _password(config: worker.WorkerConfig, override: Path | None) -> str:
+    return chains.read_password(
+        file=override or config.password_file, prompt="Password of the worker's key: "
+    )
 
 
 @asynccontextmanager
-async def _operator(config: WorkerConfig, password_file: Path | None) -> AsyncIterator[tuple[Chain, Outbox]]:
+async def _operator(
+    config: worker.WorkerConfig, password_file: Path | None
+) -> AsyncIterator[tuple[chains.Chain, chains.Outbox]]:
     """The worker's chain and its own outbox: the one it runs with, so that no nonce is used twice."""
-    account: LocalAccount = load_account(config.keystore, _password(config, password_file))
-    async with await Chain.connect(config.rpc_url, Deployment.load(config.deployment)) as chain:
-        outbox = await Outbox.open(
+    configure_logs()
+    account = chains.load_account(config.keystore, _password(config, password_file))
+    async with await chains.Chain.connect(config.rpc_url, chains.Deployment.load(config.deployment)) as chain:
+        outbox = await chains.Outbox.open(
             chain.node,
             account,
             config.state_dir / "outbox.sqlite",
@@ -276,7 +278,7 @@ async def _operator(config: WorkerConfig, password_file: Path | None) -> AsyncIt
             yield chain, outbox
 
 
-async def _show(chain: Chain, address: str, *, json: bool) -> None:
+async def _show(chain: chains.Chain, address: str, *, json: bool) -> None:
     record = await chain.workers.worker_of(address)
     vault, own = await chain.vault.balance_of(address), await chain.node.balance(address)
     document = {

@@ -9,9 +9,9 @@ from typing import Annotated
 
 import typer
 
-from assay_prover import Bundle, compile_model, with_weights
+import assay_prover
 
-from ....client.publish import publish_model
+from .... import client
 from ....errors import AssayError
 from ... import options, sample_files
 from ...console import emit, err, fields, note, out
@@ -72,7 +72,7 @@ def compile_(
         raise typer.BadParameter("give either --slices or --max-constraints")
     data = sample_files.load(samples_file) if samples_file is not None else sample_files.Samples(None, None)
     with Progress(f"compiling {model.name}") as progress:
-        report = compile_model(
+        report = assay_prover.compile_model(
             model,
             data.x,
             out_dir,
@@ -91,7 +91,7 @@ def compile_(
     emit(
         report.model_dump(mode="json"),
         as_json=json,
-        human=lambda: show_bundle(Bundle.open(out_dir)),
+        human=lambda: show_bundle(assay_prover.Bundle.open(out_dir)),
     )
     for remark in () if json else (*report.warnings, *report.notes):
         note(remark, label="note:")
@@ -115,7 +115,7 @@ def setup(
 
       assay model setup bc_mlp
     """
-    opened = Bundle.open(bundle)
+    opened = assay_prover.Bundle.open(bundle)
     with Progress("setting up") as progress:
         report = opened.setup(threads=threads, progress=progress)
     document = {**report.model_dump(mode="json"), "vk_hash": "0x" + opened.vk_hash.hex()}
@@ -141,7 +141,7 @@ def commit(
 
       assay model commit secret
     """
-    opened = Bundle.open(bundle)
+    opened = assay_prover.Bundle.open(bundle)
     with err.status("committing to the weights"):
         commitment = opened.commit_model(threads=threads)
     document = {"model_commitment": "0x" + commitment.hex(), "vk_hash": "0x" + opened.vk_hash.hex()}
@@ -164,7 +164,7 @@ def export(
 
       assay model export secret -o secret-public
     """
-    exported = Bundle.open(bundle).export_public(out_dir, overwrite=overwrite)
+    exported = assay_prover.Bundle.open(bundle).export_public(out_dir, overwrite=overwrite)
     document = {"path": str(out_dir), "files": sorted(entry.name for entry in exported.path.iterdir())}
     emit(document, as_json=json, human=lambda: out.print(fields(document)))
 
@@ -193,8 +193,14 @@ def retrain(
     """
     data = sample_files.load(samples_file) if samples_file is not None else sample_files.Samples(None, None)
     with err.status("measuring the new weights"):
-        opened = with_weights(
-            Bundle.open(bundle), model, out_dir, samples=data.x, labels=data.y, take=take, overwrite=overwrite
+        opened = assay_prover.with_weights(
+            assay_prover.Bundle.open(bundle),
+            model,
+            out_dir,
+            samples=data.x,
+            labels=data.y,
+            take=take,
+            overwrite=overwrite,
         )
     document = {"path": str(out_dir), "accuracy": opened.manifest.report.model_dump(mode="json")}
     emit(document, as_json=json, human=lambda: out.print(fields(_flat(document))))
@@ -210,7 +216,7 @@ def show(bundle: options.BundleDir, *, json: options.Json = False) -> None:
 
       assay model show bc_mlp --json
     """
-    opened = Bundle.open(bundle)
+    opened = assay_prover.Bundle.open(bundle)
     document = {
         **opened.manifest.model_dump(mode="json"),
         "circuit_hash": "0x" + opened.circuit_hash.hex(),
@@ -248,7 +254,7 @@ def publish(
 
       assay model publish bc_mlp --royalty 500 --uri https://example.org/bc_mlp.tar
     """
-    opened = Bundle.open(bundle)
+    opened = assay_prover.Bundle.open(bundle)
     if not opened.has_keys:
         raise AssayError(f"{bundle} has no keys", f"Run: assay model setup {bundle}")
     signer = unlock(home, key, password_file)
@@ -256,7 +262,9 @@ def publish(
     async def act() -> None:
         async with connect(rpc, deployment, home) as session, session.outbox(signer) as outbox:
             with err.status("registering the model"):
-                published = await publish_model(session.chain, outbox, opened, royalty_bps=royalty, uri=uri)
+                published = await client.publish_model(
+                    session.chain, outbox, opened, royalty_bps=royalty, uri=uri
+                )
         document = {
             "model_id": published.model_id,
             "vk_hash": opened.vk_hash,

@@ -10,8 +10,7 @@ from platformdirs import user_cache_path
 from rich.markup import escape
 from rich.table import Table
 
-from assay_prover import MachineProfile, Quote, quote_model
-from assay_prover.quote.machine_profile import load_profile, measure_machine, save_profile
+from assay_prover import quote as quotes
 
 from ....chain.contracts.gas import job_gas, verify_gas
 from ... import options, sample_files
@@ -26,13 +25,13 @@ def profile_path() -> Path:
     return user_cache_path("assay") / "machine.json"
 
 
-def machine_profile(progress: Progress, *, anew: bool) -> MachineProfile:
+def machine_profile(progress: Progress, *, anew: bool) -> quotes.MachineProfile:
     """The profile that was kept, or one measured now and kept."""
     path = profile_path()
-    profile = None if anew else load_profile(path)
+    profile = None if anew else quotes.load_profile(path)
     if profile is None:
-        profile = measure_machine(progress)
-        save_profile(profile, path)
+        profile = quotes.measure_machine(progress)
+        quotes.save_profile(profile, path)
     return profile
 
 
@@ -65,7 +64,7 @@ def cost(
     data = sample_files.load(samples_file) if samples_file is not None else sample_files.Samples(None, None)
     with Progress(f"pricing {model.name}") as progress:
         machine = machine_profile(progress, anew=profile)
-        quote = quote_model(
+        quote = quotes.quote_model(
             model,
             data.x,
             machine,
@@ -92,7 +91,7 @@ def cost(
         )
 
 
-def show(quote: Quote, verify: int, job: int) -> None:
+def show(quote: quotes.Quote, verify: int, job: int) -> None:
     """Print a quote for people."""
     costs, prediction = quote.costs, quote.prediction
     rows: dict[str, object] = {
@@ -118,7 +117,7 @@ def show(quote: Quote, verify: int, job: int) -> None:
         out.print(_savings(quote))
 
 
-def _precision(quote: Quote) -> str:
+def _precision(quote: quotes.Quote) -> str:
     p = quote.precision
     text = f"{p.input_bits} bits in, {p.activation_bits} between layers, target {quote.target}"
     if quote.accuracy is None:
@@ -126,7 +125,7 @@ def _precision(quote: Quote) -> str:
     return f"{text}; {quote.accuracy.agreement:.2%} of {quote.accuracy.samples} samples answer as in floats"
 
 
-def _savings(quote: Quote) -> Table:
+def _savings(quote: quotes.Quote) -> Table:
     table = Table(box=None, padding=(0, 2, 0, 0), title="cheaper with", title_justify="left")
     table.add_column("")
     for heading in ("proving time", "to", "constraints"):

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from ....chain import Call, Chain
+from .... import chain as chains
 from ... import options
 from ...console import emit, fields, out
 from ...session import Signer, connect, unlock
@@ -70,7 +70,7 @@ def _change(
 ) -> None:
     """Changes the payout account, or retires the model if there is none."""
 
-    def call(chain: Chain) -> Call:
+    def call(chain: chains.Chain) -> chains.Call:
         return (
             chain.models.retire(model_id)
             if payout_to is None

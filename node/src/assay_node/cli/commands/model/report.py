@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from rich.markup import escape
 from rich.table import Table
 
-from assay_prover import Bundle
-from assay_prover.circuit import CostReport
-from assay_prover.passes.layers import LayerError, worst
-from assay_prover.passes.report import AccuracyReport
-
 from ...console import fields, out
 from .show import portrait
+
+if TYPE_CHECKING:
+    from assay_prover import Bundle
+    from assay_prover.circuit import CostReport
+    from assay_prover.passes.layers import LayerError
+    from assay_prover.passes.report import AccuracyReport
 
 MOST_LAYERS = 12
 BAR = 10
@@ -22,6 +24,8 @@ BAR = 10
 
 def show_bundle(bundle: Bundle) -> None:
     """Print a bundle: a dozen lines, then accuracy, the layers that err most, and where constraints go."""
+    from assay_prover.passes.layers import worst
+
     manifest = bundle.manifest
     out.print(fields(portrait(bundle)))
     out.print()

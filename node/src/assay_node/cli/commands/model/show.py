@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from assay_prover import Bundle
-from assay_prover.bundle.manifest import Manifest
+import assay_prover
 
 PROOF_BYTES = {"plain": 256, "committed": 320}
 LARGEST = 3
@@ -17,7 +16,7 @@ _SEEN = {
 }
 
 
-def portrait(bundle: Bundle) -> dict[str, object]:
+def portrait(bundle: assay_prover.Bundle) -> dict[str, object]:
     """What a bundle is, costs and is worth, by name."""
     manifest, costs = bundle.manifest, bundle.manifest.costs
     taken, given = manifest.input, manifest.output
@@ -39,7 +38,7 @@ def portrait(bundle: Bundle) -> dict[str, object]:
     }
 
 
-def _accuracy(manifest: Manifest) -> str:
+def _accuracy(manifest: assay_prover.Manifest) -> str:
     report = manifest.report
     kind = "random inputs" if report.synthetic else "samples held out" if report.held_out else "samples"
     text = f"agrees with the floats on {100 * report.agreement:.1f} % of {report.samples} {kind}"
