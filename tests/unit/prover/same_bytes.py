@@ -1,7 +1,7 @@
 """Digests of what the compiler and the prover make of every test model.
 
-A change that is meant to change nothing leaves them as they are. One that improves a quantisation changes some:
-look at which, then write the new ones with `python tests/unit/prover/same_bytes.py`.
+A change that is meant to change nothing leaves them as they are. One that improves a quantisation changes
+some: look at which, then write the new ones with `python tests/unit/prover/same_bytes.py`.
 """
 
 from __future__ import annotations

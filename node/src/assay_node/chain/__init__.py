@@ -1,10 +1,12 @@
 """The chain as typed Python: contracts, transactions that happen once, events, fees, keys.
 
-async with Rpc(url) as node, await Outbox.open(node, account, path) as outbox:
-    chain = await Chain.connect(node, Deployment.load(file))
-    job = await chain.market.job_of(job_id)
-    receipt = await outbox.send(f"bid/{job_id.hex()}", chain.market.place_bid(job_id, price))
-    events = chain.decode(receipt.logs)
+Example::
+
+    async with Rpc(url) as node, await Outbox.open(node, account, path) as outbox:
+        chain = await Chain.connect(node, Deployment.load(file))
+        job = await chain.market.job_of(job_id)
+        receipt = await outbox.send(f"bid/{job_id.hex()}", chain.market.place_bid(job_id, price))
+        events = chain.decode(receipt.logs)
 """
 
 from typing import TYPE_CHECKING

@@ -1,14 +1,16 @@
 """The requester's side of the market.
 
-async with Rpc(url) as node:
-    chain = await Chain.connect(node, Deployment.load(file))
-    async with await Outbox.open(node, account, outbox_file) as outbox:
-        with JobStore(jobs_file) as store:
-            requester = Requester(chain, outbox, store, StoreKey(bytes(account.key)))
-            posted = await requester.submit(bundle, model_id, x, JobTerms(max_price=10**16))
-            async for job in requester.follow(posted.job_id):
-                print(job.state.name)
-            print((await requester.result(posted.job_id, bundle)).label)
+Example::
+
+    async with Rpc(url) as node:
+        chain = await Chain.connect(node, Deployment.load(file))
+        async with await Outbox.open(node, account, outbox_file) as outbox:
+            with JobStore(jobs_file) as store:
+                requester = Requester(chain, outbox, store, StoreKey(bytes(account.key)))
+                posted = await requester.submit(bundle, model_id, x, JobTerms(max_price=10**16))
+                async for job in requester.follow(posted.job_id):
+                    print(job.state.name)
+                print((await requester.result(posted.job_id, bundle)).label)
 """
 
 from typing import TYPE_CHECKING

@@ -34,8 +34,8 @@ class DevnetConfig:
         gas_limit: block gas limit, constant.
         base_fee: base fee of the genesis block, wei per gas.
         finality: how many blocks behind the head ``safe`` and ``finalized`` are.
-        log_range_limit: most blocks one ``eth_getLogs`` may span, as public providers cap it; None for no
-        cap.
+        log_range_limit: most blocks one ``eth_getLogs`` may span, as public providers cap it;
+            None for no cap.
         cors_origins: browser origins that may read responses, such as an explorer's.
         allow_remote: permit a ``host`` that is not loopback.
         clock: seconds since the epoch; tests inject their own.

@@ -49,10 +49,12 @@ T = TypeVar("T")
 
 
 class Devnet:
-    """An Ethereum node for development, in this process::
+    """An Ethereum node for development, in this process.
 
-    async with Devnet(DevnetConfig(port=0)) as net:
-        web3 = AsyncWeb3(AsyncHTTPProvider(net.url))
+    Example::
+
+        async with Devnet(DevnetConfig(port=0)) as net:
+            web3 = AsyncWeb3(AsyncHTTPProvider(net.url))
     """
 
     def __init__(self, config: DevnetConfig | None = None) -> None:
@@ -214,10 +216,12 @@ class Devnet:
 
 
 class DevnetThread:
-    """A devnet on a thread, for programs without an event loop::
+    """A devnet on a thread, for programs without an event loop.
 
-    with DevnetThread(DevnetConfig(port=0)) as net:
-        web3 = Web3(HTTPProvider(net.url))
+    Example::
+
+        with DevnetThread(DevnetConfig(port=0)) as net:
+            web3 = Web3(HTTPProvider(net.url))
     """
 
     def __init__(self, config: DevnetConfig | None = None) -> None:

@@ -41,15 +41,20 @@ CREATE TABLE IF NOT EXISTS blocks (
 CREATE TABLE IF NOT EXISTS transactions (
     hash BLOB PRIMARY KEY, block INTEGER NOT NULL, idx INTEGER NOT NULL, raw BLOB NOT NULL,
     sender BLOB NOT NULL, status INTEGER NOT NULL, gas_used INTEGER NOT NULL, cumulative INTEGER NOT NULL,
-    price TEXT NOT NULL, contract BLOB, bloom BLOB NOT NULL, first_log INTEGER NOT NULL, log_count INTEGER
-    NOT NULL, UNIQUE (block, idx)) WITHOUT ROWID; CREATE TABLE IF NOT EXISTS logs ( block INTEGER NOT NULL,
-    idx INTEGER NOT NULL, tx_idx INTEGER NOT NULL, tx_hash BLOB NOT NULL, address BLOB NOT NULL, topic0
-    BLOB, topic1 BLOB, topic2 BLOB, topic3 BLOB, data BLOB NOT NULL, PRIMARY KEY (block, idx)) WITHOUT
-    ROWID; CREATE INDEX IF NOT EXISTS logs_by_address ON logs (address, block); CREATE INDEX IF NOT EXISTS
-    logs_by_topic0 ON logs (topic0, block); CREATE INDEX IF NOT EXISTS logs_by_topic1 ON logs (topic1,
-    block); CREATE TABLE IF NOT EXISTS pool ( hash BLOB PRIMARY KEY, raw BLOB NOT NULL, arrival INTEGER NOT
-    NULL) WITHOUT ROWID; CREATE TABLE IF NOT EXISTS snapshots ( id INTEGER PRIMARY KEY AUTOINCREMENT, block
-    INTEGER NOT NULL, block_hash BLOB NOT NULL, clock_offset INTEGER NOT NULL);
+    price TEXT NOT NULL, contract BLOB, bloom BLOB NOT NULL,
+    first_log INTEGER NOT NULL, log_count INTEGER NOT NULL, UNIQUE (block, idx)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS logs (
+    block INTEGER NOT NULL, idx INTEGER NOT NULL, tx_idx INTEGER NOT NULL, tx_hash BLOB NOT NULL,
+    address BLOB NOT NULL, topic0 BLOB, topic1 BLOB, topic2 BLOB, topic3 BLOB, data BLOB NOT NULL,
+    PRIMARY KEY (block, idx)) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS logs_by_address ON logs (address, block);
+CREATE INDEX IF NOT EXISTS logs_by_topic0 ON logs (topic0, block);
+CREATE INDEX IF NOT EXISTS logs_by_topic1 ON logs (topic1, block);
+CREATE TABLE IF NOT EXISTS pool (
+    hash BLOB PRIMARY KEY, raw BLOB NOT NULL, arrival INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS snapshots (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, block INTEGER NOT NULL, block_hash BLOB NOT NULL,
+    clock_offset INTEGER NOT NULL);
 """
 
 

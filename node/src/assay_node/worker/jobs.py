@@ -97,8 +97,7 @@ class JobManager:
         self._failure: BaseException | None = None
         self._looking = asyncio.Lock()
 
-    # ----------------------------------------------------------------------------------------------- what is
-    # heard
+    # ------------------------------------------------------------------------------------------ what is heard
 
     async def restore(self) -> None:
         """Takes up the jobs on disk after a start."""
@@ -159,8 +158,7 @@ class JobManager:
         """How many jobs are in which phase."""
         return Counter(str(phase(job.progress, self.policy)) for job in self.jobs.values())
 
-    # ------------------------------------------------------------------------------------------------ a
-    # round's work
+    # ----------------------------------------------------------------------------------------- a round's work
 
     async def look(self, head: int) -> None:
         """Asks the market about jobs something may have happened to, and those whose time has come."""

@@ -295,8 +295,7 @@ def next_bid(progress: JobProgress, view: JobView, policy: BiddingPolicy) -> int
     return price if price >= progress.floor else None
 
 
-# -------------------------------------------------------------------------------------------------------
-# transitions
+# ------------------------------------------------------------------------------------------------ transitions
 
 
 def _observe(

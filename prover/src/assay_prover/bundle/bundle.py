@@ -29,6 +29,7 @@ from warnings import warn
 import numpy as np
 from numpy.typing import NDArray
 
+from assay_prover.bundle import private_weights
 from assay_prover.bundle.archive import load_graph
 from assay_prover.bundle.encoding import Decoded, check_integers, decode_output, encode_input, input_words
 from assay_prover.bundle.files import new_directory, replace_file
@@ -47,13 +48,9 @@ from assay_prover.bundle.setup_and_prove import Progress
 from assay_prover.bundle.weights import (
     COMMITMENT,
     WEIGHTS,
-    Opening,
     load_weights,
     published,
     read_commitment,
-    read_opening,
-    weights_hash,
-    write_commitment,
 )
 from assay_prover.circuit import (
     FIELD_ORDER,
@@ -61,7 +58,7 @@ from assay_prover.circuit import (
     StatementSpec,
 )
 from assay_prover.errors import BundleError
-from assay_prover.groth16 import ProvingKey, join_keys, verify, verifying_key_hash
+from assay_prover.groth16 import join_keys, verify, verifying_key_hash
 from assay_prover.lowering.slices import cut
 from assay_prover.reference import IntegerGraph
 from assay_prover.reference.tensor import Int64Array
@@ -150,43 +147,10 @@ class Bundle:
         Skipped if the commitment to these weights under these keys is there.
 
         Raises:
-            BundleError: constant weights, or no weights or keys here. InvalidKey: a damaged key.
+            BundleError: constant weights, or no weights or keys here.
+            InvalidKey: a damaged key.
         """
-        opening = self._opening()
-        if opening is None:
-            made = [
-                ProvingKey.open(part.proving_key_path).commit_model(
-                    part.build().model_values(), threads=threads
-                )
-                for part in self.slices
-                if part.graph.private
-            ]
-            opening = Opening(
-                vk_hash=self.vk_hash.hex(),
-                commitment="".join(one.M.hex() for one in made),
-                weights=weights_hash(read_bytes(self.path / WEIGHTS)),
-                opening="".join(one.mu.hex() for one in made),
-            )
-            write_commitment(self.path, opening)
-        return bytes.fromhex(opening.commitment)
-
-    def _opening(self) -> Opening | None:
-        """The opening of a commitment to these weights under these keys; None if it is still to be made."""
-        if not self.is_private:
-            raise BundleError(f"{self.path}: its weights are constants of the circuit, which its keys bind")
-        if not self.has_weights:
-            raise BundleError(f"{self.path} has no {WEIGHTS}: only the model's owner has them")
-        if not self.has_keys:
-            raise BundleError(f"{self.path} has no keys of its circuit: run setup")
-        opening, public = read_opening(self.path), read_commitment(self.path)
-        fresh = (
-            opening is not None
-            and public is not None
-            and opening.commitment == public.commitment
-            and opening.vk_hash == public.vk_hash == self.vk_hash.hex()
-            and opening.weights == weights_hash(read_bytes(self.path / WEIGHTS))
-        )
-        return opening if fresh else None
+        return private_weights.commit(self, threads)
 
     def model_openings(self) -> list[tuple[bytes, bytes] | None]:
         """(M, mu) of each slice's weights, for the prover, None where a slice has none; mu is secret.
@@ -194,20 +158,7 @@ class Bundle:
         Raises:
             BundleError: no commitment to these very weights under these keys.
         """
-        opening = self._opening()
-        if opening is None:
-            raise BundleError(f"{self.path}: no commitment to these weights under these keys: commit first")
-        secret = bytes.fromhex(opening.opening)
-        pieces = (secret[start : start + 32] for start in range(0, len(secret), 32))
-        return [None if one is None else (one, next(pieces)) for one in self._commitments()]
-
-    def _commitments(self) -> list[bytes | None]:
-        """M of each slice, None where it has no private weights."""
-        joined = self.model_commitment or b""
-        if len(joined) != 64 * sum(bool(part.graph.private) for part in self.slices):
-            raise BundleError(f"{self.path}: the commitment is not that of these slices: commit again")
-        pieces = (joined[start : start + 64] for start in range(0, len(joined), 64))
-        return [next(pieces) if part.graph.private else None for part in self.slices]
+        return private_weights.openings(self)
 
     def export_public(self, path: Path | str, *, overwrite: bool = False) -> Bundle:
         """What a requester needs, without proving key and private weights: encode, verify, decode.
@@ -354,8 +305,8 @@ class Bundle:
             progress: called with (stage, fraction); False cancels.
 
         Raises:
-            BundleError: the circuit is not the one that was compiled; keys that other models share are half
-            here.
+            BundleError: the circuit is not the one that was compiled, or of keys that other models share
+                only a part is here.
         """
         report = self._setup_report()
         if report is not None:
@@ -434,7 +385,8 @@ class Bundle:
         """The network's answer to an input, in integers of the output's shape: what a proof of it would say.
 
         Raises:
-            InputError: integers that do not fit. BundleError: the weights are private and not here.
+            InputError: integers that do not fit.
+            BundleError: the weights are private and not here.
         """
         if not self.has_weights:
             raise BundleError(f"{self.path} has no {WEIGHTS}: only the model's owner has them")
@@ -454,7 +406,7 @@ class Bundle:
 
         Raises:
             InputError: the wrong number of words, a missing or superfluous salt or opening, or, for hidden
-            words, the wrong one.
+                words, the wrong one.
         """
         return decode_output(self.manifest.output, words, salt, outputs)
 
@@ -462,10 +414,13 @@ class Bundle:
         """Check a proof of this model, under this bundle's own M if its weights are private; returns nothing.
 
         Raises:
-            InvalidProof: it does not prove the statement. InvalidInput: malformed statement or proof.
+            InvalidProof: it does not prove the statement.
+            InvalidInput: malformed statement or proof.
         """
         verify(self.verifying_key, list(public), proof, self.model_commitment)
 
     def verify_slice(self, index: int, public: Sequence[int], proof: bytes) -> None:
         """As `verify`, for the statement and proof of one slice: see `ModelProver.prove_slice`."""
-        verify(self.slices[index].verifying_key, list(public), proof, self._commitments()[index])
+        verify(
+            self.slices[index].verifying_key, list(public), proof, private_weights.commitments(self)[index]
+        )

@@ -67,7 +67,9 @@ class KeyedCircuit:
 
     Attributes:
         folder: of proving.key, verifying.key and setup.json, which is written last.
-        graph: what the circuit proves. spec: under which statement. info: what it must come out as.
+        graph: what the circuit proves.
+        spec: under which statement.
+        info: what it must come out as.
     """
 
     def __init__(self, folder: Path, graph: IntegerGraph, spec: StatementSpec, info: SliceInfo) -> None:

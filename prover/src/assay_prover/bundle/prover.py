@@ -90,7 +90,8 @@ class ModelProver:
             progress: called with (stage, fraction); False cancels.
 
         Raises:
-            InputError: integers, salt or binding that do not fit. Cancelled: the callback asked for it.
+            InputError: integers, salt or binding that do not fit.
+            Cancelled: the callback asked for it.
         """
         blinding = secrets.randbelow(FIELD_ORDER) if len(self.slices) > 1 else None
         tensors = self._given(ints, salt, binding, blinding)

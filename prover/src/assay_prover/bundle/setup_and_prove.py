@@ -42,7 +42,8 @@ def make_keys(
         progress: called with (stage, fraction); False cancels.
 
     Raises:
-        BundleError: another digest. Cancelled: the callback asked for it.
+        BundleError: another digest.
+        Cancelled: the callback asked for it.
     """
     wires = circuit.layout
     layout = Layout(

@@ -21,12 +21,14 @@ from assay_prover.reference.tensor import Int64Array
 
 
 class Circuit:
-    """Made by `assay_prover.circuit.compile_graph`.
+    """Made by `assay_prover.lowering.compile_graph`.
 
     Attributes:
         graph: the integer graph that is proven, after cost-saving rewrites; its outputs are those of the
-        graph given. spec: the statement. plan: the chosen tables; pass it to `compile_graph` to skip
-        planning. layout: where each wire stands.
+            graph given.
+        spec: the statement.
+        plan: the chosen tables; pass it to `compile_graph` to skip planning.
+        layout: where each wire stands.
     """
 
     def __init__(self, builder: Builder, graph: IntegerGraph, spec: StatementSpec, plan: Plan) -> None:

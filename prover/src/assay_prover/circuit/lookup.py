@@ -62,8 +62,7 @@ class LookupTable:
 
         Raises:
             UncommittedLookupError: the expression refers to the challenge or to w2, so a prover could
-            choose it after seeing
-                the challenge and cancel a pole.
+                choose it after seeing the challenge and cancel a pole.
         """
         outside = expression.regions & ~BEFORE_CHALLENGE
         if outside:

@@ -101,7 +101,8 @@ def prepare(
         take: the output to prove, of a model with several.
 
     Raises:
-        ModelError, UnsupportedModel: the file cannot be compiled. InputError: the samples do not fit it.
+        ModelError, UnsupportedModel: the file cannot be compiled.
+        InputError: the samples do not fit it.
     """
     report("import", 0.0)
     imported = import_model(data, wanted(samples, take))

@@ -2,13 +2,13 @@
 
 Statement. With h = 2^(s-1) (0 for s = 0), q the integer with 2^s q <= x + h < 2^s (q + 1): y = q clamped.
 
-Constraints. rem = x + h - 2^s q in [0, 2^s) exactly, where q is a linear combination of what proves the
-clamp:
+Constraints. rem = x + h - 2^s q in [0, 2^s) exactly, where q is a combination of what proves the clamp:
 
-    none      q = y                y - q_min in [0, 2^k) lower     q = lo + 2z - p      z (p - z) = 0,  p in
-    [0, 2^k),  y = lo + z          (|q - lo| = p, z = max(q - lo, 0)) upper     q = hi - 2z + p      z (p -
-    z) = 0,  p in [0, 2^k),  y = hi - z both      q = y + 2d - g       d (hi - y) = 0, (g - d)(y - lo) = 0,
-    g in [0, 2^k), y - lo in [0, hi - lo]
+    clamp    q             constraints beside the remainder's
+    none     y             y - q_min in [0, 2^k)
+    lower    lo + 2z - p   z (p - z) = 0,  p in [0, 2^k),  y = lo + z    (p = |q - lo|, z = max(q - lo, 0))
+    upper    hi - 2z + p   z (p - z) = 0,  p in [0, 2^k),  y = hi - z    (p = |hi - q|, z = max(hi - q, 0))
+    both     y + 2d - g    d (hi - y) = 0,  (g - d)(y - lo) = 0,  g in [0, 2^k),  y - lo in [0, hi - lo]
 
 k comes from the worst case; the ends of the k-bit ranges are loose upward. With s = 0 there is no rem: q is
 x itself and p or g is the linear combination instead of a wire. Sides that the worst case never reaches are
@@ -20,10 +20,14 @@ fits a table.
 
 Soundness. For any integer x with |x| < 2^62 (a theorem of the interval analysis: everything x is made of is
 itself checked) the integer q with rem in [0, 2^s) is unique, and |q| < 2^80 by the ranges, so 2^s q + rem
-does not wrap modulo r: q is floor((x+h)/2^s). lower: z = 0 gives q - lo = -p <= 0, z = p gives q - lo = p
->= 0; either way z = max(q - lo, 0). upper is its mirror. both, lo < hi: d != 0 forces y = hi, then y != lo
-forces g = d, so q = hi + d with d = g >= 0: q above hi. d = 0 with g != 0 forces y = lo and q = lo - g,
-below lo. d = g = 0 gives q = y, in [lo, hi]. The three cases exclude each other, so y is unique.
+does not wrap modulo r: q is floor((x+h)/2^s).
+
+    lower: z = 0 gives q - lo = -p <= 0, z = p gives q - lo = p >= 0; either way z = max(q - lo, 0).
+    upper is its mirror.
+    both, lo < hi: d != 0 forces y = hi, then y != lo forces g = d, so q = hi + d with d = g >= 0: q above hi.
+        d = 0 with g != 0 forces y = lo and q = lo - g, below lo.
+        d = g = 0 gives q = y, in [lo, hi].
+        The three cases exclude each other, so y is unique.
 """
 
 from __future__ import annotations

@@ -1,5 +1,4 @@
-"""Linear maps with constant integer coefficients: `Dense`, `Sparse`, `Gather`, `Scale` (and `Conv` beside
-this file).
+"""Linear maps with constant integer coefficients: `Dense`, `Sparse`, `Gather`, `Scale`; `conv` has `Conv`.
 
 Each maps `[batch, n_in] -> [batch, n_out]`, flattened row-major, and writes itself as a sparse matrix for
 the circuit. In a circuit they cost no constraints: constants are coefficients of linear combinations.
@@ -68,9 +67,8 @@ class LinearMap(ABC):
         rearranged.
 
         Raises:
-            QuantisationError: when the largest row of |M| times the largest |x| reaches 61 bits; below that
-            every sum and
-                difference in the analysis is exact in int64.
+            QuantisationError: the largest row of |M| times the largest |x| reaches 61 bits; below that every
+                sum and difference in the analysis is exact in int64.
         """
         if self._box is not None and np.array_equal(self._box[0], lo) and np.array_equal(self._box[1], hi):
             return self._box[2], self._box[3]

@@ -131,7 +131,8 @@ class PrivateAffine:
         """The same layer of another model; `weights` as the property has them.
 
         Raises:
-            QuantisationError: beyond the limits. ValueError: other shapes.
+            QuantisationError: beyond the limits.
+            ValueError: other shapes.
         """
         if [w.shape for w in weights] != [w.shape for w in self.weights]:
             raise ValueError(f"{self.output!r}: weights of another shape")
