@@ -29,7 +29,7 @@ from assay_prover.gadgets.private.freivalds_rows import (
 from assay_prover.gadgets.private.linear import Form, private_affine
 from assay_prover.gadgets.requantise import enforced, requantise
 from assay_prover.graph.maps import FloatConv
-from assay_prover.passes.private import met_magnitude, with_checked_span
+from assay_prover.passes.quantise.private_layers import met_magnitude, with_checked_span
 from assay_prover.reference import Conv, PrivateAffine, Tensor
 from assay_prover.reference.private import row_sums
 from soundness.exhaustive import UndeterminedError, solutions

@@ -12,7 +12,7 @@ START, END = "<!-- floors: made by tests/unit/house/floors.py -->", "<!-- end of
 
 FLOORS: dict[str, tuple[tuple[str, ...], ...]] = {
     "assay_prover": (
-        ("errors", "strict_json", "_native"),
+        ("errors", "strict_json", "registration", "_native"),
         ("reference", "groth16"),
         ("graph", "circuit"),
         ("frontend", "gadgets"),

@@ -13,8 +13,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from assay_prover.circuit import CostReport, InputVisibility, OutputVisibility
 from assay_prover.errors import BundleError
 from assay_prover.lowering.slices import MAX_SLICES
-from assay_prover.passes.layers import LayerError
-from assay_prover.passes.report import AccuracyReport
+from assay_prover.passes.selection.layers import LayerError
+from assay_prover.passes.selection.report import AccuracyReport
 
 VERSION = 2
 CONSTANT_WEIGHTS_NOTE = (

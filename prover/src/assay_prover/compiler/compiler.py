@@ -52,10 +52,11 @@ from assay_prover.groth16 import Cancelled
 from assay_prover.lowering import compile_graph, planned_cost
 from assay_prover.lowering.slices import compile_slices, live, words
 from assay_prover.passes import QuantisedModel
-from assay_prover.passes.layers import LayerError, compare_layers, worst
-from assay_prover.passes.private import architecture
-from assay_prover.passes.report import AccuracyReport
-from assay_prover.passes.search import GOALS, Choice, Target
+from assay_prover.passes.quantise.private_layers import architecture
+from assay_prover.passes.selection.goals import GOALS, Target
+from assay_prover.passes.selection.layers import LayerError, compare_layers, worst
+from assay_prover.passes.selection.report import AccuracyReport
+from assay_prover.passes.selection.search import Choice
 from assay_prover.reference import IntegerGraph, Trees
 
 Progress = Callable[[str, float], bool | None]
@@ -121,7 +122,7 @@ def compile_model(
         output: whether the output is for the salt's holder, behind a commitment, or for everyone. A
             commitment says nothing until it is opened (`Bundle.decode_output`); under a public input its salt
             is the prover's own.
-        target: how much accuracy to pay for; see `assay_prover.passes.search.GOALS`.
+        target: how much accuracy to pay for; see `assay_prover.passes.selection.goals.GOALS`.
         input_range: values that an input may have; by default from the samples.
         weights: whether they are constants of the circuit, in the bundle for all to see, or private, behind a
             published commitment, under keys that serve every model of the architecture.

@@ -19,7 +19,9 @@ from assay_prover.graph.graph import FloatAffine
 from assay_prover.graph.maps import Float64Array, FloatConv, FloatDense
 from assay_prover.passes import Calibration, QuantisedModel, calibrate, declare_range, fuse, synthetic_samples
 from assay_prover.passes.calibrate import run_float
-from assay_prover.passes.search import Choice, HeldOut, Target, hold_out, sample_work, search
+from assay_prover.passes.selection.goals import Target
+from assay_prover.passes.selection.search import Choice, HeldOut, hold_out, search
+from assay_prover.passes.selection.work import sample_work
 
 FEWEST_SAMPLES = 16
 """Samples that are looked at however large the network is."""
@@ -65,7 +67,7 @@ class Prepared:
         *,
         private: bool = False,
     ) -> Choice:
-        """The cheapest precision that reaches the target; see `assay_prover.passes.search.search`."""
+        """The cheapest precision that reaches the target; see `passes.selection.search.search`."""
         return search(
             self.graph,
             self.calibration,
@@ -97,7 +99,7 @@ def prepare(
         labels: class numbers `[n]`, or None.
         input_range: values that an input may have; by default from the samples, held-out ones included.
         report: told what is being done.
-        within: work that all samples together may take (`search.sample_work`); beyond it fewer are looked at.
+        within: work that all samples together may take (`sample_work`); beyond it fewer are looked at.
         take: the output to prove, of a model with several.
 
     Raises:

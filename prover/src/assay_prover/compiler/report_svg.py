@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from html import escape
 
 from assay_prover.circuit import CostReport
-from assay_prover.passes.layers import LayerError
-from assay_prover.passes.report import AccuracyReport
+from assay_prover.passes.selection.layers import LayerError
+from assay_prover.passes.selection.report import AccuracyReport
 
 WIDTH, MARGIN, PANEL, BAR = 960, 24, 440, 16
 MOST_BARS = 16

@@ -21,9 +21,14 @@ from assay_prover.errors import BundleError, QuantisationError
 from assay_prover.frontend import Wanted, import_model, read_model
 from assay_prover.graph.graph import FloatAffine
 from assay_prover.passes import Precision, QuantisedModel, calibrate, fuse, synthetic_samples
-from assay_prover.passes.precision import InputEncoding
-from assay_prover.passes.private import architecture, is_private, private_form, requantised_weights
-from assay_prover.passes.report import AccuracyReport, assess
+from assay_prover.passes.quantise.precision import InputEncoding
+from assay_prover.passes.quantise.private_layers import (
+    architecture,
+    is_private,
+    private_form,
+    requantised_weights,
+)
+from assay_prover.passes.selection.report import AccuracyReport, assess
 
 if TYPE_CHECKING:
     from assay_prover.graph import FloatGraph

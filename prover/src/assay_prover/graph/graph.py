@@ -22,7 +22,7 @@ from assay_prover.graph.exact_ops import (
     FloatRound,
     FloatTrees,
 )
-from assay_prover.graph.maps import Float64Array, FloatMap, Int64Array
+from assay_prover.graph.maps import Float64Array, FloatGather, FloatMap, Int64Array
 from assay_prover.reference.liveness import last_read, most_alive
 
 
@@ -40,6 +40,11 @@ class FloatAffine:
     maps: tuple[FloatMap, ...] = field(repr=False)
     bias: Float64Array = field(repr=False)
     label: str
+
+    @property
+    def only_moves(self) -> bool:
+        """Whether it picks, repeats, drops or pads elements and computes nothing."""
+        return all(isinstance(m, FloatGather) for m in self.maps) and not self.bias.any()
 
     def evaluate(self, *values: Float64Array) -> Float64Array:
         """Float64, `[batch, *shape]`."""

@@ -1,9 +1,9 @@
-"""Passes from the float graph to the integer graph, one a file: fuse, calibrate, quantise, search."""
+"""Passes from the float graph to the integer graph: fuse, calibrate, quantise, select."""
 
 from assay_prover.passes.calibrate import Calibration, calibrate, declare_range, synthetic_samples
 from assay_prover.passes.fuse import fuse
-from assay_prover.passes.precision import InputEncoding, Precision
 from assay_prover.passes.quantise import QuantisedModel, quantise
+from assay_prover.passes.quantise.precision import InputEncoding, Precision
 
 __all__ = [
     "Calibration",

@@ -12,7 +12,7 @@ from dataclasses import replace
 import numpy as np
 
 from assay_prover.graph.graph import FloatAffine, FloatClip, FloatGraph, FloatOp
-from assay_prover.graph.maps import FloatGather, compose
+from assay_prover.graph.maps import compose
 from assay_prover.passes.recognise import recognise
 
 
@@ -61,7 +61,7 @@ def _absorb(op: FloatOp, producers: dict[str, FloatOp], readers: dict[str, int])
     if isinstance(op, FloatAffine):
         for position, name in enumerate(op.inputs):
             producer = producers.get(name)
-            if isinstance(producer, FloatAffine) and (readers[name] == 1 or _only_moves(producer)):
+            if isinstance(producer, FloatAffine) and (readers[name] == 1 or producer.only_moves):
                 fused = _substitute(op, position, producer)
                 if fused is not None:
                     return fused
@@ -70,10 +70,6 @@ def _absorb(op: FloatOp, producers: dict[str, FloatOp], readers: dict[str, int])
         if isinstance(producer, FloatClip) and readers[op.input] == 1:
             return _join_clips(producer, op)
     return None
-
-
-def _only_moves(op: FloatAffine) -> bool:
-    return all(isinstance(m, FloatGather) for m in op.maps) and not op.bias.any()
 
 
 def _substitute(op: FloatAffine, position: int, producer: FloatAffine) -> FloatAffine | None:
@@ -88,7 +84,7 @@ def _substitute(op: FloatAffine, position: int, producer: FloatAffine) -> FloatA
         inputs=(*op.inputs[:position], *producer.inputs, *op.inputs[position + 1 :]),
         maps=(*op.maps[:position], *found, *op.maps[position + 1 :]),
         bias=op.bias + outer.apply(producer.bias[None])[0],
-        label=op.label if _only_moves(producer) else producer.label,
+        label=op.label if producer.only_moves else producer.label,
     )
 
 

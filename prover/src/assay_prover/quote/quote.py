@@ -26,13 +26,14 @@ from assay_prover.errors import InputError, ModelError
 from assay_prover.frontend import read_model
 from assay_prover.groth16 import Cancelled
 from assay_prover.lowering import compile_graph
-from assay_prover.passes.report import AccuracyReport
-from assay_prover.passes.search import Target, multiplications
+from assay_prover.passes.selection.goals import Target
+from assay_prover.passes.selection.report import AccuracyReport
+from assay_prover.passes.selection.work import multiplications
 from assay_prover.quote.machine_profile import MachineProfile, prove_bytes, setup_bytes
 from assay_prover.quote.savings import Saving, Terms, find_savings, middle_model
 
 SEARCH_WORK = 1 << 32
-"""Work of all samples together (`search.sample_work`) up to which a quote searches as compiling does: some
+"""Work of all samples together (`sample_work`) up to which a quote searches as compiling does: some
 seconds."""
 
 

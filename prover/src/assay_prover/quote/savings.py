@@ -19,7 +19,8 @@ from assay_prover.errors import AssayProverError
 from assay_prover.graph import FloatGraph
 from assay_prover.lowering import compile_graph, planned_cost
 from assay_prover.passes import QuantisedModel, quantise
-from assay_prover.passes.search import Target, middle_precisions, multiplications
+from assay_prover.passes.selection.goals import Target, middle_precisions
+from assay_prover.passes.selection.work import multiplications
 from assay_prover.passes.variants import with_average_pools, with_relus
 from assay_prover.quote.machine_profile import MachineProfile
 

@@ -21,7 +21,7 @@ from assay_prover import (
     compile_model,
 )
 from assay_prover.bundle.archive import STRUCTURE, dump_graph, load_graph
-from assay_prover.passes.search import GOALS
+from assay_prover.passes.selection.goals import GOALS
 from unit.prover.bundles import edit_json, load_samples
 from unit.prover.onnx_models import MODELS, build, mlp
 from unit.prover.operator_cases import Nodes

@@ -13,7 +13,7 @@ from assay_prover.errors import InputError
 from assay_prover.frontend import import_model
 from assay_prover.graph.graph import FloatAffine
 from assay_prover.passes import calibrate, declare_range, fuse
-from assay_prover.passes.precision import (
+from assay_prover.passes.quantise.precision import (
     FILL_BITS,
     Precision,
     encode_range,

@@ -17,9 +17,10 @@ from assay_prover.compiler.preparation import prepare
 from assay_prover.errors import QuantisationError
 from assay_prover.frontend import import_model, read_model
 from assay_prover.passes import Precision, QuantisedModel, calibrate, fuse, quantise
-from assay_prover.passes import search as search_module
-from assay_prover.passes.report import AccuracyReport, assess, flip_risk
-from assay_prover.passes.search import GOALS, search
+from assay_prover.passes.selection import search as search_module
+from assay_prover.passes.selection.goals import GOALS
+from assay_prover.passes.selection.report import AccuracyReport, assess, flip_risk
+from assay_prover.passes.selection.search import search
 from assay_prover.reference import Affine, Requantise
 from unit.prover.onnx_models import MODELS, build, mlp
 from unit.prover.operator_cases import Nodes

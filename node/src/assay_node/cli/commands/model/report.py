@@ -15,8 +15,8 @@ from .show import portrait
 if TYPE_CHECKING:
     from assay_prover import Bundle
     from assay_prover.circuit import CostReport
-    from assay_prover.passes.layers import LayerError
-    from assay_prover.passes.report import AccuracyReport
+    from assay_prover.passes.selection.layers import LayerError
+    from assay_prover.passes.selection.report import AccuracyReport
 
 MOST_LAYERS = 12
 BAR = 10
@@ -24,7 +24,7 @@ BAR = 10
 
 def show_bundle(bundle: Bundle) -> None:
     """Print a bundle: a dozen lines, then accuracy, the layers that err most, and where constraints go."""
-    from assay_prover.passes.layers import worst
+    from assay_prover.passes.selection.layers import worst
 
     manifest = bundle.manifest
     out.print(fields(portrait(bundle)))

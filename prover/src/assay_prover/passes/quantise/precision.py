@@ -12,6 +12,10 @@ FILL_BITS = 3
 layer's shift would have to be wider for it."""
 
 
+UNBOUNDED = 62
+"""Width of a plan that asks for none."""
+
+
 @dataclass(frozen=True)
 class Precision:
     """Knobs of the quantiser.

@@ -16,10 +16,11 @@ from assay_prover.graph.exact_ops import (
     FloatRound,
     FloatTrees,
 )
-from assay_prover.passes.precision import ScalePlan, plan_shift
+from assay_prover.passes.quantise.precision import UNBOUNDED, ScalePlan, plan_shift
+from assay_prover.passes.quantise.registry import quantises
 
 if TYPE_CHECKING:
-    from assay_prover.passes.quantise import _Quantiser
+    from assay_prover.passes.quantise.quantiser import Quantiser
 
 ROUNDING_CARE = 256
 """Before a rounding to whole numbers the noise of rounded weights is held so many times below a step."""
@@ -36,13 +37,14 @@ ROOT_BITS = 8
 POWER_LIMIT = 1 << 58
 
 
-def round_plan(q: _Quantiser, op: FloatRound, noise: float) -> ScalePlan:
+def round_plan(q: Quantiser, op: FloatRound, noise: float) -> ScalePlan:
     """Accumulator of a layer that is rounded to whole numbers next: the requantisation is the rounding."""
     care = ROUNDING_CARE if op.even else 4 / op.margin
-    return ScalePlan(1.0, plan_shift(q.precision, noise * care), 62, None)
+    return ScalePlan(1.0, plan_shift(q.precision, noise * care), UNBOUNDED, None)
 
 
-def compare(q: _Quantiser, op: FloatCompare) -> None:
+@quantises(FloatCompare)
+def compare(q: Quantiser, op: FloatCompare) -> None:
     """[x s > t] = [x > floor(t / s)], [x s >= t] = [x >= ceil(t / s)]: exact for the integer x.
 
     An accumulator is compared as it is, before any rounding.
@@ -56,22 +58,23 @@ def compare(q: _Quantiser, op: FloatCompare) -> None:
     least = np.clip(least, tensor.min, tensor.max + 1)
     margin = q.part(op.output, "margin")
     identity = ref.Gather(np.arange(least.size, dtype=np.int64), least.size)
-    q._define(ref.Affine((source,), margin, op.shape, (identity,), -least), scale, op.label)
-    q._append(op, ref.Step(margin, op.output), 1.0)
+    q.define(ref.Affine((source,), margin, op.shape, (identity,), -least), scale, op.label)
+    q.append(op, ref.Step(margin, op.output), 1.0)
 
 
-def round_(q: _Quantiser, op: FloatRound) -> None:
+@quantises(FloatRound)
+def round_(q: Quantiser, op: FloatRound) -> None:
     """To whole numbers, of scale 1."""
     plan = q.plans.get(op.input)
     if plan is not None and plan.scale == 1.0 and plan.clamp is None and len(q.consumers[op.input]) == 1:
         q.plans.pop(op.input)
         _nearest(q, op, q.names[op.input], plan.shift)
         return
-    source = q._settled(op.input)
+    source = q.settled(op.input)
     tensor, scale = q.tensors[source], q.scales[source]
     if scale >= 1 and scale == int(scale):
         whole = ref.Affine((source,), op.output, op.shape, (_times(int(scale), tensor.size),), _zeros(tensor))
-        q._append(op, whole, 1.0)
+        q.append(op, whole, 1.0)
         return
     reach = max(abs(tensor.min), abs(tensor.max), 1)
     mantissa, exponent = np.frexp(scale)
@@ -86,36 +89,35 @@ def round_(q: _Quantiser, op: FloatRound) -> None:
     factor = int(np.rint(scale * 2.0**shift))
     scaled = q.part(op.output, "scaled")
     bias = np.full(tensor.size, offset, dtype=np.int64)
-    q._define(
+    q.define(
         ref.Affine((source,), scaled, op.shape, (_times(factor, tensor.size),), bias), 2.0**-shift, op.label
     )
     _nearest(q, op, scaled, shift)
 
 
-def _nearest(q: _Quantiser, op: FloatRound, source: str, shift: int) -> None:
+def _nearest(q: Quantiser, op: FloatRound, source: str, shift: int) -> None:
     """Round an accumulator of scale 2^-shift; a floor is half a step less, rounded."""
     if op.even:
-        q._append(op, ref.RoundEven(source, op.output, shift), 1.0)
+        q.append(op, ref.RoundEven(source, op.output, shift), 1.0)
         return
     lowered = q.part(op.output, "lowered")
     tensor = q.tensors[source]
     half = np.full(tensor.size, -(1 << shift >> 1), dtype=np.int64)
-    q._define(
-        ref.Affine((source,), lowered, op.shape, (_times(1, tensor.size),), half), 2.0**-shift, op.label
-    )
-    q._append(op, ref.Requantise(lowered, op.output, shift), 1.0)
+    q.define(ref.Affine((source,), lowered, op.shape, (_times(1, tensor.size),), half), 2.0**-shift, op.label)
+    q.append(op, ref.Requantise(lowered, op.output, shift), 1.0)
 
 
-def one_hot(q: _Quantiser, op: FloatOneHot) -> None:
+@quantises(FloatOneHot)
+def one_hot(q: Quantiser, op: FloatOneHot) -> None:
     """Of whole numbers that are exact so far.
 
     Raises:
         QuantisationError: what is coded is no whole number in the circuit.
     """
-    source = q.viewed(q._settled(op.input), op.shape[:-1], q.part(op.output, "index"))
+    source = q.viewed(q.settled(op.input), op.shape[:-1], q.part(op.output, "index"))
     if q.scales[source] != 1.0:
         raise QuantisationError(f"the index of {op.label!r} is no whole number; round it first")
-    q._append(op, ref.OneHot(source, op.output, op.lo, op.shape[-1]), 1.0)
+    q.append(op, ref.OneHot(source, op.output, op.lo, op.shape[-1]), 1.0)
 
 
 def _times(factor: int, size: int) -> ref.LinearMap:
@@ -126,7 +128,8 @@ def _zeros(tensor: ref.Tensor) -> np.ndarray:
     return np.zeros(tensor.size, dtype=np.int64)
 
 
-def divide(q: _Quantiser, op: FloatDivide) -> None:
+@quantises(FloatDivide)
+def divide(q: Quantiser, op: FloatDivide) -> None:
     """m a / b with m so large that the quotient has the resolution asked for.
 
     Raises:
@@ -138,18 +141,18 @@ def divide(q: _Quantiser, op: FloatDivide) -> None:
             f"the divisor of {op.label!r} reaches [{seen.lo:g}, {seen.hi:g}] on the samples"
         )
     sign = 1 if seen.lo > 0 else -1
-    a = q.viewed(q._settled(op.a), op.shape, q.part(op.output, "a"))
-    b = q.viewed(q._settled(op.b), op.shape, q.part(op.output, "b"))
+    a = q.viewed(q.settled(op.a), op.shape, q.part(op.output, "a"))
+    b = q.viewed(q.settled(op.b), op.shape, q.part(op.output, "b"))
     if sign < 0:
         negated = q.part(op.output, "divisor")
         minus = ref.Affine((b,), negated, op.shape, (_times(-1, q.tensors[b].size),), _zeros(q.tensors[b]))
-        q._define(minus, q.scales[b], op.label)
+        q.define(minus, q.scales[b], op.label)
         b = negated
     nearest = min(abs(seen.lo), abs(seen.hi))
     least = max(1, int(DIVISOR_MARGIN * nearest / q.scales[b]))
     if q.tensors[b].min < least:
-        clamped = q._requantise(b, q.part(op.output, "clamped"), 0, least, None)
-        q._define(clamped, q.scales[b], op.label)
+        clamped = q.requantise(b, q.part(op.output, "clamped"), 0, least, None)
+        q.define(clamped, q.scales[b], op.label)
         b = clamped.output
     resolution = q.resolution(op.output)
     reach = q.statistics[op.output].reach or 1.0
@@ -162,14 +165,15 @@ def divide(q: _Quantiser, op: FloatDivide) -> None:
     times = ref.Affine(
         (a,), scaled, op.shape, (_times(sign * factor, q.tensors[a].size),), _zeros(q.tensors[a])
     )
-    q._define(times, q.scales[a] / factor, op.label)
-    q._append(op, ref.Divide(scaled, b, op.output), ratio / factor)
+    q.define(times, q.scales[a] / factor, op.label)
+    q.append(op, ref.Divide(scaled, b, op.output), ratio / factor)
     q.bound(op.output, resolution)
 
 
-def normalise(q: _Quantiser, op: FloatNormalise) -> None:
+@quantises(FloatNormalise)
+def normalise(q: Quantiser, op: FloatNormalise) -> None:
     """The unit gives the resolution; epsilon is at least one step squared, so that nothing divides by 0."""
-    source = q._settled(op.input)
+    source = q.settled(op.input)
     tensor, scale = q.tensors[source], q.scales[source]
     reach = min(q.statistics[op.output].reach or 1.0, 1.0)
     unit = 1 << min(24, int(np.ceil(np.log2(((1 << q.resolution(op.output)) - 1) / reach))))
@@ -186,12 +190,13 @@ def normalise(q: _Quantiser, op: FloatNormalise) -> None:
         and (largest * unit) << (shift + 1) < POWER_LIMIT
     ):
         shift += 1
-    q._append(op, ref.Normalise(source, op.output, op.index, whole, shift, unit), 1.0 / unit)
+    q.append(op, ref.Normalise(source, op.output, op.index, whole, shift, unit), 1.0 / unit)
 
 
-def trees(q: _Quantiser, op: FloatTrees) -> None:
+@quantises(FloatTrees)
+def trees(q: Quantiser, op: FloatTrees) -> None:
     """Leaves' values so fine that all trees' roundings together stay below half a step of the resolution."""
-    source = q._settled(op.input)
+    source = q.settled(op.input)
     reach = max(q.statistics[op.output].reach, float(np.abs(op.values).max()), 1e-30)
     scale = reach / ((1 << q.resolution(op.output)) - 1) / max(op.roots.size, 1)
     values, bias = np.rint(op.values / scale), np.rint(op.bias / scale)
@@ -208,4 +213,4 @@ def trees(q: _Quantiser, op: FloatTrees) -> None:
         values.astype(np.int64),
         bias.astype(np.int64),
     )
-    q._append(op, integer, scale)
+    q.append(op, integer, scale)

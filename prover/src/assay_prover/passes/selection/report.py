@@ -76,7 +76,7 @@ PERCENTILES = (50.0, 75.0, 90.0, 95.0, 99.0, 99.9, 100.0)
 
 
 class Limit(Protocol):
-    """What may stop an assessment early (`assay_prover.passes.search.Goal`)."""
+    """What may stop an assessment early (`assay_prover.passes.selection.goals.Goal`)."""
 
     @property
     def p99_error(self) -> float:
