@@ -12,7 +12,7 @@ START, END = "<!-- floors: made by tests/unit/house/floors.py -->", "<!-- end of
 
 FLOORS: dict[str, tuple[tuple[str, ...], ...]] = {
     "assay_prover": (
-        ("errors", "strict_json", "registration", "_native"),
+        ("errors", "strict_json", "registration", "lazy_imports", "_native"),
         ("reference", "groth16"),
         ("graph", "circuit"),
         ("frontend", "gadgets"),
@@ -23,7 +23,7 @@ FLOORS: dict[str, tuple[tuple[str, ...], ...]] = {
         ("",),
     ),
     "assay_node": (
-        ("", "errors"),
+        ("", "errors", "signed_delivery"),
         ("chain", "devnet"),
         ("client",),
         ("worker",),
