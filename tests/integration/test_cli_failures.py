@@ -198,7 +198,7 @@ def test_a_chain_without_a_deployment(assay: Assay, net: DevnetThread) -> None:
 
 def test_another_chain_than_the_deployments(assay: Assay, net: DevnetThread, home: Path) -> None:
     assay("deploy")
-    file = home / "deployments" / "31337.json"
+    (file,) = (home / "deployments").glob("31337-*.json")
     elsewhere = Deployment.load(file).model_copy(update={"chain_id": 5})
     elsewhere.save(home / "five.json")
     _, error = assay("vault", "balance", "--deployment", home / "five.json", code=ExitCode.CHAIN)
@@ -211,10 +211,65 @@ def test_a_chain_started_anew(assay: Assay, net: DevnetThread, monkeypatch: pyte
     # Another base fee, another genesis: two chains of one second would be the same chain to an outbox.
     with DevnetThread(DevnetConfig(port=0, base_fee=2 * 10**9)) as another:
         monkeypatch.setenv("ASSAY_RPC", another.url)
-        _, error = assay("vault", "balance", code=ExitCode.CHAIN)
-        assert "Deploy again" in error
+        _, error = assay("vault", "balance", code=ExitCode.FAILED)
+        assert "assay deploy" in error
         assay("deploy")
         assay("vault", "balance")
+    monkeypatch.setenv("ASSAY_RPC", net.url)
+    assay("vault", "balance")  # the other one's deployment is where it was
+
+
+def test_a_deployment_of_another_chain_with_the_same_id(
+    assay: Assay, net: DevnetThread, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assay("deploy")
+    (file,) = (home / "deployments").glob("31337-*.json")
+    with DevnetThread(DevnetConfig(port=0, base_fee=2 * 10**9)) as another:
+        monkeypatch.setenv("ASSAY_RPC", another.url)
+        assay("deploy")
+        _, error = assay("vault", "balance", "--deployment", file, code=ExitCode.CHAIN)
+        assert "another chain with the id 31337" in error
+
+
+def test_a_second_deployment_needs_to_be_asked_for(assay: Assay, net: DevnetThread, home: Path) -> None:
+    first = json.loads(assay("deploy", "--json")[0])
+    file = Path(first["file"])
+    _, error = assay("deploy", code=ExitCode.FAILED)
+    assert "--again" in error
+    assert Deployment.load(file).market == first["deployment"]["market"]
+    second = json.loads(assay("deploy", "--again", "--json")[0])
+    assert second["deployment"]["market"] != first["deployment"]["market"]
+    assert Deployment.load(file).market == second["deployment"]["market"]
+    assert Deployment.load(file.with_name(f"{file.stem}.1.json")).market == first["deployment"]["market"]
+
+
+@pytest.mark.parametrize("name", ["folder", "thesis.json", "thesis.json/below"])
+def test_a_place_for_the_addresses_is_looked_at_before_anything_is_deployed(
+    assay: Assay, net: DevnetThread, tmp_path: Path, name: str
+) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "thesis.json").write_text("six years of work")
+    for more in ((), ("--again",)):
+        assay("deploy", "--out", tmp_path / name, *more, code=ExitCode.FAILED)
+    assert (tmp_path / "thesis.json").read_text() == "six years of work"
+    out, _ = assay("deploy", "--json")
+    assert json.loads(out)["deployment"]["block"] == 1, "nothing was deployed before"
+
+
+def test_evidence_and_demo_replace_only_their_own_files(assay: Assay, tmp_path: Path) -> None:
+    (tmp_path / "demo" / "run").mkdir(parents=True)
+    thesis = tmp_path / "demo" / "run" / "thesis.tex"
+    thesis.write_text("six years of work")
+    _, error = assay("demo", "--work", tmp_path / "demo", code=ExitCode.FAILED)
+    assert "did not make" in error
+    assert thesis.read_text() == "six years of work"
+    (tmp_path / "proof.json").write_text("six years of work")
+    _, error = assay("verify", "0x" + "11" * 32, "--save", tmp_path, code=ExitCode.FAILED)
+    assert "did not write it" in error
+    (tmp_path / "proof.json").unlink()
+    (tmp_path / "verifying.key").write_bytes(b"the key to my flat")
+    _, error = assay("verify", "0x" + "11" * 32, "--save", tmp_path, code=ExitCode.FAILED)
+    assert "did not write it" in error
 
 
 def test_a_busy_port(assay: Assay) -> None:

@@ -62,6 +62,12 @@ class Chain:
                 f"the node is on chain {chain_id}, the deployment on chain {self.deployment.chain_id}",
                 "Use a node of that chain, or another deployment file",
             )
+        expected, first = self.deployment.genesis, await self.node.header(0)
+        if expected is not None and first is not None and "0x" + first.hash.hex() != expected:
+            raise WrongChain(
+                f"the node is on another chain with the id {chain_id} than the deployment is on",
+                "Deploy again if that chain was started anew, or use a node of the deployment's chain",
+            )
         for contract in (self.verifier, self.models, self.vault, self.workers, self.market):
             if not await self.node.code(contract.address):
                 raise WrongChain(

@@ -18,9 +18,33 @@ if TYPE_CHECKING:
     from eth_account.signers.local import LocalAccount
 
 
-def deployment_path(home: Path, chain_id: int) -> Path:
-    """Where `assay deploy` leaves the addresses, and commands look for them unless told otherwise."""
-    return home / "deployments" / f"{chain_id}.json"
+async def deployment_path(home: Path, node: chains.Node) -> Path:
+    """Where `assay deploy` leaves the addresses, and commands look for them unless told otherwise.
+
+    Chains of one id (two devnets, anvil) are told apart by their first block.
+    """
+    genesis = await node.header(0)
+    first = genesis.hash.hex()[:16] if genesis else "unknown"
+    return home / "deployments" / f"{await node.chain_id()}-{first}.json"
+
+
+async def find_deployment(home: Path, node: chains.Node) -> Path:
+    """The home's deployment on a node's chain. Raises `DeploymentError` if there is none."""
+    path = await deployment_path(home, node)
+    chain_id = await node.chain_id()
+    older = home / "deployments" / f"{chain_id}.json"  # as versions before this one named it
+    if path.exists() or not older.exists():
+        found = path
+    else:
+        found = older
+    if not found.exists():
+        others = sorted(path.parent.glob(f"{chain_id}-*.json"))
+        raise DeploymentError(
+            f"no deployment is known for chain {chain_id}"
+            + (" as it is now; those known were made on other chains of this id" if others else ""),
+            "Run assay deploy, or name one with --deployment",
+        )
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,11 +131,5 @@ async def connect(rpc: str, deployment_file: Path | None, home: Path) -> AsyncIt
     configure_logs()
     async with chains.Rpc(rpc) as node:
         if deployment_file is None:
-            chain_id = await node.chain_id()
-            deployment_file = deployment_path(home, chain_id)
-            if not deployment_file.exists():
-                raise DeploymentError(
-                    f"no deployment is known for chain {chain_id}",
-                    "Run assay deploy, or name one with --deployment",
-                )
+            deployment_file = await find_deployment(home, node)
         yield Session(await chains.Chain.connect(node, chains.Deployment.load(deployment_file)), home)

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-import shutil
 import socket
 import time
 from collections.abc import AsyncIterator, Callable
@@ -79,13 +78,11 @@ async def play(
     Args:
         bundle: with keys.
         patient: whose record is asked about.
-        work: folder for this run's keys, databases and deployment; emptied first.
+        work: an empty folder for this run's keys, databases and deployment.
         setup_seconds, setup_cached: as `bundle.prepare` found, for the summary.
         say: told each step.
     """
     started = time.monotonic()
-    shutil.rmtree(work, ignore_errors=True)
-    work.mkdir(parents=True)
     async with AsyncExitStack() as stack:
         net = await stack.enter_async_context(Devnet(DevnetConfig(port=0)))
         publisher, requester_account, *others = net.accounts

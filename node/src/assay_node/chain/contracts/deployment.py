@@ -27,6 +27,8 @@ class Deployment(BaseModel):
     Attributes:
         chain_id: EIP-155 chain id.
         block: block of the first contract; logs before it need not be read.
+        genesis: hash of the chain's first block, which tells chains of one id apart; None in files of
+            versions that did not write it.
         verifier, models, vault, workers, market: the contracts.
     """
 
@@ -35,6 +37,7 @@ class Deployment(BaseModel):
     version: int = Field(default=1, ge=1, le=1)
     chain_id: int = Field(gt=0)
     block: int = Field(ge=0)
+    genesis: Annotated[str, Field(pattern="^0x[0-9a-f]{64}$")] | None = None
     verifier: Address
     models: Address
     vault: Address

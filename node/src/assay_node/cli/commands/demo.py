@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from .. import options
+from .. import options, targets
 from ..console import emit_json, err, note, out
 from ..exit_codes import ExitCode
 from ..logs import configure_logs
@@ -49,6 +49,9 @@ def demo(
     configure_logs()
     started = time.monotonic()
     chosen = choose(patient)
+
+    targets.replaceable(work / "summary.json", made_here=lambda data: b'"job_state"' in data)
+    targets.fresh_folder(work / "run")
 
     def say(text: str) -> None:
         err.print(f"[dim]{time.monotonic() - started:6.1f} s[/]  {escape(text)}", soft_wrap=True)

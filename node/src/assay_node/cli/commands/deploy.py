@@ -9,7 +9,9 @@ from typing import Annotated
 import typer
 
 from ... import chain
-from .. import options
+from ...chain.errors import ChainError, DeploymentError
+from ...errors import AssayError
+from .. import options, targets
 from ..console import emit, ether, fields, note, out
 from ..logs import configure_logs
 from ..session import deployment_path, open_outbox, unlock
@@ -23,6 +25,12 @@ def deploy(
             "--out", "-o", metavar="FILE", help="Where to write the addresses. Default: in the home."
         ),
     ] = None,
+    again: Annotated[
+        bool,
+        typer.Option(
+            "--again", help="Deploy although FILE names a deployment; the file is kept as FILE.1, FILE.2, .."
+        ),
+    ] = False,
     rpc: options.Rpc = options.DEFAULT_RPC,
     home: options.Home = options.DEFAULT_HOME,
     key: options.KeyName = options.DEFAULT_KEY,
@@ -31,7 +39,8 @@ def deploy(
 ) -> None:
     """Deploy verifier, model registry, vault, worker registry and market.
 
-    Nobody owns them: there is no upgrade, no pause and no fee. Commands find the addresses by the chain's id.
+    Nobody owns them: there is no upgrade, no pause and no fee. Commands find the addresses by the chain's id
+    and its first block. Balances and jobs belong to a deployment: another one starts empty.
 
     Examples:
 
@@ -40,14 +49,24 @@ def deploy(
       assay deploy --rpc https://rpc.example.org --key alice -o mynet.json
     """
     configure_logs()
+    if out_file is not None:
+        _check_target(out_file, again=again)
     signer = unlock(home, key, password_file)
 
     async def act() -> None:
-        async with chain.Rpc(rpc) as node, open_outbox(node, signer, home) as outbox:
-            deployed = await chain.deploy_all(outbox, progress=lambda name: note(f"deploying {name}"))
-        target = out_file or deployment_path(home, deployed.deployment.chain_id)
-        deployed.deployment.save(target)
+        async with chain.Rpc(rpc) as node:
+            target = out_file or await deployment_path(home, node)
+            _check_target(target, again=again or not await _is_there(node, target))
+            async with open_outbox(node, signer, home) as outbox:
+                deployed = await chain.deploy_all(outbox, progress=lambda name: note(f"deploying {name}"))
         addresses = deployed.deployment.model_dump()
+        try:
+            kept = targets.set_aside(target)
+            deployed.deployment.save(target)
+        except AssayError:
+            # The contracts are there and paid for: where, must not be lost with the disk.
+            note(chain_text(addresses), label="deployed, but not written down:")
+            raise
         document = {"deployment": addresses, "gas": deployed.gas, "cost_wei": deployed.cost, "file": target}
 
         def human() -> None:
@@ -58,6 +77,7 @@ def deploy(
                         "gas": f"{sum(deployed.gas.values()):,}",
                         "cost": ether(deployed.cost),
                         "written to": target,
+                        **({"earlier one kept as": kept} if kept else {}),
                     }
                 )
             )
@@ -65,3 +85,31 @@ def deploy(
         emit(document, as_json=json, human=human)
 
     asyncio.run(act())
+
+
+def chain_text(addresses: dict[str, object]) -> str:
+    """A deployment on one line, as its file would have it."""
+    from assay_prover import strict_json
+
+    return strict_json.dumps(addresses)
+
+
+def _check_target(target: Path, *, again: bool) -> None:
+    targets.writable(target)
+    if not target.exists():
+        return
+    chain.Deployment.load(target)  # a file that is none is not touched, whatever was asked for
+    if not again:
+        raise AssayError(
+            f"{target} names a deployment already; balances and jobs there would be out of sight",
+            "Use it, name another file with --out, or say --again, which keeps it beside the new one",
+        )
+
+
+async def _is_there(node: chain.Node, target: Path) -> bool:
+    """Whether the deployment that a file names is on the node's chain, as far as can be told."""
+    try:
+        await chain.Chain(node, chain.Deployment.load(target)).check()
+    except (ChainError, DeploymentError):
+        return False
+    return True

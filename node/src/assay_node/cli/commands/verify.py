@@ -10,7 +10,7 @@ import typer
 
 from ... import client
 from ...errors import AssayError
-from .. import options
+from .. import options, targets
 from ..console import emit, err, ether, fields, out
 from ..session import connect
 
@@ -56,6 +56,8 @@ def verify(
     if proof is not None and verifying_key is not None:
         _verify_file(proof, verifying_key, json=json)
     elif job_id is not None:
+        if save is not None:
+            _check_folder(save)
         evidence = asyncio.run(_gather(rpc, deployment, home, job_id))
         evidence.check()
         if save is not None:
@@ -89,6 +91,22 @@ def _verify_file(path: Path, key_path: Path, *, json: bool) -> None:
             f"the key 0x{loaded.vk_hash.hex()}"
         ),
     )
+
+
+def _check_folder(folder: Path) -> None:
+    """What is there may be evidence of an earlier time, and nothing else."""
+    from assay_prover.groth16 import InvalidKey, check_verifying_key, is_sliced, split_key
+
+    def is_key(data: bytes) -> bool:
+        try:
+            for part in split_key(data) if is_sliced(data) else [data]:
+                check_verifying_key(part)
+        except InvalidKey:
+            return False
+        return True
+
+    targets.replaceable(folder / "proof.json", made_here=lambda data: b'"assay/proof"' in data)
+    targets.replaceable(folder / "verifying.key", made_here=is_key)
 
 
 def _save(evidence: client.JobEvidence, folder: Path) -> None:

@@ -20,7 +20,7 @@ from ...errors import AssayError
 from .. import options
 from ..console import emit, ether, fields, note, out
 from ..logs import configure_logs
-from ..session import deployment_path
+from ..session import find_deployment
 from .keys import key_path
 
 app = typer.Typer(no_args_is_help=True, help="Workers: set up, register, stake, run.")
@@ -87,11 +87,11 @@ def init(
     password = chains.read_password(file=password_file, prompt=f"Password of {key}: ")
     address = chains.load_account(account, password).address
 
-    async def chain_id() -> int:
+    async def find() -> Path:
         async with chains.Rpc(rpc) as node:
-            return await node.chain_id()
+            return await find_deployment(home, node)
 
-    deployment = deployment or deployment_path(home, asyncio.run(chain_id()))
+    deployment = deployment or asyncio.run(find())
     chains.Deployment.load(deployment)
     folder = config_file.resolve().parent
     config = worker.WorkerConfig.of(

@@ -1,0 +1,102 @@
+"""Files and folders that commands write: looked at before the work begins, and never somebody else's.
+
+A command replaces what this program made, and nothing else: a path typed wrong must not cost a thesis. What
+is checked here is checked again by whoever writes; the point is to fail before money or minutes are spent.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+from ..errors import AssayError
+
+MARKER = ".made-by-assay"
+"""Stands in a folder that a command empties before it uses it again."""
+
+_MOST = 1 << 24
+"""Bytes of a file that are looked at to see what it is."""
+
+
+def writable(path: Path) -> None:
+    """Check that a file can be written at ``path``. Raises AssayError.
+
+    Missing folders are made, as writing would make them.
+    """
+    if path.is_dir():
+        raise AssayError(f"{path} is a folder", "Name a file")
+    probe = path.with_name(f".{path.name[:100]}.{os.getpid()}.probe")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        os.close(os.open(probe, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+        probe.unlink()
+    except OSError as error:
+        raise AssayError(f"cannot write {path} ({error.strerror})", "Name another place") from error
+
+
+def replaceable(path: Path, *, made_here: Callable[[bytes], bool]) -> None:
+    """Check that a file can be written at ``path``, and that what is there is one that this program made.
+
+    Args:
+        path: the file.
+        made_here: whether a file's first 16 MiB are what the command writes.
+
+    Raises:
+        AssayError: it cannot be written, or is there and something else.
+    """
+    writable(path)
+    try:
+        with path.open("rb") as file:
+            ours = made_here(file.read(_MOST))
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise AssayError(f"cannot read {path} ({error.strerror})", "Name another place") from error
+    if not ours:
+        raise AssayError(f"{path} is there already, and assay did not write it", "Name another file")
+
+
+def fresh_folder(path: Path) -> None:
+    """Make an empty folder, removing what an earlier run of the same command left there.
+
+    Raises:
+        AssayError: the folder holds something and has no mark of this program, or cannot be made.
+    """
+    try:
+        if path.is_symlink() or (path.exists() and not path.is_dir()):
+            raise AssayError(f"{path} is no folder", "Name another place")
+        if path.exists() and any(path.iterdir()):
+            if not (path / MARKER).is_file():
+                raise AssayError(
+                    f"{path} holds files that assay did not make", "Move them, or name another place"
+                )
+            shutil.rmtree(path)
+        path.mkdir(parents=True, exist_ok=True)
+        (path / MARKER).touch()
+    except OSError as error:
+        raise AssayError(f"cannot use {path} ({error.strerror})", "Name another place") from error
+
+
+def set_aside(path: Path) -> Path | None:
+    """Rename a file that is about to be replaced to the first free ``NAME.1.json``, ``NAME.2.json``, ...
+
+    Returns:
+        Where it is now; None if there was none.
+
+    Raises:
+        AssayError: it cannot be renamed.
+    """
+    if not path.exists():
+        return None
+    number = 1
+    while (kept := path.with_name(f"{path.stem}.{number}{path.suffix}")).exists():
+        number += 1
+    try:
+        path.rename(kept)
+    except OSError as error:
+        raise AssayError(
+            f"cannot keep {path} as {kept.name} ({error.strerror})", "Move it yourself"
+        ) from error
+    return kept
