@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 // Writes ABI and bytecode of the deployable contracts to node/src/assay_node/abi/, where Python ships them as package
-// data. `--check` writes nothing and fails if a file would change. The output depends on the sources and the pinned
+// data, and every custom error that they or a library of theirs declare: assembly reverts with some that no contract's
+// own ABI names. `--check` writes nothing and fails if a file would change. The output depends on the sources and the pinned
 // compiler alone: keys are sorted, and the compiler appends no metadata.
 import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
@@ -37,9 +38,27 @@ const artefact = (name) => {
   return `${JSON.stringify(sorted(content), null, 2)}\n`;
 };
 
+const compiled = () =>
+  readdirSync(join(root, "out"), { recursive: true })
+    .filter((path) => path.endsWith(".json") && !path.startsWith("build-info"))
+    .map((path) => JSON.parse(readFileSync(join(root, "out", path), "utf8")))
+    .filter((built) => !Object.keys(built.metadata?.settings.compilationTarget ?? {}).some((source) => source.startsWith("test/")));
+
+const errors = () => {
+  const bySignature = new Map();
+  for (const built of compiled()) {
+    for (const entry of built.abi.filter(({ type }) => type === "error")) {
+      bySignature.set(`${entry.name}(${entry.inputs.map(({ type }) => type)})`, entry);
+    }
+  }
+  const abi = [...bySignature.keys()].sort().map((signature) => bySignature.get(signature));
+  return `${JSON.stringify(sorted({ abi }), null, 2)}\n`;
+};
+
 execFileSync(join(root, "scripts/forge.sh"), ["build", "--skip", "test"], { stdio: ["ignore", "ignore", "inherit"] });
 
 const wanted = new Map(CONTRACTS.map((name) => [`${name}.json`, artefact(name)]));
+wanted.set("errors.json", errors());
 const present = existsSync(target) ? readdirSync(target).filter((file) => file.endsWith(".json")) : [];
 const stale = present.filter((file) => !wanted.has(file));
 const changed = [...wanted].filter(([file, text]) => {

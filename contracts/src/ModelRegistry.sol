@@ -6,13 +6,14 @@ import {SSTORE2} from "solady/src/utils/SSTORE2.sol";
 import {IGroth16Verifier} from "./interfaces/IGroth16Verifier.sol";
 import {IModelRegistry} from "./interfaces/IModelRegistry.sol";
 import {Bn254} from "./libraries/Bn254.sol";
+import {DataCode} from "./libraries/DataCode.sol";
 import {SlicedKeyLib} from "./libraries/SlicedKeyLib.sol";
 import {VerifyingKeyLib} from "./libraries/VerifyingKeyLib.sol";
 import {Model, ModelSettlement, ModelSpec, ModelTerms} from "./types/Model.sol";
 
 /// @title Registered models
 /// @dev Nothing of a registered model changes but its payout address and its retirement, both its owner's. The key is
-/// stored as the code of a data contract (SSTORE2), which limits it to 24,575 bytes: about 370 words of statement.
+/// stored as the code of data contracts (SSTORE2), as many as it needs: what a transaction may cost (EIP-7825) is the limit.
 contract ModelRegistry is IModelRegistry {
     /// @notice Highest royalty: half of the price.
     uint16 public constant MAX_ROYALTY_BPS = 5000;
@@ -67,7 +68,7 @@ contract ModelRegistry is IModelRegistry {
         _store(model, spec);
         _storeCommitments(model, modelCommitment, commitments);
         model.vkHash = keccak256(vk);
-        address pointer = SSTORE2.write(vk);
+        address pointer = DataCode.write(vk);
         model.verifyingKey = pointer;
         emit ModelRegistered(modelId, msg.sender, pointer, keccak256(vk), modelCommitment, spec);
     }
@@ -134,7 +135,7 @@ contract ModelRegistry is IModelRegistry {
 
     /// @inheritdoc IModelRegistry
     function verifyingKeyOf(bytes32 modelId) external view returns (bytes memory) {
-        return SSTORE2.read(_known(modelId).verifyingKey);
+        return DataCode.read(_known(modelId).verifyingKey);
     }
 
     /// @dev Refuses a bad key, and a statement that is not the key's. Returns how many commitments it needs.

@@ -194,6 +194,22 @@ contract ModelRegistryTest is MarketTest {
         vm.assertGe(size + 0x40, 24_577, "not the largest");
     }
 
+    function test_register_stores_a_larger_key_in_contracts_of_allowed_size() public {
+        ModelSpec memory s = spec();
+        (s.inputPrivate, s.outputEncrypted, s.nIn, s.nOut) = (false, false, 1000, 70);
+        bytes memory vk = largeKey(1, 1071);
+        bytes32 id = models.register(s, vk, "");
+        vm.assertTrue(keccak256(models.verifyingKeyOf(id)) == keccak256(vk));
+        vm.assertEq(models.modelOf(id).vkHash, keccak256(vk));
+        bytes memory index = models.modelOf(id).verifyingKey.code;
+        vm.assertEq(index.length, 1 + 0x20 * 4);
+        for (uint256 i = 1; i < 4; ++i) {
+            vm.assertLe(
+                address(uint160(load(index, 1 + 0x20 * i))).code.length, 24_576, "larger than a contract may be"
+            );
+        }
+    }
+
     function test_register_stores_a_sliced_model_under_one_key() public {
         ToySliced memory sliced = ToySlices.make(json, true, 3, 3, 1, 2);
         vm.prank(publisher);
@@ -341,6 +357,37 @@ contract ModelRegistryTest is MarketTest {
         ToySliced memory sliced = ToySlices.make(json, true, 3, 1, 1, 2);
         models.register(spec(), sliced.vk, "");
         vm.snapshotGasLastCall("registry", "register_committed_3_slices");
+    }
+
+    /// @dev What a transaction may cost (EIP-7825) is what bounds a key; the client computes it from these figures.
+    /// forge-config: default.isolate = true
+    function test_gas_of_register_large_keys() public {
+        uint256[5] memory sizes = [uint256(100), 370, 380, 700, 1000];
+        for (uint256 i; i < 5; ++i) {
+            ModelSpec memory s = spec();
+            (s.inputPrivate, s.outputEncrypted) = (false, false);
+            (s.nIn, s.nOut) = (uint32(sizes[i] - 2), 1);
+            bytes memory vk = largeKey(3, sizes[i]);
+            models.register(s, vk, ToyGroth16.point(5));
+            vm.snapshotGasLastCall("registry", string.concat("register_", vm.toString(sizes[i]), "_words"));
+        }
+    }
+
+    /// @notice A key of the given shape whose IC is one point over and over: nobody can prove under it, and none need.
+    function largeKey(uint256 flags, uint256 n) private view returns (bytes memory vk) {
+        bytes memory small = ToyGroth16.key(json, flags, 1, 0).vk;
+        uint256 ic = VerifyingKeyLib.icOffset(flags);
+        vk = new bytes(VerifyingKeyLib.length(flags, n));
+        for (uint256 offset; offset < vk.length; offset += 0x20) {
+            uint256 word = load(small, offset < ic ? offset : ic + (offset - ic) % 0x40);
+            assembly ("memory-safe") {
+                mstore(add(add(vk, 0x20), offset), word)
+            }
+        }
+        uint256 header = (0x4153564b01 << 216) | (flags << 208) | (n << 160);
+        assembly ("memory-safe") {
+            mstore(add(vk, 0x20), header)
+        }
     }
 
     function expectOther(ModelSpec memory s) private {

@@ -3,6 +3,7 @@ pragma solidity ^0.8.28;
 
 import {IGroth16Verifier} from "../interfaces/IGroth16Verifier.sol";
 import {Bn254, G2_X_C0, G2_X_C1} from "./Bn254.sol";
+import {DataCode, INDEX_PREFIX} from "./DataCode.sol";
 
 // At file level, where inline assembly may name them.
 
@@ -78,7 +79,8 @@ library VerifyingKeyLib {
         }
     }
 
-    /// @notice Copies a key from its data contract into memory and checks STOP byte, header and length.
+    /// @notice Copies a key from its data contract, or from those of its parts, into memory and checks STOP bytes, header
+    /// and length.
     /// @return key address of the key in memory; two words behind it are free to scribble on
     /// @return flags see `parseHeader`; or SLICED, and then only the STOP byte was checked
     /// @return n words of a statement; if SLICED, the key's bytes
@@ -99,13 +101,46 @@ library VerifyingKeyLib {
         bool known;
         (known, flags, n) = parseHeader(_load(key));
         unchecked {
+            // Off the usual path everything else is told apart.
             if (!valid || !known || size != 1 + length(flags, n)) {
-                if (!valid || size == 0 || _load(key) >> 216 != SLICED_PREFIX) {
-                    revert IGroth16Verifier.BadVerifyingKey(vk);
+                if (!valid || size == 0) revert IGroth16Verifier.BadVerifyingKey(vk);
+                if (_load(key) >> 216 == INDEX_PREFIX) {
+                    (key, size) = _gather(vk, key, size);
+                    (known, flags, n) = parseHeader(_load(key));
+                    if (known && size == 1 + length(flags, n)) return (key, flags, n);
                 }
+                if (_load(key) >> 216 != SLICED_PREFIX) revert IGroth16Verifier.BadVerifyingKey(vk);
                 (flags, n) = (SLICED, size - 1);
             }
         }
+    }
+
+    /// @dev Copies the parts that an index in memory names, one after the other. Each must have a STOP byte like any data
+    /// contract: code that could change, as a delegation of EIP-7702 can, begins with another.
+    /// @return key address in memory of the whole key
+    /// @return size of the key, with one for a STOP byte like the code's of a key in one part
+    function _gather(address vk, uint256 index, uint256 indexSize) private view returns (uint256 key, uint256 size) {
+        (bool valid, uint256 count) = DataCode.parseHeader(_load(index));
+        if (!valid || indexSize != 0x21 + (count << 5)) revert IGroth16Verifier.BadVerifyingKey(vk);
+        assembly ("memory-safe") {
+            key := mload(0x40)
+            let cursor := key
+            for { let i := 1 } iszero(gt(i, count)) { i := add(i, 1) } {
+                let part := mload(add(index, shl(5, i)))
+                let partSize := extcodesize(part)
+                mstore(0x00, not(0)) // of an account without code nothing is copied, and this is no STOP byte
+                extcodecopy(part, 0x00, 0, lt(0, partSize))
+                valid := and(valid, iszero(byte(0, mload(0x00))))
+                partSize := sub(partSize, lt(0, partSize))
+                extcodecopy(part, cursor, 1, partSize)
+                cursor := add(cursor, partSize)
+            }
+            mstore(cursor, 0) // a key shorter than its header says must not read on in what was here before
+            size := add(1, sub(cursor, key))
+            // Two words to scribble on, as behind a key in one part.
+            mstore(0x40, add(and(add(cursor, 0x1f), not(0x1f)), 0x40))
+        }
+        if (!valid) revert IGroth16Verifier.BadVerifyingKey(vk);
     }
 
     /// @notice As `loadAny`, for a key that is not sliced.

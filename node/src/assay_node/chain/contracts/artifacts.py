@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+from typing import Any
 
 from ..errors import DeploymentError
 from .interface import Interface
@@ -26,13 +27,7 @@ def artifact(name: str) -> Artifact:
     Raises:
         DeploymentError: the package has no such artifact.
     """
-    resource = files("assay_node").joinpath("abi", f"{name}.json")
-    try:
-        document = json.loads(resource.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise DeploymentError(
-            f"this installation has no compiled contract {name}", "Reinstall assay-node"
-        ) from error
+    document = _document(name)
     code = document["bytecode"]
     text = code["object"] if isinstance(code, dict) else code
     return Artifact(Interface(name, document["abi"]), bytes.fromhex(text.removeprefix("0x")))
@@ -41,3 +36,22 @@ def artifact(name: str) -> Artifact:
 def interface(name: str) -> Interface:
     """The interface of a contract by its Solidity name."""
     return artifact(name).interface
+
+
+@cache
+def library_errors() -> Interface:
+    """Every custom error that the contracts or a library of theirs declare, for decoding reverts.
+
+    A library that reverts in assembly is not in the ABI of the contract that uses it.
+    """
+    return Interface("errors", _document("errors")["abi"])
+
+
+def _document(name: str) -> Any:
+    resource = files("assay_node").joinpath("abi", f"{name}.json")
+    try:
+        return json.loads(resource.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise DeploymentError(
+            f"this installation has no compiled contract {name}", "Reinstall assay-node"
+        ) from error

@@ -9,7 +9,7 @@ from eth_abi.exceptions import DecodingError
 
 from ..errors import ChainError, ContractReverted, RpcError
 from ..node.rpc import Node
-from .artifacts import interface
+from .artifacts import interface, library_errors
 from .interface import Interface
 from .reverts import as_revert
 from .types import Bid, Call, Job, JobRequest, Model, ModelSpec, WorkerRecord
@@ -18,8 +18,8 @@ CONTRACTS = ("Groth16Verifier", "ModelRegistry", "Vault", "WorkerRegistry", "Mar
 
 
 def interfaces() -> list[Interface]:
-    """The interfaces of all contracts, for decoding errors."""
-    return [interface(name) for name in CONTRACTS]
+    """The interfaces of all contracts, and what errors their libraries add, for decoding reverts."""
+    return [*(interface(name) for name in CONTRACTS), library_errors()]
 
 
 async def view(

@@ -1,8 +1,8 @@
 """Revert data to one readable line.
 
 Which contract's error it is cannot be told from the caller's side (the market passes the vault's errors on),
-so all the contracts' ABIs are searched. An error that has no sentence here is shown as Solidity writes it:
-none is lost.
+so all the contracts' ABIs are searched, and their libraries' errors. An error that has no sentence here is
+shown as Solidity writes it: none is lost.
 """
 
 from __future__ import annotations
@@ -81,6 +81,7 @@ _SENTENCES: dict[str, Callable[[dict[str, Any]], str]] = {
     "WrongSigner": lambda a: f"this description of {a['worker']} is not signed by it, but by {a['signer']}",
     "PaymentRefused": lambda a: f"{a['to']} refused a payment of {a['amount']} wei",
     "ProofInvalid": lambda _: "the proof is invalid",
+    "DeploymentFailed": lambda _: "a data contract could not be created: too little gas, most likely",
 }
 
 
