@@ -8,6 +8,7 @@ escapes is a bug and keeps its traceback.
     │   ├── NodeUnavailable         no answer, or not a JSON-RPC answer
     │   │   └── RateLimited         it asks to be left alone for a while
     │   ├── RpcError                the node answered with an error
+    │   ├── NodesDisagree           two nodes answer one question differently
     │   ├── ContractReverted        a contract refused, with its decoded custom error
     │   ├── WrongChain              not the chain, or not the contracts, of the deployment file
     │   ├── InsufficientFunds       the sender cannot pay value and gas

@@ -50,6 +50,7 @@ if TYPE_CHECKING:
         Bid,
         Call,
         Job,
+        JobLook,
         JobRequest,
         JobState,
         Model,
@@ -76,6 +77,7 @@ if TYPE_CHECKING:
         WrongChain,
     )
     from .follower import Batch, Follower
+    from .head import Head
     from .keys import (
         create_account,
         create_encryption_key,
@@ -88,9 +90,10 @@ if TYPE_CHECKING:
     from .node.clock import ChainClock
     from .node.fees import FeePolicy, Fees
     from .node.finality import FinalityPolicy, finality_of
-    from .node.rpc import Header, Log, Node, Receipt, Rpc
+    from .node.rpc import Rpc
+    from .node.types import Header, Log, Node, Receipt
     from .outbox.dispatcher import OutboxConfig
-    from .outbox.outbox import Outbox
+    from .outbox.outbox import Outbox, Want
     from .outbox.outbox_store import Attempt, Intent, IntentStatus
 else:  # a name's module is loaded when the name is used
     __getattr__, __dir__ = lazy_attributes(
@@ -109,8 +112,8 @@ else:  # a name's module is loaded when the name is used
             ".contracts.registration": "is_signed sign_registration",
             ".contracts.reverts": "decode_revert",
             ".contracts.types": (
-                "AWARD_GRACE Bid Call Job JobRequest JobState Model ModelSpec UNSTAKE_DELAY "
-                "WorkerRecord ZERO_ADDRESS ZERO_WORD"
+                "AWARD_GRACE Bid Call Job JobLook JobRequest JobState Model ModelSpec "
+                "UNSTAKE_DELAY WorkerRecord ZERO_ADDRESS ZERO_WORD"
             ),
             ".database": "Database",
             ".deploy": "Deployed create_address deploy_all",
@@ -128,10 +131,12 @@ else:  # a name's module is loaded when the name is used
             ".node.clock": "ChainClock",
             ".node.fees": "FeePolicy Fees",
             ".node.finality": "FinalityPolicy finality_of",
-            ".node.rpc": "Header Log Node Receipt Rpc",
+            ".node.rpc": "Rpc",
             ".outbox.dispatcher": "OutboxConfig",
-            ".outbox.outbox": "Outbox",
+            ".outbox.outbox": "Outbox Want",
             ".outbox.outbox_store": "Attempt Intent IntentStatus",
+            ".node.types": "Header Log Node Receipt",
+            ".head": "Head",
         },
     )
 
@@ -164,6 +169,7 @@ __all__ = [
     "FeesTooHigh",
     "FinalityPolicy",
     "Follower",
+    "Head",
     "Header",
     "InsufficientFunds",
     "Intent",
@@ -177,6 +183,7 @@ __all__ = [
     "JobEvent",
     "JobExpired",
     "JobLapsed",
+    "JobLook",
     "JobRefunded",
     "JobReopened",
     "JobRequest",
@@ -205,6 +212,7 @@ __all__ = [
     "TransactionPending",
     "Vault",
     "Verifier",
+    "Want",
     "WorkerRecord",
     "WorkerRegistered",
     "WorkerRegistry",

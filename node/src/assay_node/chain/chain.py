@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Self
 
 from .contracts.contracts import Market, ModelRegistry, Vault, Verifier, WorkerRegistry
 from .contracts.deployment import Deployment
 from .contracts.events import ChainEvent, decode_event
 from .contracts.interface import Interface
+from .contracts.types import JobLook
 from .database import Database
 from .errors import WrongChain
 from .follower import SCHEMA, Follower
+from .head import Head
 from .node.finality import FinalityPolicy, finality_of
-from .node.rpc import Header, Log, Node, Rpc
+from .node.rpc import Rpc
+from .node.types import Header, Log, Node
 
 
 class Chain:
@@ -28,6 +32,7 @@ class Chain:
         self.vault = Vault(node, deployment.vault)
         self.workers = WorkerRegistry(node, deployment.workers)
         self.verifier = Verifier(node, deployment.verifier)
+        self._head: Head | None = None
 
     @classmethod
     async def connect(
@@ -62,14 +67,18 @@ class Chain:
                 f"the node is on chain {chain_id}, the deployment on chain {self.deployment.chain_id}",
                 "Use a node of that chain, or another deployment file",
             )
-        expected, first = self.deployment.genesis, await self.node.header(0)
+        contracts = (self.verifier, self.models, self.vault, self.workers, self.market)
+        first, codes = await asyncio.gather(
+            self.node.header(0), asyncio.gather(*(self.node.code(contract.address) for contract in contracts))
+        )
+        expected = self.deployment.genesis
         if expected is not None and first is not None and "0x" + first.hash.hex() != expected:
             raise WrongChain(
                 f"the node is on another chain with the id {chain_id} than the deployment is on",
                 "Deploy again if that chain was started anew, or use a node of the deployment's chain",
             )
-        for contract in (self.verifier, self.models, self.vault, self.workers, self.market):
-            if not await self.node.code(contract.address):
+        for contract, code in zip(contracts, codes, strict=True):
+            if not code:
                 raise WrongChain(
                     f"chain {chain_id} has no {contract.NAME} at {contract.address}",
                     "Deploy again, or use the deployment file of this chain",
@@ -92,6 +101,21 @@ class Chain:
     def interfaces(self) -> Mapping[str, Interface]:
         """Interfaces by address, of the contracts whose events matter."""
         return {contract.address: contract.interface for contract in (self.market, self.models, self.workers)}
+
+    async def head(self) -> Head:
+        """The newest block, with what is the same until the next one: fees, balances, records, jobs.
+
+        One request. The same object is given until there is another block, so that what was asked about it
+        is not asked again.
+        """
+        header = await self.latest()
+        if self._head is None or self._head.header.hash != header.hash:
+            self._head = Head(self, header)
+        return self._head
+
+    async def look(self, job_ids: Sequence[bytes], worker: str | None = None) -> dict[bytes, JobLook]:
+        """Many jobs, and the bids of `worker` on them, as of one block; see `Market.look`."""
+        return await self.market.look(job_ids, worker)
 
     async def latest(self) -> Header:
         """The newest block's header."""

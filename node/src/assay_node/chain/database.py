@@ -4,6 +4,14 @@ The standard library's `sqlite3` and not SQLAlchemy: a dozen statements, no dial
 thing that matters is what is on disk when a call returns. With `synchronous=FULL` in WAL mode a commit is an
 fsync, about a millisecond; calls are synchronous on the event loop for that reason, so that "written before
 it is done" can be read off the code. `isolation_level=None` turns off the module's implicit transactions.
+
+An fsync holds up everything else, so there are two ways to share one:
+
+    with database.transaction():      # one commit for all that is stored in here; no `await` inside
+        for job in looked_at:
+            store.save_progress(job)  # a transaction of its own elsewhere, a part of this one here
+
+    database.later("UPDATE ...")      # not needed after a crash: written with the next commit, or `flush`
 """
 
 from __future__ import annotations
@@ -32,6 +40,8 @@ class Database:
 
     def __init__(self, path: Path | str, migrations: Sequence[str]) -> None:
         self.path = path
+        self._depth = 0
+        self._late = False
         try:
             if str(path) != ":memory:":
                 file = Path(path)
@@ -64,8 +74,17 @@ class Database:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """All or nothing, on disk when the block ends. Does not nest."""
+        """All or nothing, on disk when the block ends; within another one, when that one ends.
+
+        Nothing must be awaited inside: what other tasks store meanwhile would share its fate.
+        """
+        if self._depth:
+            with self._nested():
+                yield
+            return
+        self.flush()
         self._run("BEGIN IMMEDIATE")
+        self._depth = 1
         try:
             yield
             self._run("COMMIT")
@@ -74,10 +93,48 @@ class Database:
             if self._connection.in_transaction:
                 self._run("ROLLBACK")
             raise
+        finally:
+            self._depth = 0
+
+    @contextmanager
+    def _nested(self) -> Iterator[None]:
+        name = f"level_{self._depth}"
+        self._run(f"SAVEPOINT {name}")
+        self._depth += 1
+        try:
+            yield
+            self._run(f"RELEASE {name}")
+        except BaseException:
+            if self._connection.in_transaction:
+                self._run(f"ROLLBACK TO {name}")
+                self._run(f"RELEASE {name}")
+            raise
+        finally:
+            self._depth -= 1
 
     def execute(self, statement: str, *parameters: Any) -> int:
         """Runs one statement; returns the last inserted row id. Commits if no transaction is open."""
+        if not self._depth and self._late:
+            with self.transaction():
+                return self._run(statement, parameters).lastrowid or 0
         return self._run(statement, parameters).lastrowid or 0
+
+    def later(self, statement: str, *parameters: Any) -> None:
+        """Runs one statement that need not survive a crash: it is committed with the next one that must.
+
+        Every method sees it at once. `flush` commits it by itself, and so does `close`.
+        """
+        if not self._depth and not self._late:
+            self._run("BEGIN IMMEDIATE")
+            self._late = True
+        self._run(statement, parameters)
+
+    def flush(self) -> None:
+        """Commits what `later` left; to be called at the end of a round."""
+        if self._late:
+            self._late = False
+            if self._connection.in_transaction:
+                self._run("COMMIT")
 
     def rows(self, query: str, *parameters: Any) -> list[sqlite3.Row]:
         """All rows of a query."""
@@ -108,4 +165,7 @@ class Database:
 
     def close(self) -> None:
         """Closes the file."""
-        self._connection.close()
+        try:
+            self.flush()
+        finally:
+            self._connection.close()

@@ -16,7 +16,17 @@ class NodeUnavailable(ChainError):
 
 
 class RateLimited(NodeUnavailable):
-    """The node takes no more requests for a while: asking for less at a time would only ask more often."""
+    """The node takes no more requests for a while: asking for less at a time would only ask more often.
+
+    Attributes:
+        retry_after: seconds that the node asks to wait; 0 if it does not say.
+    """
+
+    retry_after: float = 0.0
+
+
+class NodesDisagree(ChainError):
+    """Two nodes give different answers to one question: one is wrong or lies, and nothing is done on it."""
 
 
 class RpcError(ChainError):
@@ -26,7 +36,10 @@ class RpcError(ChainError):
         code: JSON-RPC error code.
         message: the node's text.
         data: the node's `data` field as it came.
+        transient: whether it may be another answer a moment later (an overload, a block not there yet).
     """
+
+    transient: bool = False
 
     def __init__(self, method: str, code: int, message: str, data: Any = None) -> None:
         super().__init__(f"the node refused {method}: {message} (code {code})")

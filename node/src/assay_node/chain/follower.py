@@ -9,6 +9,7 @@ Delivery is at least once: a batch is committed by its reader, after the reader 
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -18,7 +19,7 @@ from .contracts.events import ChainEvent, decode_event
 from .contracts.interface import Interface
 from .database import Database
 from .errors import ChainError, NodeUnavailable, RateLimited, RpcError
-from .node.rpc import Header, Log, Node
+from .node.types import Header, Log, Node
 
 _log = structlog.get_logger(__name__)
 
@@ -57,6 +58,15 @@ class Batch:
     events: tuple[ChainEvent, ...]
     number: int
     hash: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """Logs, the last block they were looked for in, and whether the cursor's block is still below it."""
+
+    end: Header
+    logs: list[Log]
+    joined: bool
 
 
 class Follower:
@@ -100,8 +110,13 @@ class Follower:
         position = self._position()
         return self._start - 1 if position is None else position[0]
 
-    async def poll(self) -> Batch | None:
+    async def poll(self, newest: Header | None = None) -> Batch | None:
         """The next batch, or None if there is nothing new. Nothing is remembered until `commit`.
+
+        One HTTP request if `newest` is given and there is a new block, none if there is none.
+
+        Args:
+            newest: the newest block's header, asked for before; by default it is asked for.
 
         Raises:
             NodeUnavailable, RpcError: the node does not answer even for a single block.
@@ -114,28 +129,26 @@ class Follower:
             # The reader may have stored what it made of a batch, died, and the chain has changed its mind
             # since.
             return await self._rewind()
-        head = await self._node.block_number() - self._confirmations
+        newest = newest or await self._node.header("latest")
+        if newest is None:
+            raise NodeUnavailable("the node has no newest block", "Use another node")
+        head = newest.number - self._confirmations
         if position is not None:
             if head < position[0]:
                 # A node behind its siblings looks like a chain cut short. The first mends itself.
                 self._behind += 1
                 return await self._rewind() if self._behind > PATIENCE_WITH_LAG else None
             self._behind = 0
-            if not await self._is_canonical(*position):
-                return await self._rewind()
-        first = self.position + 1
-        if first > head:
-            return None
-        found = await self._logs(first, head)
+            if head == position[0] and not self._confirmations and newest.hash == position[1]:
+                return None
+        first = self._start if position is None else position[0] + 1
+        found = await self._logs(first, newest, head, position) if first <= head else None
+        if position is not None and (found is None or not found.joined):
+            # Whether the cursor's block is gone, or the node was asked on both sides of a change.
+            return None if await self._is_canonical(*position) else await self._rewind()
         if found is None:
             return None
-        end, logs = found
-        # The logs are of one chain if both its ends are still there; else this round says nothing, the next
-        # will.
-        if not await self._is_canonical(end.number, end.hash):
-            return None
-        if position is not None and not await self._is_canonical(*position):
-            return None
+        end, logs = found.end, found.logs
         events = [event for log in logs if (event := decode_event(self._contracts, log)) is not None]
         self._database.execute(
             "INSERT OR REPLACE INTO cursor_deliveries VALUES (?, ?, ?)", self._name, end.number, end.hash
@@ -188,19 +201,27 @@ class Follower:
         _log.warning("chain.reorganised", cursor=self._name, back_to=self._start - 1)
         return Batch(self._start - 1, (), self._start - 1, b"")
 
-    async def _logs(self, first: int, head: int) -> tuple[Header, list[Log]] | None:
+    async def _logs(
+        self, first: int, newest: Header, head: int, position: tuple[int, bytes] | None
+    ) -> _Found | None:
         """Logs from `first` on, over as many blocks as the node allows, and the last of those blocks.
 
-        The block's header is read before the logs: if it is still canonical after them, they are of its
-        chain. None if the node does not have the block (yet, or any more).
+        The last block's header is known before the logs are asked for. If it and the cursor's block are still
+        canonical when they are there, the logs are of one chain. None if the node does not have the last
+        block (yet, or any more), or has another one by now.
         """
         while True:
             last = min(head, first + self._range - 1)
-            end = await self._node.header(last)
+            end = newest if last == newest.number else await self._node.header(last)
             if end is None:
                 return None
+            follows = position is not None and first == last and end.parent_hash == position[1]
             try:
-                logs = await self._node.logs(first, last, list(self._contracts))
+                logs, still, before = await asyncio.gather(
+                    self._node.logs(first, last, list(self._contracts)),
+                    self._node.header(last),
+                    _none() if position is None or follows else self._node.header(position[0]),
+                )
             except RateLimited:
                 raise
             except (RpcError, NodeUnavailable) as error:
@@ -215,4 +236,17 @@ class Follower:
             if any(not first <= log.block_number <= last for log in logs):
                 raise ChainError("the node gave logs outside the range it was asked for", "Use another node")
             self._range = min(self._max_range, self._range + max(1, self._range // 4))
-            return end, logs
+            if still is None or still.hash != end.hash or not _in_blocks(logs, end):
+                return None
+            joined = position is None or follows or (before is not None and before.hash == position[1])
+            return _Found(end, logs, joined)
+
+
+def _in_blocks(logs: list[Log], end: Header) -> bool:
+    """Whether the logs of each block have one block's hash, and those of the last block its hash."""
+    hashes = {end.number: end.hash}
+    return all(hashes.setdefault(log.block_number, log.block_hash) == log.block_hash for log in logs)
+
+
+async def _none() -> None:
+    return None

@@ -165,7 +165,7 @@ class FakeNode:
 
     async def header(self, block: int | str | bytes) -> Header | None:
         self._enter("header")
-        if block == "latest":
+        if block in ("latest", "finalized", "safe"):
             return self.blocks[-1].header
         if isinstance(block, bytes):
             return next((b.header for b in self.blocks if b.header.hash == block), None)
@@ -200,7 +200,11 @@ class FakeNode:
             count += 1
         return count
 
-    async def balance(self, address: str) -> int:
+    async def client_version(self) -> str:
+        self._enter("client_version")
+        return "double/1"
+
+    async def balance(self, address: str, block: str = "latest") -> int:
         self._enter("balance")
         return self.balances.get(address, 10**20)
 
@@ -208,7 +212,9 @@ class FakeNode:
         self._enter("code")
         return b"\x00"
 
-    async def call(self, to: str, data: bytes, *, sender: str | None = None, block: str = "latest") -> bytes:
+    async def call(
+        self, to: str | None, data: bytes, *, sender: str | None = None, block: str = "latest"
+    ) -> bytes:
         self._enter("call")
         if data in self.reverts:
             raise RpcError("eth_call", 3, "execution reverted", "0x")

@@ -8,11 +8,12 @@ from typing import Any
 from eth_abi.exceptions import DecodingError
 
 from ..errors import ChainError, ContractReverted, RpcError
-from ..node.rpc import Node
+from ..node.multicall import Multicall, View
+from ..node.types import Node
 from .artifacts import interface, library_errors
 from .interface import Interface
-from .reverts import as_revert
-from .types import Bid, Call, Job, JobRequest, Model, ModelSpec, WorkerRecord
+from .reverts import as_revert, decode_revert
+from .types import Bid, Call, Job, JobLook, JobRequest, Model, ModelSpec, WorkerRecord
 
 CONTRACTS = ("Groth16Verifier", "ModelRegistry", "Vault", "WorkerRegistry", "Market")
 
@@ -36,6 +37,11 @@ async def view(
     except RpcError as error:
         revert = as_revert(error, interfaces())
         raise (revert or error) from error
+    return read_view(to, contract, function, data)
+
+
+def read_view(to: str, contract: Interface, function: str, data: bytes) -> Any:
+    """A view's return data, decoded. Raises `ChainError` if it is not what the contract returns."""
     if not data:
         raise ChainError(f"there is no {contract.name} at {to}", "Check the deployment file and the chain")
     try:
@@ -56,9 +62,27 @@ class Contract:
         self.node = node
         self.address = address
         self.interface = interface(self.NAME)
+        self._many = Multicall(node)
 
     async def _view(self, function: str, *args: Any) -> Any:
         return await view(self.node, self.address, self.interface, function, *args)
+
+    async def views(
+        self, wanted: Sequence[tuple[str, tuple[Any, ...]]], *, block: str = "latest"
+    ) -> list[Any]:
+        """Views of this contract by name and arguments, together, decoded, in order.
+
+        Raises:
+            ContractReverted: the contract refused one of them.
+            NodeUnavailable, ChainError: as of a single one.
+        """
+        views = [View(self.address, self.interface.encode_call(name, *args)) for name, args in wanted]
+        decoded: list[Any] = []
+        for (name, _), answer in zip(wanted, await self._many.ask(views, block=block), strict=True):
+            if not answer.succeeded:
+                raise decode_revert(answer.data, interfaces())
+            decoded.append(read_view(self.address, self.interface, name, answer.data))
+        return decoded
 
     def _call(self, description: str, function: str, *args: Any, value: int = 0) -> Call:
         return Call(self.address, self.interface.encode_call(function, *args), value, description)
@@ -72,6 +96,31 @@ class Market(Contract):
     async def job_of(self, job_id: bytes) -> Job:
         """A job as stored; state NONE if it was never posted."""
         return Job.from_abi(await self._view("jobOf", job_id))
+
+    async def look(
+        self, job_ids: Sequence[bytes], worker: str | None = None, *, block: str = "latest"
+    ) -> dict[bytes, JobLook]:
+        """Many jobs as stored, and the bids of `worker` on them, all of one block, 16 jobs a request.
+
+        Args:
+            job_ids: the jobs, any number.
+            worker: whose bids are wanted; None for nobody's.
+            block: number in hexadecimal, or a tag.
+
+        Raises:
+            NodeUnavailable: no answer.
+            ChainError: the answers are none of the market.
+        """
+        ids = list(dict.fromkeys(job_ids))
+        wanted: list[tuple[str, tuple[Any, ...]]] = [("jobOf", (job_id,)) for job_id in ids]
+        if worker is not None:
+            wanted += [("bidOf", (job_id, worker)) for job_id in ids]
+        found = await self.views(wanted, block=block)
+        bids = found[len(ids) :] or [None] * len(ids)
+        return {
+            job_id: JobLook(Job.from_abi(job), None if bid is None else Bid(**bid))
+            for job_id, job, bid in zip(ids, found, bids, strict=False)
+        }
 
     async def best_bid(self, job_id: bytes) -> tuple[str, int]:
         """Leading bidder and price of an open job; zeros if there is none."""

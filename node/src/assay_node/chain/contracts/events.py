@@ -9,7 +9,7 @@ from typing import Any
 from eth_abi.exceptions import DecodingError
 
 from ..errors import ChainError
-from ..node.rpc import Log
+from ..node.types import Log
 from .interface import Interface
 from .types import JobRequest, ModelSpec
 

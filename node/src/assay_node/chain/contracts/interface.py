@@ -19,7 +19,7 @@ from eth_utils.abi import (
 )
 from eth_utils.address import to_checksum_address
 
-from ..node.rpc import Log
+from ..node.types import Log
 from .codec import decode, encode
 
 

@@ -15,7 +15,7 @@ from eth_abi.abi import decode
 from eth_abi.exceptions import DecodingError
 
 from ..errors import ContractReverted, RpcError
-from ..node.rpc import revert_data
+from ..node.node_errors import revert_data
 from .interface import Interface
 from .types import JobState
 

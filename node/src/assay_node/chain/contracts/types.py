@@ -116,6 +116,14 @@ class Bid:
 
 
 @dataclass(frozen=True, slots=True)
+class JobLook:
+    """A job and a worker's bid in its current round, of one block; `bid` is None if none was asked for."""
+
+    job: Job
+    bid: Bid | None
+
+
+@dataclass(frozen=True, slots=True)
 class WorkerRecord:
     """A worker as registered; see contracts/src/types/Worker.sol.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from .rpc import Header
+from .types import Header
 
 FRESH = 30.0
 """Seconds between two looks at the newest block within which a new one was seen to arrive, not found."""

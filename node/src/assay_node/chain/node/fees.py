@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pydantic import BaseModel, ConfigDict, Field
 
 from ..errors import FeesTooHigh
-from .rpc import Node
+from .types import Node
 
 GWEI = 10**9
 

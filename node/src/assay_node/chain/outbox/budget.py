@@ -7,13 +7,24 @@ what is at stake says so with `allow`, and that transaction may then cost as muc
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from ..contracts.types import Call
 from ..errors import InsufficientFunds
 from ..node.fees import FeePolicy, Fees
-from ..node.rpc import Node
+from ..node.types import Node
 from .outbox_store import Attempt, Intent, IntentStatus, OutboxStore
+
+
+@dataclass(frozen=True, slots=True)
+class Market:
+    """What fees depend on: the next base fee and the tips paid lately, wei per gas; balance, wei."""
+
+    base_fee: int
+    tips: tuple[int, ...]
+    balance: int
 
 
 class Budget:
@@ -51,55 +62,69 @@ class Budget:
         """Whether anything was allowed to an intent."""
         return key in self._allowed
 
-    async def offer(self, key: str, call: Call, gas: int, nonce: int) -> Fees:
+    async def look(self) -> Market:
+        """What fees depend on, in one request: base fee, tips, the account's balance."""
+        (base_fee, tips), balance = await asyncio.gather(
+            self._policy.market(self._node), self._node.balance(self._address)
+        )
+        return Market(base_fee, tuple(tips), balance)
+
+    def offer(self, key: str, call: Call, gas: int, nonce: int, market: Market) -> Fees:
         """Fees for a new intent.
+
+        Args:
+            key: of the intent.
+            call: what it does.
+            gas: its limit.
+            nonce: that it will have.
+            market: as `look` gave it a moment ago.
 
         Raises:
             FeesTooHigh: the next block's base fee alone is above the cap.
             InsufficientFunds: the account cannot pay them, beside what is promised.
         """
-        base_fee, tips = await self._policy.market(self._node)
+        base_fee, tips = market.base_fee, list(market.tips)
         pending = self._pending()
         cap = self._cap(nonce, pending)
         if key in self._allowed:
             cap = max(cap, self._allowed[key] // (gas + sum(intent.gas for intent in pending)))
         fees = self._policy.offer(base_fee, tips, cap)
         promised = self._promised(pending)
-        affordable = (await self._node.balance(self._address) - promised - call.value) // gas
+        affordable = (market.balance - promised - call.value) // gas
         if base_fee <= affordable < fees.max_fee and cap > self._policy.max_fee_cap:
             # Less headroom than usual is better than no transaction.
             fees = self._policy.offer(base_fee, tips, affordable)
         if fees.max_fee > affordable:
-            raise await self.unfunded(call, promised + gas * fees.max_fee)
+            raise self.unfunded(call, market.balance, promised + gas * fees.max_fee)
         return fees
 
-    async def replacement(self, intent: Intent, newest: Attempt, gas: int) -> Fees | None:
+    def replacement(self, intent: Intent, newest: Attempt, gas: int, market: Market) -> Fees | None:
         """Fees for a transaction that takes the place of `newest`; None if cap or funds allow none.
 
         Args:
             intent: what it is for.
             newest: what the pool may have now.
             gas: of the replacement.
+            market: as `look` gave it a moment ago.
 
         Raises:
             FeesTooHigh: the next block's base fee alone is above the cap.
         """
-        base_fee, tips = await self._policy.market(self._node)
+        base_fee, tips = market.base_fee, list(market.tips)
         pending = self._pending()
         cap = self._cap(intent.nonce, pending)
-        market = self._policy.offer(base_fee, tips, cap)
+        asked = self._policy.offer(base_fee, tips, cap)
         promised = self._promised(other for other in pending if other.row != intent.row)
-        affordable = (await self._node.balance(self._address) - promised - intent.call.value) // gas
-        if affordable < market.max_fee:
+        affordable = (market.balance - promised - intent.call.value) // gas
+        if affordable < asked.max_fee:
             if affordable < base_fee:
                 return None  # no node would take it
             cap = affordable
-            market = self._policy.offer(base_fee, tips, cap)
-        return self._policy.replacement(newest.fees, market, cap)
+            asked = self._policy.offer(base_fee, tips, cap)
+        return self._policy.replacement(newest.fees, asked, cap)
 
-    async def unfunded(self, call: Call, gas_cost: int = 0) -> InsufficientFunds:
+    def unfunded(self, call: Call, balance: int, gas_cost: int = 0) -> InsufficientFunds:
         """The error for an account that cannot pay a call and its gas."""
-        balance = await self._node.balance(self._address)
         what = f"cannot {call.description}: " if call.description else ""
         needed = f"{call.value + gas_cost} wei" if gas_cost else f"{call.value} wei and gas"
         return InsufficientFunds(

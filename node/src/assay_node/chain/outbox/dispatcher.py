@@ -2,20 +2,26 @@
 
 What is to become of an intent was decided when it was stored; here is only what a chain and its pools do to
 it on the way. Whether it was mined is read from receipts, whether its nonce is used from the chain.
+
+A round costs two HTTP requests at most while all is well, however many intents there are: receipts are asked
+for where the nonce is used, and a mined intent is looked at again only if the newest block does not descend
+from the one before.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import structlog
 
 from ..contracts.types import Call
 from ..errors import FeesTooHigh, InsufficientFunds, NodeUnavailable, RpcError
-from ..node.finality import FinalityPolicy
-from ..node.rpc import Node, Receipt
-from .budget import Budget
+from ..node.finality import FinalityPolicy, final_number
+from ..node.types import Header, Node, Receipt
+from .budget import Budget, Market
+from .nonces import Nonces
 from .outbox_store import Attempt, Intent, IntentStatus, OutboxStore
 from .sender_watch import SenderWatch
 from .signing import EMPTY_GAS, Signer
@@ -24,6 +30,9 @@ _log = structlog.get_logger(__name__)
 
 MISSES_BEFORE_LOST = 3
 """Rounds in which a nonce is used and none of our transactions mined, before that is believed."""
+MOST_GAPS = 3
+"""Unused nonces below ours that are filled. Above more than that our transactions are given up: filling costs
+a transaction for each, and so many are more likely a node's error than another program's transactions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +63,7 @@ class Dispatcher:
         signer: signs replacements.
         budget: what they may cost.
         watch: told of nonces that others used.
+        nonces: told of nonces that the pool was said to have, and nobody used.
         finality: when an intent is settled for good.
         config: patience.
         clock: seconds since the epoch.
@@ -66,6 +76,7 @@ class Dispatcher:
         signer: Signer,
         budget: Budget,
         watch: SenderWatch,
+        nonces: Nonces,
         finality: FinalityPolicy,
         config: OutboxConfig,
         clock: Callable[[], float],
@@ -75,6 +86,7 @@ class Dispatcher:
         self._signer = signer
         self._budget = budget
         self._watch = watch
+        self._nonces = nonces
         self._finality = finality
         self._config = config
         self._clock = clock
@@ -82,56 +94,156 @@ class Dispatcher:
         self._broadcasts: dict[bytes, float] = {}
         self._pushes: dict[bytes, float] = {}
         self._hurried: set[str] = set()
+        self._reorganised: set[int] = set()
+        self._head: Header | None = None
 
     def hurry(self, upto: int) -> None:
         """What waits with a nonce up to this one is replaced in the next round, without patience."""
         pending = (intent for intent in self._store.active() if intent.status is IntentStatus.PENDING)
         self._hurried |= {intent.key for intent in pending if intent.nonce <= upto}
 
-    async def step(self) -> None:
-        """One round over everything not settled for good. Raises `NodeUnavailable`; then nothing is lost."""
+    async def step(self, header: Header | None = None) -> None:
+        """One round over everything not settled for good. Raises `NodeUnavailable`; then nothing is lost.
+
+        Args:
+            header: the newest block's, if it is known.
+        """
         active = self._store.active()
         if not active:
+            self._head = None
             return
-        head = await self._node.block_number()
-        used = await self._node.nonce(self._signer.address)
-        for intent in active:
-            await self._look(intent, head, used)
+        pending = [intent for intent in active if intent.status is IntentStatus.PENDING]
+        if header is not None and not pending and self._head is not None and self._head.hash == header.hash:
+            return
+        if header is None:
+            newest, used = await asyncio.gather(
+                self._node.header("latest"), self._node.nonce(self._signer.address)
+            )
+            if newest is None:
+                raise NodeUnavailable("the node has no newest block", "Use another node")
+            header = newest
+        else:
+            used = await self._node.nonce(self._signer.address)
+        mined = [intent for intent in active if intent.status is IntentStatus.MINED]
+        final, linked = await asyncio.gather(
+            final_number(self._node, self._finality, header) if mined else _nothing(), self._links(header)
+        )
+        doubtful = [] if linked else await self._not_in_their_blocks(mined)
+        waiting = [intent for intent in pending if used > intent.nonce]
+        await self._settle([*doubtful, *waiting], header, used, final)
+        gone = {intent.row for intent in doubtful}
+        self._finish((intent for intent in mined if intent.row not in gone), final)
+        self._head = header
+        rows = {intent.row for intent in (*mined, *waiting)} - gone
+        await self._press_on([intent for intent in self._store.active() if intent.row not in rows], used)
         await self._fill_gap(used)
+        self._store.database.flush()
 
-    async def _look(self, intent: Intent, head: int, used: int) -> None:
-        attempts = self._store.attempts(intent)
-        for attempt in attempts:
-            receipt = await self._node.receipt(attempt.tx_hash)
+    async def _links(self, header: Header) -> bool:
+        """Whether a block descends from the one that the last round saw."""
+        last = self._head
+        if last is None:
+            return False
+        if last.hash in (header.hash, header.parent_hash):
+            return True
+        if header.number <= last.number:
+            return False
+        known = await self._node.header(last.number)
+        return known is not None and known.hash == last.hash
+
+    async def _not_in_their_blocks(self, mined: Sequence[Intent]) -> list[Intent]:
+        """Mined intents whose block is not the chain's any more, or not known to the node."""
+        numbers = sorted({intent.block_number for intent in mined if intent.block_number is not None})
+        headers = await asyncio.gather(*(self._node.header(number) for number in numbers))
+        hashes = {number: found and found.hash for number, found in zip(numbers, headers, strict=True)}
+        return [
+            intent
+            for intent in mined
+            if intent.block_number is None or hashes[intent.block_number] != intent.block_hash
+        ]
+
+    async def _settle(self, intents: Sequence[Intent], header: Header, used: int, final: int) -> None:
+        """Reads receipts of intents whose nonce is used, or whose block is gone."""
+        attempts = [(intent, attempt) for intent in intents for attempt in self._store.attempts(intent)]
+        receipts = await asyncio.gather(*(self._node.receipt(attempt.tx_hash) for _, attempt in attempts))
+        found: dict[int, tuple[Attempt, Receipt]] = {}
+        for (intent, attempt), receipt in zip(attempts, receipts, strict=True):
             if receipt is not None:
-                self._settle(intent, attempt, receipt, head)
-                return
+                found[intent.row] = (attempt, receipt)
+        with self._store.database.transaction():
+            for intent in intents:
+                if intent.row in found:
+                    self._note_mined(intent, *found[intent.row], final)
+        for intent in intents:
+            if intent.row not in found:
+                await self._note_missing(intent, header, used)
+
+    async def _note_missing(self, intent: Intent, header: Header, used: int) -> None:
+        """No transaction of an intent is in a block, as far as the node says."""
         if intent.status is IntentStatus.MINED:
+            if used > intent.nonce and not await self._is_gone(intent):
+                return
             _log.warning("transaction.reorganised", intent=intent.key, nonce=intent.nonce)
             self._store.set_pending(intent, 0)
+            self._reorganised.add(intent.row)
         if used > intent.nonce:
-            await self._miss(intent, head)
-            return
-        if intent.misses:
-            self._store.set_pending(intent, 0)
-        newest = attempts[0]
-        reorganised = intent.status is IntentStatus.MINED
+            await self._miss(intent, header.number)
+
+    async def _is_gone(self, intent: Intent) -> bool:
+        """Whether a second look finds neither block nor transaction: one null answer proves nothing."""
+        assert intent.block_number is not None  # noqa: S101 - a mined intent has one
+        assert intent.tx_hash is not None  # noqa: S101
+        header, receipt = await asyncio.gather(
+            self._node.header(intent.block_number), self._node.receipt(intent.tx_hash)
+        )
+        return receipt is None and (header is None or header.hash != intent.block_hash)
+
+    def _finish(self, mined: Iterable[Intent], final: int) -> None:
+        """Settles for good what is in blocks that are."""
+        with self._store.database.transaction():
+            for intent in mined:
+                if intent.block_number is not None and intent.block_number <= final:
+                    self._store.set_status(intent, self._final_status(intent))
+
+    def _final_status(self, intent: Intent) -> IntentStatus:
+        if intent.cancelling:
+            empty = {attempt.tx_hash for attempt in self._store.attempts(intent) if attempt.empty}
+            if intent.tx_hash in empty:
+                return IntentStatus.CANCELLED
+        return IntentStatus.DONE if intent.succeeded else IntentStatus.FAILED
+
+    async def _press_on(self, intents: Sequence[Intent], used: int) -> None:
+        """Broadcasts and replaces what is not mined."""
         now = self._clock()
-        if newest.sent is None or reorganised or now < newest.sent:
-            await self.broadcast(intent, newest)
-        elif intent.key in self._hurried or self._is_stuck(newest, now):
-            await self._push(intent, newest)
-        elif now - self._broadcasts.get(newest.tx_hash, 0.0) >= self._config.rebroadcast_after:
-            await self.broadcast(intent, newest)
+        sends: list[tuple[Intent, Attempt]] = []
+        stuck: list[tuple[Intent, Attempt]] = []
+        for intent in intents:
+            if intent.status is not IntentStatus.PENDING or used > intent.nonce:
+                continue
+            if intent.misses:
+                self._store.set_pending(intent, 0)
+            newest = self._store.attempts(intent)[0]
+            if newest.sent is None or intent.row in self._reorganised or now < newest.sent:
+                self._reorganised.discard(intent.row)
+                sends.append((intent, newest))
+            elif intent.key in self._hurried or self._is_stuck(newest, now):
+                stuck.append((intent, newest))
+            elif now - self._broadcasts.get(newest.tx_hash, 0.0) >= self._config.rebroadcast_after:
+                sends.append((intent, newest))
+        await asyncio.gather(*(self.broadcast(intent, newest) for intent, newest in sends))
+        if stuck:
+            market = await self._budget.look()
+            for intent, newest in stuck:
+                await self._push(intent, newest, market)
 
     def _is_stuck(self, newest: Attempt, now: float) -> bool:
         since = max(newest.sent or 0.0, self._pushes.get(newest.tx_hash, 0.0))
         return now - since >= self._config.resubmit_after
 
-    def _settle(self, intent: Intent, attempt: Attempt, receipt: Receipt, head: int) -> None:
+    def _note_mined(self, intent: Intent, attempt: Attempt, receipt: Receipt, final: int) -> None:
         self._hurried.discard(intent.key)
         status = IntentStatus.MINED
-        if head - receipt.block_number >= self._finality.final_after:
+        if receipt.block_number <= final:
             if attempt.empty and intent.cancelling:
                 status = IntentStatus.CANCELLED
             else:
@@ -163,13 +275,13 @@ class Dispatcher:
             self._store.set_lost(intent)
             self._watch.found([intent.nonce])
 
-    async def _push(self, intent: Intent, newest: Attempt) -> None:
+    async def _push(self, intent: Intent, newest: Attempt, market: Market) -> None:
         """Replaces a stuck transaction at higher fees, or broadcasts it again if the budget has none."""
         self._hurried.discard(intent.key)
         self._pushes[newest.tx_hash] = self._clock()
         gas = EMPTY_GAS if newest.empty else intent.gas
         try:
-            fees = await self._budget.replacement(intent, newest, gas)
+            fees = self._budget.replacement(intent, newest, gas, market)
         except FeesTooHigh as error:
             self._store.note(intent, str(error))
             fees = None
@@ -221,21 +333,50 @@ class Dispatcher:
         if not active or active[0].nonce <= used:
             self._gap_seen.clear()
             return
-        pooled = await self._node.nonce(self._signer.address, "pending")
-        for nonce in range(max(used, pooled), active[0].nonce):
-            since = self._gap_seen.setdefault(nonce, self._clock())
-            if self._clock() - since < self._config.resubmit_after:
-                continue
+        used, pooled = await asyncio.gather(
+            self._node.nonce(self._signer.address), self._node.nonce(self._signer.address, "pending")
+        )
+        lowest, now = active[0].nonce, self._clock()
+        missing = range(max(used, min(pooled, lowest)), min(lowest, used + MOST_GAPS + 1))
+        due = [nonce for nonce in missing if now - self._gap_seen.setdefault(nonce, now) >= self._patience]
+        if not due:
+            return
+        self._nonces.distrust()
+        if lowest - used > MOST_GAPS:
+            self._strand([intent for intent in active if intent.status is IntentStatus.PENDING], used)
+            return
+        market = await self._budget.look()
+        for nonce in due:
             key = f"gap/{nonce}"
             call = Call(self._signer.address, b"", 0, f"fill the unused nonce {nonce}", EMPTY_GAS)
             try:
-                fees = await self._budget.offer(key, call, EMPTY_GAS, nonce)
+                fees = self._budget.offer(key, call, EMPTY_GAS, nonce, market)
             except (FeesTooHigh, InsufficientFunds) as error:  # which must not stop what else there is to do
                 _log.warning("transaction.gap_stays", nonce=nonce, reason=str(error))
                 return
             attempt = self._signer.sign_empty(nonce, fees)
             known = self._store.latest(key)
             generation = 0 if known is None else known.generation + 1
-            intent = self._store.add(key, generation, call, EMPTY_GAS, nonce, attempt, self._clock())
+            intent = self._store.add(key, generation, call, EMPTY_GAS, nonce, attempt, now)
             _log.warning("transaction.gap", nonce=nonce)
             await self.broadcast(intent, attempt)
+
+    @property
+    def _patience(self) -> float:
+        return self._config.resubmit_after
+
+    def _strand(self, intents: Sequence[Intent], used: int) -> None:
+        """Gives up transactions whose nonces the account is far from: their senders decide anew.
+
+        They cannot be mined before as many others are, and by then their nonces are taken by those that are
+        signed next.
+        """
+        with self._store.database.transaction():
+            for intent in intents:
+                _log.error("transaction.stranded", intent=intent.key, nonce=intent.nonce, used=used)
+                self._store.set_lost(intent)
+        self._gap_seen.clear()
+
+
+async def _nothing() -> int:
+    return -1

@@ -21,7 +21,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
@@ -34,6 +35,7 @@ from ..contracts.types import Call
 from ..errors import (
     ChainError,
     FeesTooHigh,
+    InsufficientFunds,
     NodeUnavailable,
     RpcError,
     TransactionFailed,
@@ -42,10 +44,11 @@ from ..errors import (
 )
 from ..node.fees import FeePolicy
 from ..node.finality import FinalityPolicy, finality_of
-from ..node.rpc import Node, Receipt
-from .budget import Budget
+from ..node.types import Header, Node, Receipt
+from .budget import Budget, Market
 from .dispatcher import Dispatcher, OutboxConfig
-from .outbox_store import UNSUCCESSFUL, Intent, IntentStatus, OutboxStore
+from .nonces import Nonces
+from .outbox_store import UNSUCCESSFUL, Attempt, Intent, IntentStatus, OutboxStore
 from .sender_lock import SenderLock
 from .sender_watch import SenderWatch
 from .signing import EMPTY_GAS, Signer
@@ -54,6 +57,22 @@ _log = structlog.get_logger(__name__)
 
 GAS_MARGIN_PERCENT = 25
 """Added to an estimate: state may change before the transaction is mined (a cold slot, a longer array)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Want:
+    """One thing to be done on chain; see `Outbox.submit` for what its fields mean."""
+
+    key: str
+    call: Call
+    again: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    want: Want
+    generation: int
+    gas: int
 
 
 class Outbox:
@@ -67,6 +86,7 @@ class Outbox:
         lock: SenderLock | None,
         budget: Budget,
         watch: SenderWatch,
+        nonces: Nonces,
         dispatcher: Dispatcher,
         config: OutboxConfig,
         clock: Callable[[], float],
@@ -77,6 +97,7 @@ class Outbox:
         self._lock = lock
         self._budget = budget
         self._watch = watch
+        self._nonces = nonces
         self._dispatcher = dispatcher
         self._config = config
         self._clock = clock
@@ -127,8 +148,7 @@ class Outbox:
             SenderBusy: another process has this key's lock.
             ChainError: the outbox belongs to another chain or sender.
         """
-        chain_id = await node.chain_id()
-        genesis = await node.header(0)
+        chain_id, genesis = await asyncio.gather(node.chain_id(), node.header(0))
         if genesis is None:
             raise ChainError("the node has no block 0", "Use a node that serves headers from the start")
         folder = lock_dir or (Path(path).parent if str(path) != ":memory:" else None)
@@ -136,8 +156,10 @@ class Outbox:
         try:
             store = _open_store(path, (chain_id, genesis.hash, account.address))
             try:
-                watch = SenderWatch(account.address, store, await node.nonce(account.address), clock)
-                watch.see(await node.nonce(account.address, "pending"))
+                used = await asyncio.gather(*(node.nonce(account.address) for _ in range(2)))
+                watch = SenderWatch(account.address, store, min(used), clock)
+                nonces = Nonces(node, account.address, store, watch, clock)
+                await nonces.next()
             except BaseException:
                 store.close()
                 raise
@@ -149,9 +171,9 @@ class Outbox:
         signer = Signer(account, chain_id)
         budget = Budget(fees or FeePolicy(), node, store, account.address)
         dispatcher = Dispatcher(
-            node, store, signer, budget, watch, finality or finality_of(chain_id), config, clock
+            node, store, signer, budget, watch, nonces, finality or finality_of(chain_id), config, clock
         )
-        return cls(node, signer, store, lock, budget, watch, dispatcher, config, clock)
+        return cls(node, signer, store, lock, budget, watch, nonces, dispatcher, config, clock)
 
     async def __aenter__(self) -> Self:
         """The outbox is open already."""
@@ -179,10 +201,8 @@ class Outbox:
         return self._store.active()
 
     async def next_nonce(self) -> int:
-        """The nonce the next intent will have."""
-        pending = await self.node.nonce(self.account.address, "pending")
-        self._watch.see(pending)
-        return max([pending, *(intent.nonce + 1 for intent in self._store.active())])
+        """The nonce the next intent will have. Looking shows whether another program uses the account."""
+        return await self._nonces.next()
 
     async def submit(self, key: str, call: Call, *, again: bool = False) -> Intent:
         """Makes sure that `call` is on its way, once.
@@ -198,29 +218,89 @@ class Outbox:
             ContractReverted: it would revert now; nothing was signed.
             InsufficientFunds, FeesTooHigh, NodeUnavailable: nothing was signed.
         """
+        (intent,) = await self.submit_many([Want(key, call, again)])
+        if isinstance(intent, ChainError):
+            raise intent
+        return intent
+
+    async def submit_many(self, wants: Sequence[Want]) -> list[Intent | ChainError]:
+        """As `submit`, for several: three HTTP requests and one commit, however many there are.
+
+        They get consecutive nonces in their order. One that cannot be sent does not keep back the others.
+
+        Args:
+            wants: what to do; keys differ.
+
+        Returns:
+            For each, in order, its intent, or the error that `submit` would have raised.
+
+        Raises:
+            NodeUnavailable: no answer to what all of them depend on; nothing was signed.
+
+        Example:
+            sent = await outbox.submit_many([Want(f"bid/{job.hex()}", market.place_bid(job, price)), ...])
+        """
         async with self._turn:
-            known = self._store.latest(key)
-            if known is not None and again and known.status is IntentStatus.DONE:
+            plans, outcomes = await self._plan(wants)
+            if plans:
+                market, nonce = await asyncio.gather(self._budget.look(), self._nonces.next())
+                signed = self._sign(plans, outcomes, market, nonce)
+                await asyncio.gather(*(self._dispatcher.broadcast(*each) for each in signed))
+                self._store.database.flush()
+            return [outcomes[want.key] for want in wants]
+
+    async def _plan(self, wants: Sequence[Want]) -> tuple[list[_Plan], dict[str, Intent | ChainError]]:
+        """What is to be signed, with its gas, and what is settled without signing anything."""
+        outcomes: dict[str, Intent | ChainError] = {}
+        open_: list[tuple[Want, int]] = []
+        for want in wants:
+            known = self._store.latest(want.key)
+            if known is not None and want.again and known.status is IntentStatus.DONE:
                 known = await self._recheck(known)
-            if known is not None and not (again and came_to_nothing(known)):
-                return known
-            gas = call.gas or await self._estimate(call)
-            nonce = await self.next_nonce()
-            fees = await self._budget.offer(key, call, gas, nonce)
-            attempt = self._signer.sign(call, gas, nonce, fees)
-            generation = 0 if known is None else known.generation + 1
-            intent = self._store.add(key, generation, call, gas, nonce, attempt, self._clock())
+            if known is not None and not (want.again and came_to_nothing(known)):
+                outcomes[want.key] = known
+            else:
+                open_.append((want, 0 if known is None else known.generation + 1))
+        gas = await asyncio.gather(*(self._gas(want.call) for want, _ in open_), return_exceptions=True)
+        plans: list[_Plan] = []
+        for (want, generation), limit in zip(open_, gas, strict=True):
+            if isinstance(limit, ChainError):
+                outcomes[want.key] = limit
+            elif isinstance(limit, BaseException):
+                raise limit
+            else:
+                plans.append(_Plan(want, generation, limit))
+        return plans, outcomes
+
+    def _sign(
+        self, plans: Sequence[_Plan], outcomes: dict[str, Intent | ChainError], market: Market, nonce: int
+    ) -> list[tuple[Intent, Attempt]]:
+        """Signs and stores, in one commit; only what is on disk then is sent."""
+        signed: list[tuple[Intent, Attempt]] = []
+        with self._store.database.transaction():
+            for plan in plans:
+                key, call = plan.want.key, plan.want.call
+                try:
+                    fees = self._budget.offer(key, call, plan.gas, nonce, market)
+                except (FeesTooHigh, InsufficientFunds) as error:
+                    outcomes[key] = error
+                    continue
+                attempt = self._signer.sign(call, plan.gas, nonce, fees)
+                intent = self._store.add(key, plan.generation, call, plan.gas, nonce, attempt, self._clock())
+                outcomes[key] = intent
+                signed.append((intent, attempt))
+                if self._budget.allows_more(key):
+                    self._dispatcher.hurry(nonce - 1)  # what would hold it up
+                nonce += 1
+        for intent, attempt in signed:
             _log.info(
                 "transaction.signed",
-                intent=key,
-                what=call.description,
-                nonce=nonce,
+                intent=intent.key,
+                what=intent.call.description,
+                nonce=intent.nonce,
                 tx="0x" + attempt.tx_hash.hex(),
             )
-            await self._dispatcher.broadcast(intent, attempt)
-            if self._budget.allows_more(key):
-                self._dispatcher.hurry(nonce - 1)  # what would hold it up
-            return intent
+        return signed
 
     def allow(self, key: str, spend: int) -> None:
         """Lets an intent's gas cost up to `spend` wei, whatever the cap, because its absence would cost more.
@@ -318,27 +398,35 @@ class Outbox:
             if intent is None or intent.status is not IntentStatus.PENDING or intent.cancelling:
                 return
             newest = self._store.attempts(intent)[0]
-            fees = await self._budget.replacement(intent, newest, EMPTY_GAS)
+            fees = self._budget.replacement(intent, newest, EMPTY_GAS, await self._budget.look())
             if fees is None:
                 raise FeesTooHigh(
                     f"cancelling {key} needs fees above the cap, or more than there is", "Raise the cap"
                 )
             await self._dispatcher.replace(intent, self._signer.sign_empty(intent.nonce, fees))
 
-    async def step(self) -> None:
+    async def step(self, header: Header | None = None) -> None:
         """One round over everything not settled for good: look, settle, rebroadcast, replace, fill gaps.
 
         A node that cannot be reached raises `NodeUnavailable`; nothing is lost, and the next round goes on.
+
+        Args:
+            header: the newest block's, if the caller has just asked for it. A round that has it and has
+                nothing waiting costs no request.
         """
         async with self._turn:
-            await self._dispatcher.step()
+            await self._dispatcher.step(header)
 
-    async def _estimate(self, call: Call) -> int:
+    async def _gas(self, call: Call) -> int:
+        """The gas limit of a call: as given, or estimated, which tells whether it would revert."""
+        if call.gas:
+            return call.gas
         try:
             gas = await self.node.estimate_gas(self.account.address, call.to, call.data, call.value)
         except RpcError as error:
             if "insufficient funds" in error.message.lower():
-                raise await self._budget.unfunded(call) from error
+                balance = await self.node.balance(self.account.address)
+                raise self._budget.unfunded(call, balance) from error
             revert = as_revert(error, interfaces())
             if revert is not None and call.description:
                 revert.what = f"cannot {call.description}: {revert.what}"

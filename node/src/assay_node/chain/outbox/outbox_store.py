@@ -153,6 +153,28 @@ class OutboxStore:
         rows = self.database.rows("SELECT * FROM intents WHERE status IN ('pending', 'mined') ORDER BY nonce")
         return [_intent(row) for row in rows]
 
+    def last_final(self) -> Intent | None:
+        """The intent with the highest nonce that is settled for good, by a transaction of ours."""
+        row = self.database.row(
+            "SELECT * FROM intents WHERE status IN ('done', 'failed', 'cancelled')"
+            " ORDER BY nonce DESC LIMIT 1"
+        )
+        return None if row is None else _intent(row)
+
+    def final_nonce(self) -> int:
+        """Nonces used for good, as far as this outbox knows."""
+        last = self.last_final()
+        return 0 if last is None else last.nonce + 1
+
+    def final_from(self, nonce: int) -> list[Intent]:
+        """Intents settled for good with a nonce from `nonce` on, by nonce; of several the newest."""
+        rows = self.database.rows(
+            "SELECT * FROM intents WHERE status IN ('done', 'failed', 'cancelled') AND nonce >= ?"
+            " ORDER BY nonce, id",
+            nonce,
+        )
+        return list({row["nonce"]: _intent(row) for row in rows}.values())
+
     def has_nonce(self, nonce: int) -> bool:
         """Whether a transaction with this nonce was signed here, and not displaced by a foreign one."""
         return (
@@ -212,12 +234,12 @@ class OutboxStore:
         )
 
     def mark_sent(self, attempt: Attempt, when: float) -> None:
-        """A node has been given the transaction."""
-        self.database.execute("UPDATE attempts SET sent = ? WHERE tx_hash = ?", when, attempt.tx_hash)
+        """A node has been given the transaction. After a crash it is given it again, which costs nothing."""
+        self.database.later("UPDATE attempts SET sent = ? WHERE tx_hash = ?", when, attempt.tx_hash)
 
     def note(self, intent: Intent, note: str) -> None:
         """Records what the node says against an intent."""
-        self.database.execute("UPDATE intents SET note = ? WHERE id = ?", note, intent.row)
+        self.database.later("UPDATE intents SET note = ? WHERE id = ?", note, intent.row)
 
     def set_pending(self, intent: Intent, misses: int) -> None:
         """Not mined, or no longer."""
@@ -248,6 +270,10 @@ class OutboxStore:
             succeeded,
             intent.row,
         )
+
+    def set_status(self, intent: Intent, status: IntentStatus) -> None:
+        """Settles a mined intent for good."""
+        self.database.execute("UPDATE intents SET status = ? WHERE id = ?", str(status), intent.row)
 
     def set_lost(self, intent: Intent) -> None:
         """The nonce is used up by another transaction."""

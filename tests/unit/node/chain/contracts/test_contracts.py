@@ -33,7 +33,7 @@ from assay_node.chain.contracts.contracts import CONTRACTS, interfaces
 from assay_node.chain.contracts.events import _TYPES
 from assay_node.chain.contracts.interface import snake_case
 from assay_node.chain.contracts.reverts import _SENTENCES
-from assay_node.chain.node.rpc import revert_data
+from assay_node.chain.node.node_errors import revert_data
 
 A, B = "0x" + "Aa" * 20, "0xbBbBBBBbbBBBbbbBbbBbbbbBBbBbbbbBbBbbBBbB"
 JOB = b"\x07" * 32

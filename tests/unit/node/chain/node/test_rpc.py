@@ -10,6 +10,7 @@ import pytest
 from aiohttp import web
 
 from assay_node.chain import ChainError, Market, NodeUnavailable, RateLimited, Rpc, RpcError
+from assay_node.chain.node import endpoint as http
 from assay_node.chain.node import rpc as module
 
 Answer = Callable[[dict[str, Any]], Any]
@@ -41,7 +42,7 @@ def result(value: Any) -> dict[str, Any]:
 @pytest.fixture
 async def server(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Server]:
     monkeypatch.setattr(module, "FIRST_PAUSE", 0.0)
-    monkeypatch.setattr(module, "_retry_after", lambda _: 0.0)
+    monkeypatch.setattr(http, "LONGEST_RETRY_AFTER", 0.0)
     node = Server()
     app = web.Application()
     app.router.add_post("/", node.handle)
@@ -140,7 +141,7 @@ async def test_a_views_answer_that_is_none_of_the_contract(server: Server, node:
 async def test_an_endless_answer_does_not_fill_the_memory(
     server: Server, node: Rpc, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "LARGEST_ANSWER", 1000)
+    monkeypatch.setattr(http, "LARGEST_ANSWER", 1000)
     server.answer = lambda _: result("0x" + "00" * 1000)
     with pytest.raises(NodeUnavailable, match="more than 1000 bytes"):
         await node.call("0x" + "11" * 20, b"")

@@ -519,7 +519,7 @@ async def test_a_node_that_goes_away_while_waiting_is_told_and_the_transaction_k
     outbox = await open_outbox(node, tmp_path / "o.db", clock)
 
     def gone(method: str) -> None:
-        node.down = node.down or method == "receipt"
+        node.down = node.down or (method == "header" and bool(node.sent))
         clock.now += 1
 
     node.before = gone
@@ -542,7 +542,7 @@ async def test_a_short_outage_while_waiting_is_waited_out(node, clock, open_outb
 
     def flaky(method: str) -> None:
         nonlocal rounds
-        if method == "block_number":
+        if method == "header":
             rounds += 1
             clock.now += 1
             node.down = rounds < 5
