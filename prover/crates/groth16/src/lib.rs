@@ -20,12 +20,13 @@ pub mod proof;
 pub mod prove;
 mod quotient;
 pub mod random;
+mod rows_digest;
 pub mod setup;
 pub mod verify;
 pub mod verifying_key;
 
 pub use error::{Error, Result};
-pub use key::{ProvingKey, format::Origin};
+pub use key::{KeyCheck, ProvingKey, format::Origin};
 pub use layout::Layout;
 pub use matrix::{MatrixBlock, Rows};
 pub use proof::Proof;

@@ -27,6 +27,12 @@ impl Randomness {
         Self(Source::Seeded(Box::new(ChaCha20Rng::from_seed(seed))))
     }
 
+    /// Whether a test's seed determines what is drawn.
+    #[must_use]
+    pub fn is_seeded(&self) -> bool {
+        matches!(self.0, Source::Seeded(_))
+    }
+
     /// Uniform in Fr (rejection sampling over 254 bits, no reduction).
     pub fn scalar(&mut self) -> Fr {
         match &mut self.0 {

@@ -8,6 +8,7 @@ use pyo3::prelude::*;
 use crate::{
     convert::{Segment, Vector, items, limb_array},
     errors::raise,
+    run::detached,
 };
 
 /// Wire indices of a circuit: `z = (1, x_1..x_n, c | m | w1 | w2)`.
@@ -185,14 +186,13 @@ fn with_blocks<'py, T: Send>(
     let z = Vector::new(z, "z")?;
     let z = z.scalars()?;
     let layout = layout.0;
-    py.detach(|| {
+    detached(py, || {
         let rows = views
             .iter()
             .map(|view| view.rows(&layout))
             .collect::<assay_groth16::Result<Vec<_>>>()?;
         work(&rows, &matrix::dense(&z, layout.n_wires())?)
     })
-    .map_err(raise)
 }
 
 /// Index of the first row with `<A, z> * <B, z> != <C, z>`, or None if the witness satisfies all.

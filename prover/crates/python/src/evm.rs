@@ -3,12 +3,13 @@
 use assay_groth16::{Result, precompile};
 use pyo3::{exceptions::PyValueError, prelude::*, types::PyBytes};
 
-fn call<'py, const N: usize>(
+use crate::run::in_pool;
+
+fn answer<'py, const N: usize>(
     py: Python<'py>,
-    data: &[u8],
-    run: fn(&[u8]) -> Result<[u8; N]>,
+    out: Result<[u8; N]>,
 ) -> PyResult<Bound<'py, PyBytes>> {
-    match py.detach(|| run(data)) {
+    match out {
         Ok(out) => Ok(PyBytes::new(py, &out)),
         Err(why) => Err(PyValueError::new_err(why.to_string())),
     }
@@ -19,7 +20,7 @@ fn call<'py, const N: usize>(
 /// Returns 64 bytes. Raises ValueError where the precompile fails.
 #[pyfunction]
 pub(crate) fn evm_ecadd<'py>(py: Python<'py>, data: &[u8]) -> PyResult<Bound<'py, PyBytes>> {
-    call(py, data, precompile::ecadd)
+    answer(py, py.detach(|| precompile::ecadd(data)))
 }
 
 /// EIP-196 multiplication (precompile 7): 96 bytes, missing ones zero, surplus ignored.
@@ -27,7 +28,7 @@ pub(crate) fn evm_ecadd<'py>(py: Python<'py>, data: &[u8]) -> PyResult<Bound<'py
 /// Returns 64 bytes. Raises ValueError where the precompile fails.
 #[pyfunction]
 pub(crate) fn evm_ecmul<'py>(py: Python<'py>, data: &[u8]) -> PyResult<Bound<'py, PyBytes>> {
-    call(py, data, precompile::ecmul)
+    answer(py, py.detach(|| precompile::ecmul(data)))
 }
 
 /// EIP-197 pairing check (precompile 8): a multiple of 192 bytes.
@@ -35,5 +36,7 @@ pub(crate) fn evm_ecmul<'py>(py: Python<'py>, data: &[u8]) -> PyResult<Bound<'py
 /// Returns the word 1 or 0. Raises ValueError where the precompile fails.
 #[pyfunction]
 pub(crate) fn evm_ecpairing<'py>(py: Python<'py>, data: &[u8]) -> PyResult<Bound<'py, PyBytes>> {
-    call(py, data, precompile::ecpairing)
+    // Pairings are computed side by side.
+    let out = in_pool(py, || precompile::ecpairing(data))?;
+    answer(py, out)
 }

@@ -6,7 +6,7 @@ use pyo3::prelude::*;
 
 use crate::{
     convert::{integer, items, limb_array, limbs, scalar},
-    errors::raise,
+    run::detached,
 };
 
 type Array<'py> = Bound<'py, PyArray2<u64>>;
@@ -19,9 +19,7 @@ pub(crate) fn field_inverse_differences<'py>(
     values: PyReadonlyArray1<'py, i64>,
 ) -> PyResult<Array<'py>> {
     let (c, values) = (scalar(c)?, items(&values, "values")?);
-    let out = py
-        .detach(|| field::inverse_differences(c, values))
-        .map_err(raise)?;
+    let out = detached(py, || field::inverse_differences(c, values))?;
     limb_array(py, out)
 }
 
@@ -33,7 +31,7 @@ pub(crate) fn field_sub_from<'py>(
     values: PyReadonlyArray1<'py, i64>,
 ) -> PyResult<Array<'py>> {
     let (c, values) = (scalar(c)?, items(&values, "values")?);
-    let out = py.detach(|| field::sub_from(c, values));
+    let out = detached(py, || Ok(field::sub_from(c, values)))?;
     limb_array(py, out)
 }
 
@@ -44,7 +42,7 @@ pub(crate) fn field_from_small<'py>(
     values: PyReadonlyArray1<'py, i64>,
 ) -> PyResult<Array<'py>> {
     let values = items(&values, "values")?;
-    let out = py.detach(|| field::from_small(values));
+    let out = detached(py, || Ok(field::from_small(values)))?;
     limb_array(py, out)
 }
 
@@ -56,9 +54,7 @@ pub(crate) fn field_mul_small<'py>(
     values: PyReadonlyArray1<'py, i64>,
 ) -> PyResult<Array<'py>> {
     let (elements, values) = (limbs(&elements, "elements")?, items(&values, "values")?);
-    let out = py
-        .detach(|| field::mul_small(elements, values))
-        .map_err(raise)?;
+    let out = detached(py, || field::mul_small(elements, values))?;
     limb_array(py, out)
 }
 
@@ -72,7 +68,7 @@ macro_rules! binary {
             right: PyReadonlyArray2<'py, u64>,
         ) -> PyResult<Array<'py>> {
             let (left, right) = (limbs(&left, "left")?, limbs(&right, "right")?);
-            let out = py.detach(|| $function(left, right)).map_err(raise)?;
+            let out = detached(py, || $function(left, right))?;
             limb_array(py, out)
         }
     };
@@ -102,7 +98,7 @@ pub(crate) fn field_scale<'py>(
     elements: PyReadonlyArray2<'py, u64>,
 ) -> PyResult<Array<'py>> {
     let (c, elements) = (scalar(c)?, limbs(&elements, "elements")?);
-    let out = py.detach(|| field::scale(c, elements)).map_err(raise)?;
+    let out = detached(py, || field::scale(c, elements))?;
     limb_array(py, out)
 }
 
@@ -113,7 +109,7 @@ pub(crate) fn field_inverse<'py>(
     elements: PyReadonlyArray2<'py, u64>,
 ) -> PyResult<Array<'py>> {
     let elements = limbs(&elements, "elements")?;
-    let out = py.detach(|| field::inverse(elements)).map_err(raise)?;
+    let out = detached(py, || field::inverse(elements))?;
     limb_array(py, out)
 }
 
@@ -124,6 +120,6 @@ pub(crate) fn field_sum<'py>(
     elements: PyReadonlyArray2<'py, u64>,
 ) -> PyResult<Bound<'py, PyAny>> {
     let elements = limbs(&elements, "elements")?;
-    let out = py.detach(|| field::sum(elements)).map_err(raise)?;
+    let out = detached(py, || field::sum(elements))?;
     integer(py, out)
 }

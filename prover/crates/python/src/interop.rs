@@ -12,8 +12,8 @@ use pyo3::{prelude::*, types::PyBytes};
 use crate::{
     circuit::{Arrays, PyLayout},
     convert::{Segment, items, limb_array, limbs},
-    errors::{invalid_input, raise},
-    run::{randomness, run},
+    errors::invalid_input,
+    run::{detached, randomness, run},
 };
 
 type MatrixArrays<'py> = (
@@ -33,7 +33,7 @@ pub(crate) fn r1cs_read<'py>(
     u32,
     (MatrixArrays<'py>, MatrixArrays<'py>, MatrixArrays<'py>),
 )> {
-    let circuit = py.detach(|| interop::read_r1cs(data)).map_err(raise)?;
+    let circuit = detached(py, || interop::read_r1cs(data))?;
     let [a, b, c] = circuit.matrices.map(|m| {
         let arrays = (m.ptr.into_pyarray(py), m.col.into_pyarray(py));
         limb_array(py, m.coef).map(|coef| (arrays.0, arrays.1, coef))
@@ -50,7 +50,7 @@ pub(crate) fn r1cs_write<'py>(
     block: (Arrays<'py>, Arrays<'py>, Arrays<'py>),
 ) -> PyResult<Bound<'py, PyBytes>> {
     let circuit = circuit(layout, n_outputs, block)?;
-    let bytes = py.detach(|| interop::write_r1cs(&circuit)).map_err(raise)?;
+    let bytes = detached(py, || interop::write_r1cs(&circuit))?;
     Ok(PyBytes::new(py, &bytes))
 }
 
@@ -82,7 +82,7 @@ fn circuit<'py>(
 /// All wires of a `.wtns` file's bytes, `uint64[wires, 4]`, the leading 1 included.
 #[pyfunction]
 pub(crate) fn wtns_read<'py>(py: Python<'py>, data: &[u8]) -> PyResult<Bound<'py, PyArray2<u64>>> {
-    let values = py.detach(|| interop::read_wtns(data)).map_err(raise)?;
+    let values = detached(py, || interop::read_wtns(data))?;
     limb_array(py, values)
 }
 
@@ -93,7 +93,7 @@ pub(crate) fn wtns_write<'py>(
     values: PyReadonlyArray2<'py, u64>,
 ) -> PyResult<Bound<'py, PyBytes>> {
     let values = limbs(&values, "values")?;
-    let bytes = py.detach(|| interop::write_wtns(values)).map_err(raise)?;
+    let bytes = detached(py, || interop::write_wtns(values))?;
     Ok(PyBytes::new(py, &bytes))
 }
 

@@ -153,7 +153,7 @@ fn model_argument(argument: OpenedModel<'_>) -> PyResult<Model<'_>> {
 
 /// A proving key mapped from its file.
 #[pyclass(name = "ProvingKey", module = "assay_prover._native", frozen)]
-pub(crate) struct PyProvingKey(Arc<ProvingKey>);
+pub(crate) struct PyProvingKey(pub(crate) Arc<ProvingKey>);
 
 #[pymethods]
 impl PyProvingKey {
@@ -197,7 +197,19 @@ impl PyProvingKey {
         self.0.bytes()
     }
 
-    /// "development" (one party knew the secrets), "ceremony" or "imported".
+    /// 32 bytes that identify the file: the hash of its header, which holds the hash of the rest.
+    #[getter]
+    fn file_hash<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
+        PyBytes::new(py, &self.0.file_hash())
+    }
+
+    /// Whether a KeyCheck can check it; a key that was converted from another tool's file cannot be.
+    #[getter]
+    fn checkable(&self) -> bool {
+        self.0.is_checkable()
+    }
+
+    /// "development" (one party knew the secrets), "test" (made from a seed), "ceremony" or "imported".
     #[getter]
     fn origin(&self) -> &'static str {
         self.0.origin().name()

@@ -7,6 +7,7 @@ mod evm;
 mod field;
 mod hash;
 mod interop;
+mod key_check;
 mod keys;
 mod run;
 mod verify;
@@ -35,6 +36,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     errors::register(module)?;
     module.add_class::<circuit::PyLayout>()?;
     module.add_class::<keys::PySetupBuilder>()?;
+    module.add_class::<key_check::PyKeyCheck>()?;
     module.add_class::<keys::PyProvingKey>()?;
     module.add_class::<keys::PySession>()?;
     module.add_class::<keys::PyModelCommitment>()?;

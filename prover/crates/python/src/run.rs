@@ -2,7 +2,11 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, LazyLock, Mutex},
+    ptr,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicPtr, Ordering},
+    },
 };
 
 use assay_groth16::{Error, Randomness, progress::Progress};
@@ -11,14 +15,55 @@ use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use crate::errors::{invalid_input, raise};
 
-/// Pools by thread count, kept: starting one costs about as much as a small proof's last step.
-static POOLS: LazyLock<Mutex<HashMap<usize, Arc<ThreadPool>>>> = LazyLock::new(Mutex::default);
+/// As many threads as there are cores, or as RAYON_NUM_THREADS says.
+const ALL: usize = 0;
 
-fn pool(threads: usize) -> PyResult<Arc<ThreadPool>> {
-    if !(1..=1024).contains(&threads) {
+/// Pools by thread count, kept: starting one costs about as much as a small proof's last step.
+///
+/// A forked child has its parent's memory but none of its threads, so work given to a pool of the parent's would wait for
+/// ever. Rayon's own global pool is therefore never used, and each process makes pools of its own. What a child inherits is
+/// left alone, locks included, since one of the parent's threads may have held them.
+struct Pools {
+    process: u32,
+    by_threads: Mutex<HashMap<usize, Arc<ThreadPool>>>,
+}
+
+static POOLS: AtomicPtr<Pools> = AtomicPtr::new(ptr::null_mut());
+
+fn pools() -> &'static Pools {
+    let process = std::process::id();
+    let mut current = POOLS.load(Ordering::Acquire);
+    loop {
+        // SAFETY: null, or a box that was published here and is never freed.
+        if let Some(pools) = unsafe { current.as_ref() }
+            && pools.process == process
+        {
+            return pools;
+        }
+        let made = Box::into_raw(Box::new(Pools {
+            process,
+            by_threads: Mutex::default(),
+        }));
+        match POOLS.compare_exchange(current, made, Ordering::AcqRel, Ordering::Acquire) {
+            Ok(_) => current = made,
+            Err(other) => {
+                // SAFETY: made above, and nobody else has seen it.
+                drop(unsafe { Box::from_raw(made) });
+                current = other;
+            }
+        }
+    }
+}
+
+fn pool(threads: Option<usize>) -> PyResult<Arc<ThreadPool>> {
+    if threads.is_some_and(|threads| !(1..=1024).contains(&threads)) {
         return Err(invalid_input("threads: 1 to 1024"));
     }
-    let mut pools = POOLS.lock().expect("no panic while holding the lock");
+    let threads = threads.unwrap_or(ALL);
+    let mut pools = pools()
+        .by_threads
+        .lock()
+        .expect("no panic while holding the lock");
     if let Some(pool) = pools.get(&threads) {
         return Ok(Arc::clone(pool));
     }
@@ -31,6 +76,20 @@ fn pool(threads: usize) -> PyResult<Arc<ThreadPool>> {
     Ok(pool)
 }
 
+/// Runs `work` without the GIL, on all cores where it is parallel.
+pub(crate) fn in_pool<T: Send>(py: Python<'_>, work: impl FnOnce() -> T + Send) -> PyResult<T> {
+    let pool = pool(None)?;
+    Ok(py.detach(|| pool.install(work)))
+}
+
+/// As [`in_pool`], the core's errors raised.
+pub(crate) fn detached<T: Send>(
+    py: Python<'_>,
+    work: impl FnOnce() -> Result<T, Error> + Send,
+) -> PyResult<T> {
+    in_pool(py, work)?.map_err(raise)
+}
+
 /// Runs `work` without the GIL, on `threads` threads (all cores by default). The callback gets a stage and the fraction of
 /// it that is done; if it returns False the computation stops and raises Cancelled; if it raises, that goes through.
 pub(crate) fn run<T: Send>(
@@ -39,7 +98,7 @@ pub(crate) fn run<T: Send>(
     callback: Option<&Bound<'_, PyAny>>,
     work: impl FnOnce(Progress<'_>) -> Result<T, Error> + Send,
 ) -> PyResult<T> {
-    let pool = threads.map(pool).transpose()?;
+    let pool = pool(threads)?;
     let callback = callback.map(|c| c.clone().unbind());
     let raised: Mutex<Option<PyErr>> = Mutex::new(None);
     let result = py.detach(|| {
@@ -56,10 +115,7 @@ pub(crate) fn run<T: Send>(
                 }
             })
         };
-        match pool {
-            Some(pool) => pool.install(|| work(&progress)),
-            None => work(&progress),
-        }
+        pool.install(|| work(&progress))
     });
     match raised
         .into_inner()

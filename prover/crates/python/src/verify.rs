@@ -8,21 +8,24 @@ use assay_groth16::{
 };
 use pyo3::{prelude::*, types::PyBytes};
 
-use crate::{convert::statement, errors::raise};
+use crate::{convert::statement, errors::raise, run::detached};
 
 /// The key used last: who verifies one proof mostly verifies another of the same key.
 static LAST: Mutex<Option<(Vec<u8>, Arc<Verifier>)>> = Mutex::new(None);
 
 /// The verifier of a key, which passed all checks.
 fn verifier(vk: &[u8]) -> Result<Arc<Verifier>> {
-    let last = || LAST.lock().expect("no panic while holding the lock");
-    if let Some((bytes, verifier)) = &*last()
+    // Never waits: in a forked child the lock may be held by a thread that is not there.
+    if let Ok(last) = LAST.try_lock()
+        && let Some((bytes, verifier)) = &*last
         && bytes == vk
     {
         return Ok(Arc::clone(verifier));
     }
     let verifier = Arc::new(Verifier::new(&VerifyingKey::from_bytes(vk)?));
-    *last() = Some((vk.to_vec(), Arc::clone(&verifier)));
+    if let Ok(mut last) = LAST.try_lock() {
+        *last = Some((vk.to_vec(), Arc::clone(&verifier)));
+    }
     Ok(verifier)
 }
 
@@ -40,7 +43,7 @@ pub(crate) fn verify(
     model_commitment: Option<&[u8]>,
 ) -> PyResult<()> {
     let public = statement(public)?;
-    py.detach(|| {
+    detached(py, || {
         let verifier = verifier(vk)?;
         let proof = Proof::from_bytes(proof, verifier.vk().delta_1.is_some())?;
         let model = model_commitment
@@ -48,7 +51,6 @@ pub(crate) fn verify(
             .transpose()?;
         verifier.verify(&public, &proof, model.as_ref())
     })
-    .map_err(raise)
 }
 
 /// Checks many `(public, proof)` pairs under one key with one product of pairings; the error names the first bad pair.
@@ -64,7 +66,7 @@ pub(crate) fn verify_batch(
         .iter()
         .map(|(public, proof)| Ok((statement(public)?, proof.as_bytes())))
         .collect::<PyResult<Vec<_>>>()?;
-    py.detach(|| {
+    detached(py, || {
         let verifier = verifier(vk)?;
         let model = model_commitment
             .map(model_commitment_from_bytes)
@@ -80,7 +82,6 @@ pub(crate) fn verify_batch(
             .collect();
         verifier.verify_batch(&pairs, model.as_ref(), &mut Randomness::system())
     })
-    .map_err(raise)
 }
 
 /// Raises InvalidKey unless the bytes are a well-formed key under which false statements cannot be proven by a skipped

@@ -81,6 +81,12 @@ impl Domain {
         self.odd.coset_offset()
     }
 
+    /// The odd coset's members, in the order of its evaluations.
+    #[must_use]
+    pub fn odd_elements(&self) -> Vec<Fr> {
+        self.odd.elements().collect()
+    }
+
     /// Evaluations on the subgroup -> evaluations on the odd coset of the same polynomial of degree < n.
     pub fn to_odd_coset(&self, values: &mut Vec<Fr>) {
         self.to_odd_coset_with(Kernel::active(), values);

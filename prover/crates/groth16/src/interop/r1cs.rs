@@ -81,7 +81,8 @@ pub fn read_r1cs(bytes: &[u8]) -> Result<R1cs> {
     let mut header = file.section(HEADER)?;
     header.scalar_field()?;
     let n_wires = header.u32()?;
-    let [n_outputs, n_inputs, n_private] = [header.u32()?, header.u32()?, header.u32()?];
+    // How many private inputs the source has; circom's optimiser may have left fewer wires.
+    let [n_outputs, n_inputs, _private] = [header.u32()?, header.u32()?, header.u32()?];
     let _labels = header.u64()?;
     let n_constraints = header.u32()? as usize;
     header.end()?;
@@ -90,9 +91,6 @@ pub fn read_r1cs(bytes: &[u8]) -> Result<R1cs> {
     let (Some(n_public), Some(n_w2)) = (public, rest) else {
         bail!(InvalidInput, "r1cs: more public wires than wires");
     };
-    if n_private > n_w2 {
-        bail!(InvalidInput, "r1cs: more private inputs than wires");
-    }
     let layout = Layout::new(n_public, false, 0, 0, n_w2)?;
     let mut section = file.section(CONSTRAINTS)?;
     let mut matrices: [Matrix; 3] = Default::default();
@@ -123,6 +121,15 @@ pub fn read_r1cs(bytes: &[u8]) -> Result<R1cs> {
         let mut labels = file.section(LABELS)?;
         labels.take(LABEL * n_wires as usize)?;
         labels.end()?;
+    } else {
+        // Memory is taken for each wire: without labels, what bears a number out are its uses.
+        let used: usize = matrices.iter().map(|m| m.col.len()).sum();
+        if n_w2 as usize > used {
+            bail!(
+                InvalidInput,
+                "r1cs: {n_wires} wires, which neither labels nor constraints bear out"
+            );
+        }
     }
     Ok(R1cs {
         n_outputs,

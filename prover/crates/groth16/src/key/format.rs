@@ -15,11 +15,14 @@ use crate::{
 
 pub(crate) const MAGIC: &[u8; 8] = b"ASSAYPK\0";
 /// Changes whenever the bytes or the meaning of a section do.
-pub(crate) const VERSION: u32 = 1;
+pub(crate) const VERSION: u32 = 2;
 pub(crate) const HEADER: usize = 512;
 pub(crate) const ALIGNMENT: usize = 64;
 pub(crate) const G1_SIZE: usize = 64;
 pub(crate) const G2_SIZE: usize = 128;
+const BODY_HASH_AT: usize = 56 + 16 * SECTIONS;
+const ROWS_AT: usize = BODY_HASH_AT + 32;
+const HINT_AT: usize = ROWS_AT + 32;
 const HASH_AT: usize = HEADER - 32;
 
 /// Sections in file order.
@@ -54,13 +57,20 @@ pub enum Origin {
     Ceremony = 2,
     /// Converted from another tool's file.
     Imported = 3,
+    /// Made from a seed that others may know: for tests alone.
+    Test = 4,
 }
 
 impl Origin {
     fn from_code(code: u32) -> Option<Self> {
-        [Self::Development, Self::Ceremony, Self::Imported]
-            .into_iter()
-            .find(|o| *o as u32 == code)
+        [
+            Self::Development,
+            Self::Ceremony,
+            Self::Imported,
+            Self::Test,
+        ]
+        .into_iter()
+        .find(|o| *o as u32 == code)
     }
 
     /// One word for people.
@@ -70,6 +80,7 @@ impl Origin {
             Self::Development => "development",
             Self::Ceremony => "ceremony",
             Self::Imported => "imported",
+            Self::Test => "test",
         }
     }
 }
@@ -83,6 +94,8 @@ pub(crate) struct Description {
     pub layout: Layout,
     pub n_constraints: usize,
     pub domain_size: usize,
+    /// Digest of the circuit's rows; zero in an imported key, which cannot be checked.
+    pub rows: [u8; 32],
 }
 
 impl Description {
@@ -102,6 +115,8 @@ pub(crate) struct Header {
     pub description: Description,
     pub sections: [(u64, u64); SECTIONS],
     pub body_hash: [u8; 32],
+    /// `[sum rho_i w_i(tau)]_1` with the weights that the rest of the header determines ([`super::check`]); raw bytes.
+    pub hint: [u8; G1_SIZE],
 }
 
 impl Header {
@@ -110,7 +125,8 @@ impl Header {
         offset.saturating_add(length)
     }
 
-    pub(crate) fn to_bytes(&self) -> [u8; HEADER] {
+    /// All that the hint's weights are hashed from.
+    pub(crate) fn without_hint(&self) -> Vec<u8> {
         let mut out = Vec::with_capacity(HEADER);
         out.extend(MAGIC);
         out.extend(VERSION.to_le_bytes());
@@ -134,6 +150,13 @@ impl Header {
             out.extend(length.to_le_bytes());
         }
         out.extend(self.body_hash);
+        out.extend(d.rows);
+        out
+    }
+
+    pub(crate) fn to_bytes(&self) -> [u8; HEADER] {
+        let mut out = self.without_hint();
+        out.extend(self.hint);
         out.resize(HASH_AT, 0);
         let hash = blake3::hash(&out);
         out.extend(hash.as_bytes());
@@ -178,11 +201,13 @@ impl Header {
             u32_at(28),
             u32_at(32),
         )?;
+        if bytes[HINT_AT + G1_SIZE..HASH_AT].iter().any(|&b| b != 0) {
+            bail!(InvalidKey, "the header has unknown bytes");
+        }
         let mut sections = [(0, 0); SECTIONS];
         for (i, section) in sections.iter_mut().enumerate() {
             *section = (u64_at(56 + 16 * i), u64_at(64 + 16 * i));
         }
-        let hash_at = 56 + 16 * SECTIONS;
         Ok(Self {
             description: Description {
                 origin,
@@ -190,9 +215,13 @@ impl Header {
                 layout,
                 n_constraints: size(u64_at(40))?,
                 domain_size: size(u64_at(48))?,
+                rows: bytes[ROWS_AT..HINT_AT].try_into().expect("32 bytes"),
             },
             sections,
-            body_hash: bytes[hash_at..hash_at + 32].try_into().expect("32 bytes"),
+            body_hash: bytes[BODY_HASH_AT..ROWS_AT].try_into().expect("32 bytes"),
+            hint: bytes[HINT_AT..HINT_AT + G1_SIZE]
+                .try_into()
+                .expect("a point"),
         })
     }
 }

@@ -6,15 +6,18 @@ use std::{
     sync::{OnceLock, atomic::AtomicUsize},
 };
 
-use ark_bn254::{G1Affine, G2Affine};
+use ark_bn254::{G1Affine, G1Projective, G2Affine};
+use ark_ec::{AffineRepr, CurveGroup};
+use ark_ff::Zero;
 use assay_bn254::{PackedG1, PackedG2, ntt::Domain};
 use memmap2::Mmap;
 
 use super::format::{ALIGNMENT, G1_SIZE, G2_SIZE, HEADER, Header, Origin, Section, get_g1, get_g2};
-use super::tables::Tables;
+use super::{check::is_one, tables::Tables};
 use crate::{
     error::{Error, Result, bail},
     layout::Layout,
+    random::Randomness,
     verifying_key::VerifyingKey,
 };
 
@@ -28,9 +31,12 @@ pub(crate) struct Constants {
     pub delta_m: G1Affine,
     pub beta_2: G2Affine,
     pub delta_2: G2Affine,
+    /// `[tau]_2` and `[tau^n - 1]_2`, for the check alone; infinity in an imported key.
+    pub tau_2: G2Affine,
+    pub vanishing_2: G2Affine,
 }
 
-pub(crate) const CONSTANTS_SIZE: usize = 5 * G1_SIZE + 2 * G2_SIZE;
+pub(crate) const CONSTANTS_SIZE: usize = 5 * G1_SIZE + 4 * G2_SIZE;
 
 /// Points of some wires of a group: all of them, or those that `index` lists in ascending order.
 #[derive(Clone, Copy, Debug)]
@@ -50,6 +56,8 @@ pub struct ProvingKey {
     vk_hash: [u8; 32],
     domain: Domain,
     pub(crate) constants: Constants,
+    hint: G1Affine,
+    hashed: bool,
     indices: [Vec<u32>; 5],
     pub(crate) tables: OnceLock<Tables>,
     /// Proofs that batches have asked for.
@@ -73,8 +81,9 @@ const INDEX_SECTIONS: [Section; 5] = [
 ];
 
 impl ProvingKey {
-    /// Maps a key. `verify` hashes the whole file (about a third of a second for a gigabyte); without it only the header is
-    /// checked. The hash guards against damage, not malice: take keys from those you trust, or from a ceremony.
+    /// Maps a key. `verify` hashes the whole file (about a third of a second for a gigabyte); without it only the header and
+    /// the elements that blind proofs are checked. The hash guards against damage, not malice: a [`super::KeyCheck`] tells
+    /// whether the points are what the circuit and the verifying key make them.
     ///
     /// # Errors
     /// `InvalidKey` for a foreign, stale, truncated, oversized or damaged file; `Io`.
@@ -150,18 +159,27 @@ impl ProvingKey {
         };
         let c = sections.bytes(Section::Constants);
         let g1 = |i: usize| get_g1(&c[i * G1_SIZE..(i + 1) * G1_SIZE]);
-        let (_, g2) = c.split_at(5 * G1_SIZE);
+        let g2 = |i: usize| {
+            let at = 5 * G1_SIZE + i * G2_SIZE;
+            get_g2(&c[at..at + G2_SIZE])
+        };
         let constants = Constants {
             alpha: g1(0)?,
             beta: g1(1)?,
             delta: g1(2)?,
             delta_1: g1(3)?,
             delta_m: g1(4)?,
-            beta_2: get_g2(&g2[..G2_SIZE])?,
-            delta_2: get_g2(&g2[G2_SIZE..])?,
+            beta_2: g2(0)?,
+            delta_2: g2(1)?,
+            tau_2: g2(2)?,
+            vanishing_2: g2(3)?,
         };
+        let hint = get_g1(&header.hint)?;
+        if !hint.is_on_curve() {
+            bail!(InvalidKey, "the hint is no point of the group");
+        }
         let indices = INDEX_SECTIONS.map(|s| sections.index(s));
-        Ok(Self {
+        let key = Self {
             vk_hash: vk.hash(),
             vk,
             vk_bytes,
@@ -170,9 +188,94 @@ impl ProvingKey {
             indices,
             header,
             map,
+            hint,
+            hashed: verify,
             tables: OnceLock::new(),
             batched: AtomicUsize::new(0),
-        })
+        };
+        key.check_constants()?;
+        Ok(key)
+    }
+
+    /// The elements that blind a proof are those of the verifying key: with `[delta]_1` at infinity, say, proofs would verify
+    /// and tell the witness.
+    pub(crate) fn check_constants(&self) -> Result<()> {
+        let (c, vk) = (&self.constants, &self.vk);
+        let (one_1, one_2) = (G1Affine::generator(), G2Affine::generator());
+        if (c.alpha, c.beta_2, c.delta_2) != (vk.alpha, vk.beta, vk.delta) {
+            bail!(
+                InvalidKey,
+                "alpha, beta or delta is not that of the verifying key inside"
+            );
+        }
+        let elements = [
+            ("beta", c.beta, Some(vk.beta)),
+            ("delta", c.delta, Some(vk.delta)),
+            ("delta_1", c.delta_1, vk.delta_1),
+            ("delta_m", c.delta_m, vk.delta_m),
+        ];
+        // All in one product, with random weights: opening a small key takes hardly longer than a pairing.
+        let mut randomness = Randomness::system();
+        let mut sum = G1Projective::zero();
+        let mut pairs = Vec::with_capacity(5);
+        for (name, point, other) in elements {
+            let Some(other) = other else {
+                if !point.is_zero() {
+                    bail!(InvalidKey, "[{name}]_1 is of a mode that the key has not");
+                }
+                continue;
+            };
+            if !point.is_on_curve() {
+                bail!(InvalidKey, "[{name}]_1 is no point of the group");
+            }
+            let weight = randomness.combination();
+            sum += point * weight;
+            pairs.push(((-one_1 * weight).into_affine(), other));
+        }
+        pairs.push((sum.into_affine(), one_2));
+        if is_one(&pairs) {
+            return Ok(());
+        }
+        for (name, point, other) in elements {
+            if other.is_some_and(|other| !is_one(&[(point, one_2), (-one_1, other)])) {
+                bail!(
+                    InvalidKey,
+                    "[{name}]_1 is not that of the verifying key inside"
+                );
+            }
+        }
+        bail!(
+            InvalidKey,
+            "its elements are not those of the verifying key inside"
+        )
+    }
+
+    pub(crate) fn header(&self) -> &Header {
+        &self.header
+    }
+
+    pub(crate) fn hint(&self) -> G1Affine {
+        self.hint
+    }
+
+    /// Whether the key has what a [`super::KeyCheck`] needs; an imported key has not.
+    #[must_use]
+    pub fn is_checkable(&self) -> bool {
+        self.header.description.merged && self.header.description.origin != Origin::Imported
+    }
+
+    /// Whether the file's contents were hashed when it was opened.
+    #[must_use]
+    pub fn is_hashed(&self) -> bool {
+        self.hashed
+    }
+
+    /// What identifies the file: the hash of its header, which holds the hash of the rest.
+    #[must_use]
+    pub fn file_hash(&self) -> [u8; 32] {
+        self.map[HEADER - 32..HEADER]
+            .try_into()
+            .expect("a header was read")
     }
 
     /// The verifying key.

@@ -2,7 +2,12 @@
 
 use std::path::Path;
 
-use super::format::{ALIGNMENT, Description, HEADER, Header, SECTIONS, Section};
+use ark_bn254::G1Affine;
+
+use super::{
+    check::Weights,
+    format::{ALIGNMENT, Description, G1_SIZE, HEADER, Header, SECTIONS, Section, put_g1},
+};
 use crate::{error::Result, partial_file::PartialFile};
 
 pub(crate) struct KeyWriter {
@@ -50,13 +55,22 @@ impl KeyWriter {
         self.file.put(bytes)
     }
 
-    /// Writes the header, flushes to the disk and gives the file its name.
-    pub(crate) fn finish(mut self, description: &Description) -> Result<()> {
-        let header = Header {
+    /// Writes the header, flushes to the disk and gives the file its name. `hint` makes the one element that depends on all
+    /// others; infinity in a key that cannot be checked.
+    pub(crate) fn finish(
+        mut self,
+        description: &Description,
+        hint: impl FnOnce(&Weights) -> G1Affine,
+    ) -> Result<()> {
+        let mut header = Header {
             description: *description,
             sections: self.sections,
             body_hash: *self.hasher.finalize().as_bytes(),
+            hint: [0; G1_SIZE],
         };
+        let mut point = Vec::with_capacity(G1_SIZE);
+        put_g1(&mut point, &hint(&Weights::of(&header)));
+        header.hint.copy_from_slice(&point);
         self.file.rewind()?;
         self.file.put(&header.to_bytes())?;
         self.file.finish()

@@ -12,7 +12,10 @@ use zeroize::Zeroizing;
 
 use super::SetupBuilder;
 use crate::{
-    key::format::{put_g1, put_g2},
+    key::{
+        Weights,
+        format::{Origin, put_g1, put_g2},
+    },
     layout::Layout,
     verifying_key::VerifyingKey,
 };
@@ -59,6 +62,14 @@ impl<'a> Elements<'a> {
 
     pub(super) fn n_constraints(&self) -> usize {
         self.setup.n_constraints
+    }
+
+    pub(super) fn origin(&self) -> Origin {
+        self.setup.origin
+    }
+
+    pub(super) fn rows_digest(&self) -> [u8; 32] {
+        self.setup.digest.finish()
     }
 
     /// `u_i`.
@@ -130,6 +141,21 @@ impl<'a> Elements<'a> {
         }
     }
 
+    /// `[sum rho_i w_i(tau)]_1`: of the elements that a key is checked by, the one that its queries do not determine.
+    pub(super) fn hint(&self, weights: &Weights) -> G1Affine {
+        let w = &self.setup.sums[2];
+        let terms: Zeroizing<Vec<Fr>> = Zeroizing::new(
+            weights
+                .wires(w.len())
+                .into_par_iter()
+                .zip(w.par_iter())
+                .map(|(weight, w)| weight * w)
+                .collect(),
+        );
+        let sum: Zeroizing<Fr> = Zeroizing::new(terms.iter().sum());
+        (G1Affine::generator() * *sum).into_affine()
+    }
+
     pub(super) fn constants(&self, vk: &VerifyingKey) -> Vec<u8> {
         let waste = &self.setup.waste;
         let layout = &self.setup.layout;
@@ -157,6 +183,13 @@ impl<'a> Elements<'a> {
         );
         put_g2(&mut out, &vk.beta);
         put_g2(&mut out, &vk.delta);
+        let vanishing =
+            Zeroizing::new(waste.tau.pow([self.setup.domain.size() as u64]) - Fr::one());
+        put_g2(&mut out, &(G2Affine::generator() * waste.tau).into_affine());
+        put_g2(
+            &mut out,
+            &(G2Affine::generator() * *vanishing).into_affine(),
+        );
         out
     }
 }

@@ -1,7 +1,7 @@
 //! Single-party setup: rows stream in, a proving key streams out.
 //!
 //! Memory holds the Lagrange basis (32 bytes a row) and three sums a wire (96 bytes), never the matrices. Whoever runs it
-//! could keep the secrets and forge proofs, hence the origin `Development`.
+//! could keep the secrets and forge proofs, hence the origin `Development`, or `Test` where the secrets come from a seed.
 
 mod elements;
 mod output;
@@ -15,10 +15,12 @@ use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use crate::{
     error::{Result, bail},
+    key::format::Origin,
     layout::Layout,
     matrix::{Rows, accumulate_rows, zeros},
     progress::Progress,
     random::Randomness,
+    rows_digest::RowsDigest,
     verifying_key::VerifyingKey,
 };
 
@@ -48,6 +50,8 @@ pub struct SetupBuilder {
     lagrange: Zeroizing<Vec<Fr>>,
     /// `u_i(tau)`, `v_i(tau)`, `w_i(tau)` of each wire.
     sums: [Zeroizing<Vec<Fr>>; 3],
+    digest: RowsDigest,
+    origin: Origin,
 }
 
 impl SetupBuilder {
@@ -108,6 +112,12 @@ impl SetupBuilder {
             rows: 0,
             domain,
             waste,
+            digest: RowsDigest::default(),
+            origin: if randomness.is_seeded() {
+                Origin::Test
+            } else {
+                Origin::Development
+            },
         })
     }
 
@@ -131,6 +141,7 @@ impl SetupBuilder {
                 self.n_constraints
             );
         }
+        self.digest.push(rows);
         let [u, v, w] = &mut self.sums;
         accumulate_rows(rows, &self.lagrange[self.rows..end], [u, v, w]);
         self.rows = end;

@@ -13,7 +13,7 @@ use crate::{
     error::Result,
     key::{
         KeyWriter,
-        format::{Description, Origin, Section},
+        format::{Description, Section},
     },
     progress::{Progress, report},
     verifying_key::VerifyingKey,
@@ -62,13 +62,15 @@ impl Elements<'_> {
         )?;
         let h = self.h();
         output.dense("H", Section::H, h.len(), &|j| h[j])?;
-        writer.finish(&Description {
-            origin: Origin::Development,
+        let description = Description {
+            origin: self.origin(),
             merged: true,
             layout: *layout,
             n_constraints: self.n_constraints(),
             domain_size: h.len(),
-        })
+            rows: self.rows_digest(),
+        };
+        writer.finish(&description, |weights| self.hint(weights))
     }
 }
 

@@ -2,6 +2,7 @@
 #![allow(dead_code)] // each test binary uses a part
 
 pub mod baseline;
+pub mod doctor;
 
 use std::path::PathBuf;
 

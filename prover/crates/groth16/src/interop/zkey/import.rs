@@ -203,6 +203,9 @@ pub fn import_zkey(bytes: &[u8], target: &Path) -> Result<VerifyingKey> {
     }
     put_g2(&mut constants, &header.beta_2);
     put_g2(&mut constants, &header.delta_2);
+    // Nothing in a zkey determines tau in G2: such a key cannot be checked.
+    put_g2(&mut constants, &G2Affine::identity());
+    put_g2(&mut constants, &G2Affine::identity());
     writer.section(Section::Constants, &constants)?;
     query(&mut writer, Section::IndexA, Section::A, &a)?;
     query(&mut writer, Section::IndexB, Section::B1, &b1)?;
@@ -219,13 +222,15 @@ pub fn import_zkey(bytes: &[u8], target: &Path) -> Result<VerifyingKey> {
     let mut bytes = Vec::with_capacity(h.len() * G1_SIZE);
     h.iter().for_each(|point| put_g1(&mut bytes, point));
     writer.section(Section::H, &bytes)?;
-    writer.finish(&Description {
+    let description = Description {
         origin: Origin::Imported,
         merged: false,
         layout,
         n_constraints,
         domain_size: header.domain_size,
-    })?;
+        rows: [0; 32],
+    };
+    writer.finish(&description, |_| absent)?;
     Ok(vk)
 }
 
