@@ -7,12 +7,13 @@ Circuits (``.r1cs``), witnesses (``.wtns``), proving keys (``.zkey``), ``verific
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
 from typing import TypeAlias
 
-from assay_prover import _native
+from assay_prover import _native, strict_json
 from assay_prover._native import InvalidInput, Layout
 from assay_prover.groth16.arrays import Block, Limbs
 
@@ -22,6 +23,8 @@ _WORD = 32
 _G1 = 2
 _G2 = 4
 _VK_HEAD = 1 + _G1 + 3 * _G2
+_MAX_BYTES = 1 << 24  # a statement of 200,000 words fits
+_DECIMAL = re.compile(r"0|[1-9][0-9]{0,77}")  # 2^256 has 78 digits
 
 
 @dataclass(frozen=True)
@@ -115,18 +118,27 @@ def _g2(words: list[str]) -> list[list[str]]:
 
 
 def _integer(value: object) -> bytes:
-    if not isinstance(value, str | int) or isinstance(value, bool):
-        raise InvalidInput(f"expected a number, not {value!r}")
-    try:
-        return int(value).to_bytes(_WORD, "big")
-    except (ValueError, OverflowError) as error:
-        raise InvalidInput(f"expected a number below 2^256, not {value!r}") from error
+    """One spelling for each number: digits alone, without leading zeros, or a JSON integer."""
+    if isinstance(value, str) and _DECIMAL.fullmatch(value):
+        number = int(value)
+    elif isinstance(value, int) and not isinstance(value, bool):
+        number = value
+    else:
+        raise InvalidInput(f"expected a number in decimal digits, not {_shown(value)}")
+    if not 0 <= number < 1 << 8 * _WORD:
+        raise InvalidInput(f"expected a number below 2^256, not {_shown(value)}")
+    return number.to_bytes(_WORD, "big")
+
+
+def _shown(value: object) -> str:
+    text = ascii(value)
+    return text if len(text) <= 60 else f"{text[:60]}..."
 
 
 def _affine(value: object, size: int, one: object) -> list[object]:
     """The coordinates of a projective point whose last coordinate must be one."""
     if not isinstance(value, list) or len(value) != 3 or value[2] != one:
-        raise InvalidInput(f"expected an affine point, not {value!r}")
+        raise InvalidInput(f"expected an affine point, not {_shown(value)}")
     flat = value[:2] if size == _G1 else [c for pair in value[:2] for c in _pair(pair)]
     if len(flat) != size:
         raise InvalidInput(f"expected {size} coordinates, not {len(flat)}")
@@ -135,7 +147,7 @@ def _affine(value: object, size: int, one: object) -> list[object]:
 
 def _pair(value: object) -> list[object]:
     if not isinstance(value, list) or len(value) != 2:
-        raise InvalidInput(f"expected two coordinates, not {value!r}")
+        raise InvalidInput(f"expected two coordinates, not {_shown(value)}")
     return [value[1], value[0]]
 
 
@@ -151,16 +163,17 @@ def _g2_bytes(value: object) -> bytes:
 
 def _json(text: str, what: str) -> object:
     try:
-        return json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise InvalidInput(f"{what}: not JSON: {error}") from error
+        return strict_json.loads(text, what=what, max_bytes=_MAX_BYTES)
+    except strict_json.JsonError as error:
+        raise InvalidInput(str(error)) from error
 
 
 def _document(text: str, what: str) -> dict[str, object]:
     document = _json(text, what)
     if not isinstance(document, dict):
         raise InvalidInput(f"{what}: not an object")
-    if document.get("protocol") != "groth16" or document.get("curve") not in ("bn128", "bn254"):
+    # rapidsnark names no curve
+    if document.get("protocol") != "groth16" or document.get("curve", "bn128") not in ("bn128", "bn254"):
         raise InvalidInput(f"{what}: not Groth16 over bn128")
     return document
 
@@ -192,7 +205,7 @@ def verifying_key_from_json(text: str) -> bytes:
     document = _document(text, "verification key")
     ic = document.get("IC")
     n_public = document.get("nPublic")
-    if not isinstance(ic, list) or not isinstance(n_public, int) or not 0 <= n_public == len(ic) - 1:
+    if not isinstance(ic, list) or type(n_public) is not int or not 0 <= n_public == len(ic) - 1:
         raise InvalidInput("verification key: IC and nPublic disagree")
     header = b"ASVK\x01" + bytes(3) + n_public.to_bytes(4, "big") + bytes(20)
     points = [_g1_bytes(document.get("vk_alpha_1"))]

@@ -171,3 +171,64 @@ def test_malformed_documents_are_refused() -> None:
     for text in ("", "{}", "[null]", "[-1]", deep):
         with pytest.raises(InvalidInput):
             snarkjs.public_from_json(text)
+
+
+@pytest.mark.parametrize("name", ["optimised_one_row", "optimised_no_rows"])
+def test_a_circuit_whose_inputs_were_optimised_away_is_read(name: str, tmp_path: Path) -> None:
+    circuit = snarkjs.read_r1cs(VECTORS / f"{name}.r1cs")
+    assert circuit.layout.n_public == 1
+    builder = groth16.SetupBuilder(circuit.layout, circuit.n_constraints)
+    builder.push(*circuit.block)
+    vk = builder.finish(tmp_path / "own.pk")
+    key = groth16.ProvingKey.open(tmp_path / "own.pk")
+    check = groth16.KeyCheck(key)
+    check.push(*circuit.block)
+    check.finish()
+    groth16.check_verifying_key(vk)
+
+
+def test_a_circuit_that_claims_more_wires_than_it_names_is_refused(tmp_path: Path) -> None:
+    data = bytearray((VECTORS / "toy.r1cs").read_bytes())
+    position = data.index(FIELD_ORDER.to_bytes(32, "little")) + 32
+    data[position : position + 4] = (0xFFFF_FFF0).to_bytes(4, "little")
+    (tmp_path / "huge.r1cs").write_bytes(data)
+    with pytest.raises(InvalidInput, match=r"truncated|wires"):
+        snarkjs.read_r1cs(tmp_path / "huge.r1cs")
+
+
+def test_a_proof_and_a_key_without_a_curve_are_read_as_rapidsnark_writes_them() -> None:
+    for name, read in (
+        ("proof.json", snarkjs.proof_from_json),
+        ("verification_key.json", snarkjs.verifying_key_from_json),
+    ):
+        document = json.loads((VECTORS / name).read_text())
+        expected = read(json.dumps(document))
+        del document["curve"]
+        assert read(json.dumps(document)) == expected
+        document["curve"] = "bls12381"
+        with pytest.raises(InvalidInput, match="bn128"):
+            read(json.dumps(document))
+
+
+@pytest.mark.parametrize(
+    "text", ["0X1", "0x1", " 1", "1 ", "1_0", "+1", "-1", "01", "", "\u0661", "1.0", "1" * 79, str(1 << 256)]
+)
+def test_a_number_has_one_spelling(text: str) -> None:
+    with pytest.raises(InvalidInput, match="expected a number"):
+        snarkjs.public_from_json(json.dumps([text]))
+
+
+@pytest.mark.parametrize(
+    "text", ["[true]", "[null]", "[1.0]", "[NaN]", "[-1]", "[[1]]", '{"a": 1}', "[" * 100_000, "[1e400]"]
+)
+def test_public_inputs_that_are_no_numbers_are_refused(text: str) -> None:
+    with pytest.raises(InvalidInput):
+        snarkjs.public_from_json(text)
+
+
+def test_a_count_that_is_true_is_no_count() -> None:
+    document = json.loads((VECTORS / "verification_key.json").read_text())
+    document["IC"] = document["IC"][:2]
+    document["nPublic"] = True
+    with pytest.raises(InvalidInput, match="nPublic"):
+        snarkjs.verifying_key_from_json(json.dumps(document))
