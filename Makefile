@@ -20,7 +20,7 @@ CONTRACT_TESTS := test-contracts
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help setup native node-tools demo test test-rust test-counts test-python onnx-conformance test-contracts lint format contracts docs bench bench-quick bench-models fuzz sanitize clean
+.PHONY: help setup native node-tools demo test test-rust test-counts test-python onnx-conformance test-contracts lint format contracts docs bench bench-quick bench-models bench-node soak liar fuzz sanitize clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -125,6 +125,15 @@ bench-quick: setup ## the essential rows of the bench
 
 bench-models: setup ## networks compiled and proved (build/bench/models.json, .svg); PEERS=1: EZKL too
 	PYTHONPATH=tests $(BIN)/python -m bench.models $(if $(PEERS),--peers) $(ARGS)
+
+bench-node: setup node-tools ## jobs under load and faults (build/bench/node.json); ARGS="speed faults floods soak --only TEXT"
+	PYTHONPATH=tests $(BIN)/python -m bench.node $(ARGS)
+
+soak: setup node-tools ## a thousand jobs with kills and faults; ARGS=--jobs=N
+	PYTHONPATH=tests $(BIN)/python -m bench.node soak $(ARGS)
+
+liar: setup ## every lie that a node could tell, to worker and to requester (hours); ARGS="--share 0.1 --match TEXT"
+	PYTHONPATH=tests $(BIN)/python -m faults $(ARGS)
 
 contracts: ## compile the contracts, refresh the checked-in ABI and gas snapshots (needs Node >= 20)
 	contracts/scripts/export_abi.mjs

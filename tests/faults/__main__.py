@@ -49,6 +49,10 @@ async def run(options: argparse.Namespace) -> int:
                 harmful += bool(outcome.violations)
                 if outcome.violations or options.all:
                     print(f"{number}\t{victim}\t{lie}\t{dumped(outcome)}", flush=True)
+                if number % 100 == 99:
+                    print(
+                        f"{number + 1} of {len(chosen)} told, {harmful} did harm", file=sys.stderr, flush=True
+                    )
     print(f"{harmful} of {len(chosen)} lies did harm")
     return harmful
 

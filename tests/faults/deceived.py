@@ -37,7 +37,9 @@ Victim = Literal["worker", "requester"]
 DECEIVED_S = 3.0
 """Seconds for which a lie is told, unless the job ends before."""
 HONEST_S = 20.0
-"""Seconds a job may take to settle, or to be seen to be nobody's, once the node is honest again."""
+"""Seconds a job may take to settle once the node is honest again."""
+NOBODYS_S = 2.0
+"""Seconds for which a job without a bid is watched then: nothing is lost that nobody bid on."""
 GAS_ALLOWED = ETHER // 20
 TRANSACTIONS_ALLOWED = 9
 """An account's transactions: a job needs three, and a few may be wasted."""
@@ -271,7 +273,9 @@ class _Play:
         deadline = loop.time() + seconds
         while True:
             job = await self.chain.market.job_of(job_id)
-            if job.state.final or loop.time() > deadline:
+            nobodys = job.state is JobState.OPEN and job.worker == ZERO_ADDRESS
+            patience = NOBODYS_S - seconds if nobodys and seconds > NOBODYS_S else 0.0
+            if job.state.final or loop.time() > deadline + patience:
                 return job.state
             now = (await self.chain.latest()).timestamp
             if job.state is JobState.OPEN and job.worker != ZERO_ADDRESS and now <= job.deadline:
@@ -304,9 +308,8 @@ class _Play:
         after = await self._purses()
         if after["stake"] < before["stake"]:
             self.violated(f"slashed: {before['stake'] - after['stake']} wei")
-        record = await self.chain.workers.worker_of(self.prover)
-        if record.locked:
-            self.violated(f"collateral is locked and stays so ({self.outcome.state})")
+        if self.outcome.state is JobState.ACCEPTED:
+            self.violated("collateral is locked, and no proof comes")
         for name, price in (("requester", TERMS.max_price), ("worker", 0)):
             sent = after[f"{name} nonce"] - before[f"{name} nonce"]
             if sent > TRANSACTIONS_ALLOWED:

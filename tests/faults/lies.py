@@ -94,27 +94,28 @@ def spots_of(traffic: Iterable[Exchange]) -> list[Spot]:
     for exchange in traffic:
         if "result" in exchange.answer:
             method = name_of(exchange.method, exchange.params)
-            for path in _paths(exchange.answer["result"], ()):
+            for path, value in _leaves(exchange.answer["result"], ()):
                 found.setdefault(Spot(method, path))
+                encoded = path[-1] == "data" if path else exchange.method == "eth_call"
+                if encoded and _is_words(value):
+                    for word in range(min(MOST_WORDS, (len(value) - 2) // WORD)):
+                        found.setdefault(Spot(method, (*path, word)))
     return list(found)
 
 
-def _paths(value: Any, path: Path) -> Iterator[Path]:
+def _leaves(value: Any, path: Path) -> Iterator[tuple[Path, Any]]:
     if isinstance(value, dict):
         for key, inner in value.items():
-            yield from _paths(inner, (*path, key))
+            yield from _leaves(inner, (*path, key))
     elif isinstance(value, list):
-        yield (*path, "[]")  # the list as such: emptied, repeated, cut
+        yield (*path, "[]"), value  # the list as such: emptied, repeated, cut
         for inner in value:
-            yield from _paths(inner, (*path, "*"))
+            yield from _leaves(inner, (*path, "*"))
     else:
-        yield path
-        if (not path or path[-1] == "data") and _is_encoded(value):
-            for word in range(min(MOST_WORDS, (len(value) - 2) // WORD)):
-                yield (*path, word)
+        yield path, value
 
 
-def _is_encoded(value: Any) -> bool:
+def _is_words(value: Any) -> bool:
     return isinstance(value, str) and len(value) > 2 + WORD and (len(value) - 2) % WORD == 0
 
 

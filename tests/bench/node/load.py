@@ -1,0 +1,427 @@
+"""A load of jobs from post to settlement: how many settle, how fast, with how many requests.
+
+Workers are processes of `assay worker run` under their default configuration. Requesters are here, each with
+its own connection, outbox and store, as persistent as a user who tries again. Both reach the chain through
+proxies; a watcher looks at the chain itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import statistics
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from assay_node.chain import (
+    BidPlaced,
+    Chain,
+    JobAwarded,
+    JobEvent,
+    JobSettled,
+    JobState,
+    JobSubmitted,
+    Outbox,
+    Rpc,
+)
+from assay_node.client import JobStore, JobTerms, Requester, StoreKey
+from assay_node.errors import AssayError
+from assay_node.worker import WorkerConfig
+from faults import Fault, FaultProxy, Latency
+from market import ETHER, PASSWORD, ChainNode, Market, Sampled, open_market
+
+STAGES = ("post", "bid", "award", "delivered", "settled")
+WATCH_S = 0.1
+STOP_S = 20.0
+FIRST_WORKER, FIRST_REQUESTER = 2, 10
+STAKE = 100 * ETHER
+TERMS = JobTerms(
+    max_price=ETHER // 50, collateral=ETHER // 1000, bid_window=10, accept_window=120, prove_window=600
+)
+
+
+@dataclass(frozen=True)
+class Load:
+    """How much of what.
+
+    Attributes:
+        jobs: posted in all, by `requesters`, as fast as they can.
+        requesters, workers: how many.
+        terms: of each job.
+        limit: seconds after which the rest is given up.
+        faults, latency: of the nodes of both.
+        settings: of the workers' configuration, where it is not the default.
+        interval: seconds between a requester's looks at its job.
+        seed: of the faults.
+    """
+
+    jobs: int
+    requesters: int = 1
+    workers: int = 1
+    terms: JobTerms = TERMS
+    limit: float = 80.0
+    faults: Sequence[Fault] = ()
+    latency: Latency | None = None
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    interval: float = 1.0
+    seed: int = 0
+
+
+@dataclass
+class Measured:
+    """What came of a load.
+
+    Attributes:
+        posted, settled: jobs, on the true chain.
+        states: jobs by state in the end.
+        seconds: from the first post to the last settlement, or to the limit.
+        bid_window: of the jobs, seconds.
+        latencies: seconds of each job by stage, counted from the moment its requester set out to post it.
+        worker_requests, requester_requests: JSON-RPC requests.
+        worker_posts, requester_posts: HTTP requests.
+        methods: the workers' requests by method.
+        slashed: wei of stake lost.
+        asked_twice: jobs that a requester posted once more than it wanted to.
+    """
+
+    posted: int = 0
+    settled: int = 0
+    states: Counter[str] = field(default_factory=Counter)
+    seconds: float = 0.0
+    bid_window: int = 0
+    latencies: dict[str, list[float]] = field(default_factory=lambda: {stage: [] for stage in STAGES})
+    worker_requests: int = 0
+    requester_requests: int = 0
+    worker_posts: int = 0
+    requester_posts: int = 0
+    methods: Counter[str] = field(default_factory=Counter)
+    slashed: int = 0
+    asked_twice: int = 0
+
+    @property
+    def jobs_a_minute(self) -> float:
+        """Settled jobs a minute, bidding windows left out: those are the terms', whoever works."""
+        working = self.seconds - self.bid_window
+        return 60 * self.settled / working if working > 0 else 0.0
+
+    def percentile(self, stage: str, percent: int) -> float | None:
+        """Seconds within which so many percent of the jobs reached a stage; None if none did."""
+        values = sorted(self.latencies[stage])
+        if len(values) < 2:
+            return values[0] if values else None
+        return statistics.quantiles(values, n=100, method="inclusive")[percent - 1]
+
+    def to_json(self) -> dict[str, Any]:
+        """For the record."""
+        jobs = max(1, self.settled)
+        return {
+            "posted": self.posted,
+            "settled": self.settled,
+            "states": dict(self.states),
+            "seconds": round(self.seconds, 2),
+            "jobs_a_minute": round(self.jobs_a_minute, 1),
+            "worker_posts_a_job": round(self.worker_posts / jobs, 1),
+            "requester_posts_a_job": round(self.requester_posts / jobs, 1),
+            "worker_requests_a_job": round(self.worker_requests / jobs, 1),
+            "requester_requests_a_job": round(self.requester_requests / jobs, 1),
+            "latency": {
+                stage: {str(percent): self.percentile(stage, percent) for percent in (50, 95)}
+                for stage in STAGES
+            },
+            "methods": dict(self.methods.most_common()),
+            "slashed_wei": self.slashed,
+            "asked_twice": self.asked_twice,
+        }
+
+
+class Watcher:
+    """Notes when the true chain shows what became of each job."""
+
+    def __init__(self, chain: Chain) -> None:
+        self._chain = chain
+        self._next = 0
+        self.seen: dict[tuple[str, bytes], float] = {}
+
+    async def look(self) -> None:
+        """Note the events of new blocks."""
+        head = await self._chain.node.block_number()
+        if head < self._next:
+            self._next = max(0, head - 10)  # a re-org
+        if head >= self._next:
+            for event in await self._chain.events(self._next, head):
+                kinds = {JobSubmitted: "post", BidPlaced: "bid", JobAwarded: "award", JobSettled: "settled"}
+                if isinstance(event, JobEvent) and type(event) in kinds:
+                    self.seen.setdefault((kinds[type(event)], event.job_id), time.monotonic())
+            self._next = head + 1
+
+    async def run(self) -> None:
+        """Look for ever."""
+        while True:
+            await self.look()
+            await asyncio.sleep(WATCH_S)
+
+
+class Asker:
+    """A requester that does not give up."""
+
+    def __init__(self, market: Market, url: str, index: int, model: Sampled, model_id: bytes) -> None:
+        self.market = market
+        self.url = url
+        self.index = index
+        self.model = model
+        self.model_id = model_id
+        self.started: dict[bytes, float] = {}
+        self.delivered: dict[bytes, float] = {}
+        self._requester: Requester | None = None
+        self._turn = asyncio.Lock()
+
+    async def open(self, stack: AsyncExitStack) -> None:
+        """Connect, as often as it takes."""
+        account = self.market.net.accounts[self.index]
+        folder = self.market.folder / f"requester{self.index}"
+        while True:
+            try:
+                async with AsyncExitStack() as trying:
+                    node = await trying.enter_async_context(Rpc(self.url))
+                    chain = await Chain.connect(node, self.market.chain.deployment)
+                    outbox = await trying.enter_async_context(
+                        await Outbox.open(node, account, folder / "outbox.sqlite")
+                    )
+                    store = trying.enter_context(JobStore(folder / "jobs.sqlite"))
+                    key = StoreKey(bytes(account.key))
+                    self._requester = Requester(chain, outbox, store, key, allow_local=True)
+                    stack.push_async_exit(trying.pop_all())
+            except AssayError:
+                await asyncio.sleep(0.5)
+            else:
+                return
+
+    async def ask(self, row: int, load: Load) -> None:
+        """Post a job and follow it to its end."""
+        requester = self._requester
+        assert requester is not None
+        began = time.monotonic()
+        async with self._turn:
+            job_id = await self._post(requester, row, load.terms)
+        self.started[job_id] = began
+        while True:
+            try:
+                async for _ in requester.follow(
+                    job_id, interval=load.interval, say=lambda said: self._heard(job_id, said)
+                ):
+                    pass
+            except AssayError:
+                await asyncio.sleep(1.0)
+            else:
+                return
+
+    async def _post(self, requester: Requester, row: int, terms: JobTerms) -> bytes:
+        """One job, however often it takes; a posting that was not heard back of is looked for first."""
+        while True:
+            try:
+                found = await requester.recover()
+                if found and found[-1].job_id is not None and found[-1].job_id not in self.started:
+                    return found[-1].job_id
+                x = self.model.x[row % len(self.model.x)]
+                return (await requester.submit(self.model.bundle, self.model_id, x, terms)).job_id
+            except AssayError:
+                await asyncio.sleep(0.5)
+
+    def _heard(self, job_id: bytes, said: str) -> None:
+        if said.startswith("delivered"):
+            self.delivered.setdefault(job_id, time.monotonic())
+
+
+class WorkerProcess:
+    """`assay worker run`, its configuration and log in one folder."""
+
+    def __init__(self, config: WorkerConfig, folder: Path) -> None:
+        self.config = config
+        self.folder = folder
+        self._path = folder / "worker.json"
+        self._process: subprocess.Popen[bytes] | None = None
+        config.save(self._path)
+
+    def start(self) -> None:
+        """Start it; not before it has ended."""
+        environment = {**os.environ, "ASSAY_PASSWORD": PASSWORD, "ASSAY_HOME": str(self.folder)}
+        command = [sys.executable, "-m", "assay_node.cli", "worker", "run", "-c", str(self._path)]
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(
+                command, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT
+            )
+
+    @property
+    def log(self) -> Path:
+        """What it has said, in all its lives."""
+        return self.folder / "log.txt"
+
+    @property
+    def ended(self) -> int | None:
+        """Its exit status, if it has ended."""
+        return None if self._process is None else self._process.poll()
+
+    def kill(self) -> None:
+        """End it as a power cut does."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+
+    async def stop(self) -> None:
+        """End it in good order, or else by force."""
+        if self._process is None:
+            return
+        self._process.terminate()
+        try:
+            await asyncio.to_thread(self._process.wait, STOP_S)
+        except subprocess.TimeoutExpired:
+            self.kill()
+
+    def resident_mb(self) -> float:
+        """Memory in use, without its child processes."""
+        assert self._process is not None
+        for line in Path(f"/proc/{self._process.pid}/status").read_text().splitlines():
+            if line.startswith("VmRSS:"):
+                return int(line.split()[1]) / 1024
+        return 0.0
+
+
+@dataclass
+class Ensemble:
+    """What is running while a load lasts, for whoever disturbs it."""
+
+    market: Market
+    model: Sampled
+    model_id: bytes
+    workers: list[WorkerProcess]
+    watcher: Watcher
+
+
+Chaos = Callable[[Ensemble], Awaitable[None]]
+Node = Callable[[], AbstractAsyncContextManager[ChainNode]]
+
+
+async def measure(
+    load: Load, node: Node, folder: Path, model: Sampled, *, chaos: Chaos | None = None
+) -> Measured:
+    """Put a load on a fresh chain.
+
+    Args:
+        load: how much.
+        node: opens the chain.
+        folder: for databases and logs; must be empty.
+        model: what is proven.
+        chaos: runs beside the load until that ends.
+    """
+    async with AsyncExitStack() as stack:
+        net = await stack.enter_async_context(node())
+        market = await stack.enter_async_context(open_market(folder, net))
+        model_id = await market.publish(model)
+        for_workers, for_requesters = [
+            await stack.enter_async_context(
+                FaultProxy(net.url, faults=load.faults, latency=load.latency, seed=load.seed + side)
+            )
+            for side in range(2)
+        ]
+        market.url = for_workers.url
+        workers = []
+        for index in range(FIRST_WORKER, FIRST_WORKER + load.workers):
+            config = await market.worker_config(index, model, stake=STAKE, **DEFAULTS | dict(load.settings))
+            worker = WorkerProcess(config, folder / f"worker{index}")
+            stack.push_async_callback(worker.stop)
+            worker.start()
+            workers.append(worker)
+            await until_listening(config.inbox_port, load.limit)
+        askers = [
+            Asker(market, for_requesters.url, FIRST_REQUESTER + index, model, model_id)
+            for index in range(load.requesters)
+        ]
+        for asker in askers:
+            await asker.open(stack)
+        for proxy in (for_workers, for_requesters):
+            proxy.counts.clear()
+            proxy.posts = 0
+        watcher = Watcher(market.chain)
+        beside = [asyncio.create_task(watcher.run())]
+        if chaos is not None:
+            beside.append(
+                asyncio.create_task(_disturb(chaos, Ensemble(market, model, model_id, workers, watcher)))
+            )
+        began = time.monotonic()
+        tasks = [
+            asyncio.create_task(askers[number % load.requesters].ask(number, load))
+            for number in range(load.jobs)
+        ]
+        _, late = await asyncio.wait(tasks, timeout=load.limit)
+        for task in [*late, *beside]:
+            task.cancel()
+        await asyncio.gather(*tasks, *beside, return_exceptions=True)
+        await watcher.look()
+        return await _measured(market, load, watcher, askers, began, (for_workers, for_requesters))
+
+
+async def _disturb(chaos: Chaos, ensemble: Ensemble) -> None:
+    try:
+        await chaos(ensemble)
+    except Exception as error:  # noqa: BLE001 - without chaos the load would seem to bear it
+        print(f"the disturbance ended: {error!r}", file=sys.stderr)
+
+
+DEFAULTS: dict[str, Any] = {"prover": "process", "poll_seconds": 1.0}
+
+
+async def until_listening(port: int, limit: float) -> None:
+    """Return once something listens on a port, or after `limit` seconds."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(limit):
+            while True:
+                with contextlib.suppress(OSError):
+                    _, writer = await asyncio.open_connection("127.0.0.1", port)
+                    writer.close()
+                    return
+                await asyncio.sleep(0.1)
+
+
+async def _measured(
+    market: Market,
+    load: Load,
+    watcher: Watcher,
+    askers: Sequence[Asker],
+    began: float,
+    proxies: tuple[FaultProxy, FaultProxy],
+) -> Measured:
+    result = Measured(bid_window=load.terms.bid_window)
+    posted = [job_id for stage, job_id in watcher.seen if stage == "post"]
+    for job_id in posted:
+        state = (await market.chain.market.job_of(job_id)).state
+        result.states[state.name] += 1
+        result.settled += state is JobState.SETTLED
+    result.posted = len(posted)
+    result.asked_twice = max(0, len(posted) - load.jobs)
+    settled = [moment for (stage, _), moment in watcher.seen.items() if stage == "settled"]
+    everything = result.settled >= load.jobs and settled
+    result.seconds = (max(settled) if everything else time.monotonic()) - began
+    for asker in askers:
+        for job_id, start in asker.started.items():
+            for stage in STAGES:
+                seen = (
+                    watcher.seen.get((stage, job_id)) if stage != "delivered" else asker.delivered.get(job_id)
+                )
+                if seen is not None:
+                    result.latencies[stage].append(max(0.0, seen - start))
+    for index in range(FIRST_WORKER, FIRST_WORKER + load.workers):
+        record = await market.chain.workers.worker_of(market.net.accounts[index].address)
+        result.slashed += max(0, STAKE - record.stake - record.leaving)
+    workers, requesters = proxies
+    result.worker_requests, result.worker_posts = workers.counts.total(), workers.posts
+    result.requester_requests, result.requester_posts = requesters.counts.total(), requesters.posts
+    result.methods = workers.counts
+    return result
