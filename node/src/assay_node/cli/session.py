@@ -7,10 +7,13 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from .. import chain as chains
 from .. import client
-from ..chain.errors import DeploymentError, KeyFileError
+from ..chain.errors import DeploymentError, KeyFileError, RpcError
+from ..chain.keystore import AddressMissing
+from . import options
 from .commands.keys import key_path
 from .logs import configure_logs
 
@@ -74,12 +77,51 @@ def unlock(home: Path, key: str, password_file: Path | None) -> Signer:
     return Signer(chains.load_account(path, password), path.resolve().parent)
 
 
+def account_address(home: Path, text: str) -> str:
+    """The address that is meant by a key's name or file, or by itself.
+
+    A keystore that names no address is opened with its password.
+    """
+    if text.lower().startswith("0x"):
+        return options.parse_address(text)
+    path = key_path(home, text)
+    try:
+        return chains.keystore_address(path)
+    except AddressMissing:
+        return unlock(home, text, None).address
+
+
+_DEVELOPMENT_CLIENTS = ("anvil", "assay-devnet", "hardhat", "ganache")
+
+
+async def development_node(node: chains.Rpc, url: str) -> bool:
+    """Whether this is a chain of one's own: a development node, on this machine.
+
+    A node elsewhere could call itself one, and would be told what only one's own may be: to have inputs
+    delivered to addresses behind the firewall.
+    """
+    from ..devnet.config import is_loopback
+
+    if not is_loopback(urlsplit(url).hostname or ""):
+        return False
+    try:
+        client = str(await node.request("web3_clientVersion")).lower()
+    except RpcError:
+        client = ""
+    return client.startswith(_DEVELOPMENT_CLIENTS) or await node.chain_id() in (1337, 31337)
+
+
 @dataclass(frozen=True, slots=True)
 class Session:
-    """A deployment that answers."""
+    """A deployment that answers.
+
+    Attributes:
+        development: whether the chain is one's own, on this machine: local workers are then no strangers.
+    """
 
     chain: chains.Chain
     home: Path
+    development: bool = False
 
     @asynccontextmanager
     async def outbox(self, signer: Signer) -> AsyncIterator[chains.Outbox]:
@@ -88,8 +130,16 @@ class Session:
             yield outbox
 
     @asynccontextmanager
-    async def requester(self, signer: Signer, *, allow_local: bool) -> AsyncIterator[client.Requester]:
-        """The account as a requester, after finding the jobs of drafts that were not heard back of."""
+    async def requester(
+        self, signer: Signer, *, allow_local: bool | None = None
+    ) -> AsyncIterator[client.Requester]:
+        """The account as a requester, after finding the jobs of drafts that were not heard back of.
+
+        Args:
+            signer: the account.
+            allow_local: whether inputs go to workers on this machine or in a private network; by default
+                on a chain of one's own.
+        """
         async with self.outbox(signer) as outbox:
             with client.JobStore(jobs_path(self.home)) as store:
                 requester = client.Requester(
@@ -97,7 +147,7 @@ class Session:
                     outbox,
                     store,
                     client.StoreKey(bytes(signer.account.key)),
-                    allow_local=allow_local,
+                    allow_local=self.development if allow_local is None else allow_local,
                 )
                 await requester.recover()
                 yield requester
@@ -132,4 +182,5 @@ async def connect(rpc: str, deployment_file: Path | None, home: Path) -> AsyncIt
     async with chains.Rpc(rpc) as node:
         if deployment_file is None:
             deployment_file = await find_deployment(home, node)
-        yield Session(await chains.Chain.connect(node, chains.Deployment.load(deployment_file)), home)
+        chain = await chains.Chain.connect(node, chains.Deployment.load(deployment_file))
+        yield Session(chain, home, await development_node(node, rpc))

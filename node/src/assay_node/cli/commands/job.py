@@ -24,10 +24,11 @@ from ..session import Signer, connect, jobs_path, unlock
 app = typer.Typer(no_args_is_help=True, help="Jobs: ask for a proven answer, follow it, read it.")
 
 LocalWorkers = Annotated[
-    bool,
+    bool | None,
     typer.Option(
-        "--allow-local",
-        help="Deliver inputs to workers on this machine or a private network too (development).",
+        "--allow-local/--no-allow-local",
+        help="Deliver inputs to workers on this machine or a private network, too.",
+        show_default="on a chain of one's own",
     ),
 ]
 
@@ -63,7 +64,7 @@ def submit(
     follow: Annotated[
         bool, typer.Option("--follow/--no-follow", help="Stay until the answer is there.")
     ] = True,
-    allow_local: LocalWorkers = False,
+    allow_local: LocalWorkers = None,
     rpc: options.Rpc = options.DEFAULT_RPC,
     deployment: options.DeploymentFile = None,
     home: options.Home = options.DEFAULT_HOME,
@@ -127,7 +128,7 @@ def status(
     follow: Annotated[
         bool, typer.Option("--follow", help="Stay until the job ends, and do your part of it.")
     ] = False,
-    allow_local: LocalWorkers = False,
+    allow_local: LocalWorkers = None,
     rpc: options.Rpc = options.DEFAULT_RPC,
     deployment: options.DeploymentFile = None,
     home: options.Home = options.DEFAULT_HOME,
@@ -192,7 +193,7 @@ def result(
     async def act() -> None:
         async with (
             connect(rpc, deployment, home) as session,
-            session.requester(signer, allow_local=False) as requester,
+            session.requester(signer) as requester,
         ):
             folder = bundle or requester.store.by_job(job_id).bundle
             if folder is None:
@@ -306,7 +307,7 @@ async def _change(
     """The requester's action on a job, and the job afterwards."""
     async with (
         connect(rpc, deployment, home) as session,
-        session.requester(signer, allow_local=False) as requester,
+        session.requester(signer) as requester,
     ):
         await action(requester)
         return await requester.job(job_id)
@@ -368,7 +369,9 @@ def list_jobs(
         out.print(f"[dim]{posted}[/]  {job_id}  [dim]chain {record.chain_id}{delivered}[/]")
 
 
-async def _follow(requester: client.Requester, job_id: bytes, key: str, *, allow_local: bool) -> chain.Job:
+async def _follow(
+    requester: client.Requester, job_id: bytes, key: str, *, allow_local: bool | None
+) -> chain.Job:
     """Stay with a job to its end, and return it. Ctrl-C leaves it, and is told how to take it up again."""
     try:
         last = await requester.job(job_id)
@@ -386,7 +389,7 @@ async def _follow(requester: client.Requester, job_id: bytes, key: str, *, allow
 
 async def _find(signer: Signer, rpc: str, deployment: Path | None, home: Path) -> None:
     """Look for the jobs of drafts on chain, which opening a requester does."""
-    async with connect(rpc, deployment, home) as session, session.requester(signer, allow_local=False):
+    async with connect(rpc, deployment, home) as session, session.requester(signer):
         pass
 
 

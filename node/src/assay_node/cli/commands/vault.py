@@ -8,12 +8,10 @@ from typing import Annotated
 
 import typer
 
-from ... import chain
 from ...errors import AssayError
 from .. import options
 from ..console import emit, ether, fields, out
-from ..session import connect, unlock
-from .keys import key_path
+from ..session import account_address, connect, unlock
 
 app = typer.Typer(
     no_args_is_help=True, help="The vault: earnings, refunds and royalties until they are withdrawn."
@@ -43,7 +41,7 @@ def balance(
 
       assay vault balance 0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266 --json
     """
-    who = address or chain.keystore_address(key_path(home, key))
+    who = address or account_address(home, key)
 
     async def act() -> None:
         async with connect(rpc, deployment, home) as session:

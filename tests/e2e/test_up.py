@@ -1,0 +1,72 @@
+"""`assay up`: from nothing to a proven, paid answer with two commands, and again after Ctrl-C."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from .conftest import Assay, first_document
+
+PRIVATE = 0o077
+
+
+def start(assay: Assay, folder: Path) -> tuple[subprocess.Popen[bytes], Any]:
+    process = assay.start("up", "--dir", folder, "--port", 0, "--json", log=folder.with_suffix(".log"))
+    return process, first_document(process)
+
+
+def ask(assay: Assay, folder: Path, document: Any, row: int) -> Any:
+    """What the command prints to type next, in the environment that it wrote."""
+    lines = (folder / "env").read_text().splitlines()
+    environment = dict(line.removeprefix("export ").split("=", 1) for line in lines)
+    assert environment["ASSAY_RPC"] == document["url"]
+    (model,) = document["models"]
+    command = ["job", "submit", model["bundle"], "--model", model["model_id"], "--row", str(row)]
+    options = ["--input", str(folder / "patients.npz"), "--max-price", "0.01ether", "--bid-window", "3s"]
+    done = subprocess.run(
+        assay._command(*command, *options, "--json"),
+        env=assay.environment | environment,
+        capture_output=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+@pytest.mark.slow
+def test_a_market_in_one_command_which_ctrl_c_ends_and_the_next_takes_up(
+    assay: Assay, tmp_path: Path
+) -> None:
+    folder = tmp_path / "market"
+    process, first = start(assay, folder)
+    assert len(first["workers"]) == 2
+    answer = ask(assay, folder, first, 0)
+    assert answer["verified"]
+    assert answer["worker"] in first["workers"]
+    process.send_signal(signal.SIGINT)
+    assert process.wait(60) == 0
+
+    process, second = start(assay, folder)
+    assert second["deployment"] == first["deployment"]
+    assert second["models"] == first["models"]
+    assert list(second["workers"]) == list(first["workers"])
+    assert ask(assay, folder, second, 1)["verified"]
+    process.send_signal(signal.SIGINT)
+    assert process.wait(60) == 0
+    log = folder.with_suffix(".log").read_text()
+    assert "Traceback" not in log
+    for secret in (*folder.glob("keys/*.json"), *folder.glob("worker*/encryption.json")):
+        assert secret.stat().st_mode & PRIVATE == 0
+
+
+def test_a_folder_of_something_else_is_left_alone(assay: Assay, tmp_path: Path) -> None:
+    (tmp_path / "thesis.tex").write_text("six years of work")
+    error = assay.fails(1, "up", "--dir", tmp_path, "--port", 0)
+    assert "holds files of something else" in error
+    assert [path.name for path in tmp_path.iterdir() if path.suffix == ".tex"] == ["thesis.tex"]
