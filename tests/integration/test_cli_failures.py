@@ -438,3 +438,48 @@ def test_worker_settings_that_cannot_be(
     assert wrong[0].removeprefix("--") in error
     assert not config.exists()
     assert not (config.parent / "encryption.json").exists()
+
+
+# workers
+
+
+def _init_worker(assay: Assay, bundle: Path, config: Path, *more: object) -> dict[str, Any]:
+    assay("worker", "init", bundle, "-c", config, *more)
+    return dict(json.loads(config.read_text()))
+
+
+def test_two_workers_of_one_home_get_different_ports(
+    assay: Assay, net: DevnetThread, bc_mlp: Any, tmp_path: Path
+) -> None:
+    assay("deploy")
+    first = _init_worker(assay, bc_mlp.bundle.path, tmp_path / "w1" / "worker.json")
+    second = _init_worker(assay, bc_mlp.bundle.path, tmp_path / "w2" / "worker.json")
+    ports = [config[name] for config in (first, second) for name in ("inbox_port", "metrics_port")]
+    assert len(set(ports)) == 4
+    assert first["endpoint"].endswith(str(first["inbox_port"]))
+
+
+def test_a_configuration_that_exists_is_kept(
+    assay: Assay, net: DevnetThread, bc_mlp: Any, tmp_path: Path
+) -> None:
+    assay("deploy")
+    (tmp_path / "worker.json").write_text("mine")
+    _, error = assay(
+        "worker", "init", bc_mlp.bundle.path, "-c", tmp_path / "worker.json", code=ExitCode.FAILED
+    )
+    assert "exists already" in error
+    assert [path.name for path in tmp_path.iterdir() if path.suffix == ".json"] == ["worker.json"]
+    assert (tmp_path / "worker.json").read_text() == "mine"
+
+
+def test_a_changed_endpoint_that_was_not_registered_is_told(
+    assay: Assay, net: DevnetThread, bc_mlp: Any, tmp_path: Path
+) -> None:
+    assay("deploy")
+    config = tmp_path / "worker.json"
+    _init_worker(assay, bc_mlp.bundle.path, config)
+    assay("worker", "register", "-c", config)
+    edit(config, lambda document: document.update(endpoint="https://elsewhere.example"))
+    _, error = assay("worker", "run", "-c", config, code=ExitCode.FAILED)
+    assert "https://elsewhere.example" in error
+    assert "assay worker register" in error

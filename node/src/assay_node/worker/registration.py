@@ -34,12 +34,20 @@ async def register(chain: Chain, outbox: Outbox, endpoint: str, encryption_key: 
     return await outbox.send(key, call)
 
 
-def check_registration(record: WorkerRecord, address: str, encryption_key: bytes) -> None:
-    """Raises `WorkerError` unless the worker is registered with this key."""
+def check_registration(
+    record: WorkerRecord, address: str, encryption_key: bytes, endpoint: str | None = None
+) -> None:
+    """Raises `WorkerError` unless the worker is registered with this key and, if given, this endpoint."""
     if not record.registered:
         raise WorkerError(f"{address} is not registered as a worker", "Run `assay worker register`")
     if record.encryption_key != encryption_key:
         raise WorkerError(
             f"{address} is registered with another encryption key than the one configured",
             "Run `assay worker register`, or configure the registered key",
+        )
+    if endpoint is not None and record.endpoint != endpoint:
+        raise WorkerError(
+            f"{address} is registered at {record.endpoint}, the configuration says {endpoint}: "
+            "inputs would go to the first",
+            "Run `assay worker register`, or configure the registered one",
         )

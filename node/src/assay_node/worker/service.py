@@ -147,7 +147,7 @@ class Worker:
         node = await stack.enter_async_context(Rpc(config.rpc_url))
         chain = await Chain.connect(node, deployment, finality=config.finality)
         record = await chain.workers.worker_of(account.address)
-        check_registration(record, account.address, secret.public_key.encode())
+        check_registration(record, account.address, secret.public_key.encode(), config.endpoint)
         outbox = await stack.enter_async_context(
             await Outbox.open(
                 node,

@@ -17,8 +17,9 @@ import assay_prover
 from ... import chain as chains
 from ... import worker
 from ...errors import AssayError
-from .. import options
+from .. import options, targets
 from ..console import emit, ether, fields, note, out
+from ..known_workers import KnownWorkers
 from ..logs import configure_logs
 from ..session import find_deployment
 from .keys import key_path
@@ -48,12 +49,20 @@ def init(
         ),
     ] = None,
     inbox_port: Annotated[
-        int, typer.Option("--inbox-port", min=1, max=65535, help="Where the inbox listens.")
-    ] = 8700,
+        int | None,
+        typer.Option(
+            "--inbox-port", min=1, max=65535, help="Where the inbox listens. Default: 8700 or the next free."
+        ),
+    ] = None,
     metrics_port: Annotated[
-        int,
-        typer.Option("--metrics-port", min=1, max=65535, help="Where health and metrics are, on loopback."),
-    ] = 8701,
+        int | None,
+        typer.Option(
+            "--metrics-port",
+            min=1,
+            max=65535,
+            help="Where health and metrics are, on loopback. Default: 8701 or the next free.",
+        ),
+    ] = None,
     payout: Annotated[
         str | None,
         typer.Option(
@@ -83,6 +92,12 @@ def init(
     for bundle in bundles:
         if not assay_prover.Bundle.open(bundle).has_keys:
             raise AssayError(f"{bundle} has no keys", f"Run: assay model setup {bundle}")
+    targets.writable(config_file)
+    if config_file.exists():
+        raise AssayError(f"{config_file} exists already", "Edit it, or name another file with --config")
+    known = KnownWorkers(home)
+    inbox_port = inbox_port or known.free_port()
+    metrics_port = metrics_port or known.free_port(inbox_port)
     account = key_path(home, key)
     password = chains.read_password(file=password_file, prompt=f"Password of {key}: ")
     address = chains.load_account(account, password).address
@@ -104,17 +119,20 @@ def init(
         state_dir=folder / "state",
         bundles=[bundle.resolve() for bundle in bundles],
         inbox_port=inbox_port,
-        endpoint=endpoint,
+        endpoint=endpoint or f"http://127.0.0.1:{inbox_port}",
         metrics_port=metrics_port,
         pricing=worker.PricingConfig(margin_percent=margin, floor_percent=min(margin, 5.0)),
     )
     if not config.encryption_key.exists():
         chains.create_encryption_key(config.encryption_key, password)
     config.save(config_file)
+    known.add(config_file)
     document = {"config": config_file, "address": address, "endpoint": _endpoint(config)}
     emit(document, as_json=json, human=lambda: out.print(fields(document)))
     if not json:
-        note(f"Next: assay worker register -c {config_file}")
+        note(
+            f"Next: assay worker register -c {config_file} --stake 1ether; assay worker run -c {config_file}"
+        )
 
 
 @app.command("register")
