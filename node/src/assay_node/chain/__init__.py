@@ -93,8 +93,9 @@ if TYPE_CHECKING:
     from .node.rpc import Rpc
     from .node.types import Header, Log, Node, Receipt
     from .outbox.dispatcher import OutboxConfig
-    from .outbox.outbox import Outbox, Want
+    from .outbox.outbox import Outbox
     from .outbox.outbox_store import Attempt, Intent, IntentStatus
+    from .outbox.submission import Want
 else:  # a name's module is loaded when the name is used
     __getattr__, __dir__ = lazy_attributes(
         __name__,
@@ -133,10 +134,11 @@ else:  # a name's module is loaded when the name is used
             ".node.finality": "FinalityPolicy finality_of",
             ".node.rpc": "Rpc",
             ".outbox.dispatcher": "OutboxConfig",
-            ".outbox.outbox": "Outbox Want",
+            ".outbox.outbox": "Outbox",
             ".outbox.outbox_store": "Attempt Intent IntentStatus",
             ".node.types": "Header Log Node Receipt",
             ".head": "Head",
+            ".outbox.submission": "Want",
         },
     )
 

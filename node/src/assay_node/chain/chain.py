@@ -36,12 +36,12 @@ class Chain:
 
     @classmethod
     async def connect(
-        cls, node: Node | str, deployment: Deployment, *, finality: FinalityPolicy | None = None
+        cls, node: Node | str | list[str], deployment: Deployment, *, finality: FinalityPolicy | None = None
     ) -> Self:
         """Connects, and checks that the node is on the deployment's chain and has its contracts.
 
         Args:
-            node: a node, or the URL of one.
+            node: a node, or the URL of one, or several in order of preference.
             deployment: where the contracts are.
             finality: depths; by default those of the chain.
 
@@ -49,12 +49,12 @@ class Chain:
             NodeUnavailable: no node answers.
             WrongChain: another chain, or no contracts at the addresses.
         """
-        opened = Rpc(node) if isinstance(node, str) else node
+        opened = Rpc(node) if isinstance(node, str | list) else node
         chain = cls(opened, deployment, finality=finality)
         try:
             await chain.check()
         except BaseException:
-            if isinstance(node, str):
+            if opened is not node:
                 await chain.close()
             raise
         return chain

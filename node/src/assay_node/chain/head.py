@@ -1,9 +1,11 @@
 """What is the same until the next block: asked once, whoever wants it.
 
-head = await chain.head()                       # one request; the same object until there is a new block
-fees, balance, jobs = await asyncio.gather(     # one more, together
-    head.fees(policy), head.balance(account), head.jobs(job_ids, account)
-)
+Example::
+
+    head = await chain.head()                       # one request; the same object until there is a new block
+    fees, balance, jobs = await asyncio.gather(     # one more, together
+        head.fees(policy), head.balance(account), head.jobs(job_ids, account)
+    )
 """
 
 from __future__ import annotations

@@ -13,6 +13,8 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
+from ..chain.node.urls import mask
+
 # Lines are not wrapped here but by the terminal: an id broken over two lines could not be copied.
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 out = Console(highlight=False, soft_wrap=True)
@@ -28,12 +30,13 @@ def emit(data: Mapping[str, Any], *, as_json: bool, human: Callable[[], None]) -
 
 def emit_json(data: object) -> None:
     """Print one JSON document. Bytes become 0x-hex, paths strings; integers stay exact."""
-    sys.stdout.write(json.dumps(data, default=_plain, indent=2) + "\n")
+    sys.stdout.write(mask(json.dumps(data, default=_plain, indent=2)) + "\n")
     sys.stdout.flush()
 
 
 def note(message: str, *, label: str = "") -> None:
     """Say something on the way (stderr). As it is, never as markup: it may quote a stranger or a path."""
+    message = mask(message)
     err.print(Text.assemble((f"{label} ", "yellow"), message) if label else Text(message))
 
 

@@ -1,6 +1,6 @@
 """What becomes of errors: one line for a person, a document for a program, an exit status for both.
 
-Nothing here imports what raises the errors: explaining one must not load compiler, devnet or chain.
+Nothing here imports what raises the errors: explaining one must not load compiler, devnet or contracts.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import traceback
 
 from rich.markup import escape
 
+from ..chain.node.urls import mask
 from ..errors import AssayError
 from .console import emit_json, err
 from .exit_codes import ExitCode
@@ -58,11 +59,11 @@ def exit_code_of(error: BaseException) -> ExitCode | None:
 def explain(error: Exception, *, as_json: bool) -> ExitCode:
     """Say what failed and what to do: one line on stderr and, with ``as_json``, a document on stdout."""
     if os.environ.get("ASSAY_DEBUG", "") not in ("", "0"):
-        traceback.print_exception(error)
+        sys.stderr.write(mask("".join(traceback.format_exception(error))))
     code = exit_code_of(error)
     what, advice = _words(error, code)
     code = ExitCode.INTERNAL if code is None else code
-    what, advice = _one_line(what), _one_line(advice)
+    what, advice = mask(_one_line(what)), mask(_one_line(advice))
     line = f"{what}. {advice}" if advice else what
     err.print(f"[bold red]error:[/] {escape(line)}", soft_wrap=True)
     if as_json:

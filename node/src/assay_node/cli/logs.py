@@ -14,6 +14,8 @@ def configure_logs(level: int = logging.WARNING) -> None:
     """Send structlog's events of ``level`` and above to stderr. Called before anything logs."""
     import structlog  # commands that have no services need not wait for it
 
+    from ..chain.node.urls import mask
+
     terminal = sys.stderr.isatty()
     # Tracebacks without local variables, which here may be salts, inputs and keys.
     renderer: structlog.typing.Processor = (
@@ -29,7 +31,7 @@ def configure_logs(level: int = logging.WARNING) -> None:
     if not terminal:
         processors.append(structlog.processors.format_exc_info)
     structlog.configure(
-        processors=[*processors, renderer],
+        processors=[*processors, renderer, lambda _logger, _level, text: mask(str(text))],
         wrapper_class=structlog.make_filtering_bound_logger(level),
         # Whatever stderr is when something is logged: an embedder may have replaced and closed today's.
         logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),

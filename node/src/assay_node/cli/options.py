@@ -63,9 +63,13 @@ Take = Annotated[
 _CHAIN = "Chain and account"
 
 Rpc = Annotated[
-    str,
+    list[str],
     typer.Option(
-        "--rpc", metavar="URL", envvar="ASSAY_RPC", help="JSON-RPC endpoint.", rich_help_panel=_CHAIN
+        "--rpc",
+        metavar="URL",
+        envvar="ASSAY_RPC",
+        help="JSON-RPC endpoint. Given again, or after a comma: the next to ask when one fails.",
+        rich_help_panel=_CHAIN,
     ),
 ]
 DeploymentFile = Annotated[
@@ -166,6 +170,6 @@ def amount_argument(text: str) -> typer.models.ArgumentInfo:
     return info
 
 
-DEFAULT_RPC = "http://127.0.0.1:8545"
+DEFAULT_RPC = ["http://127.0.0.1:8545"]
 DEFAULT_HOME = Path("~/.assay")  # found when it is used: a user of a container may have no home
 DEFAULT_KEY = "default"

@@ -176,7 +176,7 @@ async def open_outbox(node: chains.Node, signer: Signer, home: Path) -> AsyncIte
 
 
 @asynccontextmanager
-async def connect(rpc: str, deployment_file: Path | None, home: Path) -> AsyncIterator[Session]:
+async def connect(rpc: list[str], deployment_file: Path | None, home: Path) -> AsyncIterator[Session]:
     """Connect to a node and check that the deployment is there."""
     configure_logs()
     async with chains.Rpc(rpc) as node:

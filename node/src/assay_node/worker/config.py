@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from ..chain import Address, FeePolicy, FinalityPolicy
 from ..chain.node.fees import GWEI
+from ..chain.node.urls import rpc_urls
 from .errors import WorkerError
 
 
@@ -25,6 +26,11 @@ def _http_url(value: str) -> str:
     if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
         raise ValueError("not a plain http(s) URL")
     return value.rstrip("/")
+
+
+def _node_urls(value: str | list[str]) -> str | list[str]:
+    rpc_urls(value)
+    return value
 
 
 class PricingConfig(BaseModel):
@@ -68,7 +74,8 @@ class WorkerConfig(BaseModel):
     """A worker's settings. Paths in a file are relative to the file.
 
     Attributes:
-        rpc_url: the node's JSON-RPC endpoint.
+        rpc_url: the node's JSON-RPC endpoint; several, in order of preference, as a list or apart by commas.
+            They may hold API keys, in path or query.
         deployment: deployment file.
         keystore: keystore file of the operating account; its password is given apart.
         encryption_key: key file inputs are sealed to, under the same password.
@@ -99,7 +106,7 @@ class WorkerConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    rpc_url: Annotated[str, AfterValidator(_http_url)]
+    rpc_url: Annotated[str | list[str], AfterValidator(_node_urls)] = Field(repr=False)
     deployment: Path
     keystore: Path
     encryption_key: Path

@@ -18,7 +18,7 @@ from nacl.public import PrivateKey
 from assay_prover import binding
 
 from ..chain import Chain, ChainClock, ChainError, IntentStatus, JobState, Outbox
-from ..chain.outbox.outbox import came_to_nothing
+from ..chain.outbox.submission import came_to_nothing
 from .actions import call_of, intent_key, outcome_of, rescue_spend
 from .config import WorkerConfig
 from .errors import InboxError

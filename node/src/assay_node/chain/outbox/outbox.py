@@ -22,7 +22,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
@@ -35,7 +34,6 @@ from ..contracts.types import Call
 from ..errors import (
     ChainError,
     FeesTooHigh,
-    InsufficientFunds,
     NodeUnavailable,
     RpcError,
     TransactionFailed,
@@ -45,34 +43,16 @@ from ..errors import (
 from ..node.fees import FeePolicy
 from ..node.finality import FinalityPolicy, finality_of
 from ..node.types import Header, Node, Receipt
-from .budget import Budget, Market
+from .budget import Budget
 from .dispatcher import Dispatcher, OutboxConfig
 from .nonces import Nonces
-from .outbox_store import UNSUCCESSFUL, Attempt, Intent, IntentStatus, OutboxStore
+from .outbox_store import Intent, IntentStatus, OutboxStore
 from .sender_lock import SenderLock
 from .sender_watch import SenderWatch
 from .signing import EMPTY_GAS, Signer
+from .submission import Submission, Want
 
 _log = structlog.get_logger(__name__)
-
-GAS_MARGIN_PERCENT = 25
-"""Added to an estimate: state may change before the transaction is mined (a cold slot, a longer array)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Want:
-    """One thing to be done on chain; see `Outbox.submit` for what its fields mean."""
-
-    key: str
-    call: Call
-    again: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class _Plan:
-    want: Want
-    generation: int
-    gas: int
 
 
 class Outbox:
@@ -99,6 +79,7 @@ class Outbox:
         self._watch = watch
         self._nonces = nonces
         self._dispatcher = dispatcher
+        self._submission = Submission(node, signer, store, budget, nonces, dispatcher, clock)
         self._config = config
         self._clock = clock
         self._turn = asyncio.Lock()
@@ -241,66 +222,7 @@ class Outbox:
             sent = await outbox.submit_many([Want(f"bid/{job.hex()}", market.place_bid(job, price)), ...])
         """
         async with self._turn:
-            plans, outcomes = await self._plan(wants)
-            if plans:
-                market, nonce = await asyncio.gather(self._budget.look(), self._nonces.next())
-                signed = self._sign(plans, outcomes, market, nonce)
-                await asyncio.gather(*(self._dispatcher.broadcast(*each) for each in signed))
-                self._store.database.flush()
-            return [outcomes[want.key] for want in wants]
-
-    async def _plan(self, wants: Sequence[Want]) -> tuple[list[_Plan], dict[str, Intent | ChainError]]:
-        """What is to be signed, with its gas, and what is settled without signing anything."""
-        outcomes: dict[str, Intent | ChainError] = {}
-        open_: list[tuple[Want, int]] = []
-        for want in wants:
-            known = self._store.latest(want.key)
-            if known is not None and want.again and known.status is IntentStatus.DONE:
-                known = await self._recheck(known)
-            if known is not None and not (want.again and came_to_nothing(known)):
-                outcomes[want.key] = known
-            else:
-                open_.append((want, 0 if known is None else known.generation + 1))
-        gas = await asyncio.gather(*(self._gas(want.call) for want, _ in open_), return_exceptions=True)
-        plans: list[_Plan] = []
-        for (want, generation), limit in zip(open_, gas, strict=True):
-            if isinstance(limit, ChainError):
-                outcomes[want.key] = limit
-            elif isinstance(limit, BaseException):
-                raise limit
-            else:
-                plans.append(_Plan(want, generation, limit))
-        return plans, outcomes
-
-    def _sign(
-        self, plans: Sequence[_Plan], outcomes: dict[str, Intent | ChainError], market: Market, nonce: int
-    ) -> list[tuple[Intent, Attempt]]:
-        """Signs and stores, in one commit; only what is on disk then is sent."""
-        signed: list[tuple[Intent, Attempt]] = []
-        with self._store.database.transaction():
-            for plan in plans:
-                key, call = plan.want.key, plan.want.call
-                try:
-                    fees = self._budget.offer(key, call, plan.gas, nonce, market)
-                except (FeesTooHigh, InsufficientFunds) as error:
-                    outcomes[key] = error
-                    continue
-                attempt = self._signer.sign(call, plan.gas, nonce, fees)
-                intent = self._store.add(key, plan.generation, call, plan.gas, nonce, attempt, self._clock())
-                outcomes[key] = intent
-                signed.append((intent, attempt))
-                if self._budget.allows_more(key):
-                    self._dispatcher.hurry(nonce - 1)  # what would hold it up
-                nonce += 1
-        for intent, attempt in signed:
-            _log.info(
-                "transaction.signed",
-                intent=intent.key,
-                what=intent.call.description,
-                nonce=intent.nonce,
-                tx="0x" + attempt.tx_hash.hex(),
-            )
-        return signed
+            return await self._submission.many(wants)
 
     def allow(self, key: str, spend: int) -> None:
         """Lets an intent's gas cost up to `spend` wei, whatever the cap, because its absence would cost more.
@@ -314,19 +236,6 @@ class Outbox:
         intent = self._store.latest(key)
         if intent is not None and intent.status is IntentStatus.PENDING:
             self._dispatcher.hurry(intent.nonce)
-
-    async def _recheck(self, intent: Intent) -> Intent:
-        """A final intent that is wanted again: a re-org deeper than the policy may have undone it."""
-        assert intent.tx_hash is not None  # noqa: S101 - a final intent has one
-        if await self.node.receipt(intent.tx_hash) is not None:
-            return intent
-        _log.error("transaction.final_undone", intent=intent.key, nonce=intent.nonce)
-        if any(other.nonce == intent.nonce for other in self._store.active()):
-            self._store.set_lost(intent)
-        else:
-            self._store.set_pending(intent, 0)
-            await self._dispatcher.broadcast(intent, self._store.attempts(intent)[0])
-        return self._store.get(intent)
 
     async def send(self, key: str, call: Call, *, timeout: float | None = None) -> Receipt:
         """`submit`, then `wait`."""
@@ -417,22 +326,6 @@ class Outbox:
         async with self._turn:
             await self._dispatcher.step(header)
 
-    async def _gas(self, call: Call) -> int:
-        """The gas limit of a call: as given, or estimated, which tells whether it would revert."""
-        if call.gas:
-            return call.gas
-        try:
-            gas = await self.node.estimate_gas(self.account.address, call.to, call.data, call.value)
-        except RpcError as error:
-            if "insufficient funds" in error.message.lower():
-                balance = await self.node.balance(self.account.address)
-                raise self._budget.unfunded(call, balance) from error
-            revert = as_revert(error, interfaces())
-            if revert is not None and call.description:
-                revert.what = f"cannot {call.description}: {revert.what}"
-            raise (revert or error) from error
-        return gas + gas * GAS_MARGIN_PERCENT // 100
-
     async def _reason(self, intent: Intent) -> str:
         """Why a mined transaction reverted, by running it again on the block before; best effort."""
         if intent.call.to is None or intent.block_number is None:
@@ -467,8 +360,3 @@ def _open_store(path: Path | str, identity: tuple[int, bytes, str]) -> OutboxSto
 
 def _what(intent: Intent) -> str:
     return intent.call.description or intent.key
-
-
-def came_to_nothing(intent: Intent) -> bool:
-    """Whether an intent had no effect, as far as the chain says now."""
-    return intent.status in UNSUCCESSFUL or intent.succeeded is False

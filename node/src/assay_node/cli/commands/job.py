@@ -299,7 +299,7 @@ def cancel(
 async def _change(
     job_id: bytes,
     action: Callable[[client.Requester], Awaitable[object]],
-    rpc: str,
+    rpc: list[str],
     deployment: Path | None,
     home: Path,
     signer: Signer,
@@ -387,7 +387,7 @@ async def _follow(
     return last
 
 
-async def _find(signer: Signer, rpc: str, deployment: Path | None, home: Path) -> None:
+async def _find(signer: Signer, rpc: list[str], deployment: Path | None, home: Path) -> None:
     """Look for the jobs of drafts on chain, which opening a requester does."""
     async with connect(rpc, deployment, home) as session, session.requester(signer):
         pass

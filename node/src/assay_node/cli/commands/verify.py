@@ -65,7 +65,7 @@ def verify(
         _report_job(evidence, json=json)
 
 
-async def _gather(rpc: str, deployment: Path | None, home: Path, job_id: bytes) -> client.JobEvidence:
+async def _gather(rpc: list[str], deployment: Path | None, home: Path, job_id: bytes) -> client.JobEvidence:
     async with connect(rpc, deployment, home) as session:
         with err.status("reading the chain"):
             return await client.gather_evidence(session.chain, job_id)

@@ -59,7 +59,7 @@ def retire(
 
 
 def _change(
-    rpc: str,
+    rpc: list[str],
     deployment: Path | None,
     home: Path,
     signer: Signer,
