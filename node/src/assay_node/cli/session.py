@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from .. import chain as chains
 from .. import client
-from ..chain.errors import DeploymentError, KeyFileError, RpcError
+from ..chain.errors import DeploymentError, KeyFileError
 from ..chain.keystore import AddressMissing
 from . import options
 from .commands.keys import key_path
@@ -94,7 +94,7 @@ def account_address(home: Path, text: str) -> str:
 _DEVELOPMENT_CLIENTS = ("anvil", "assay-devnet", "hardhat", "ganache")
 
 
-async def development_node(node: chains.Rpc, url: str) -> bool:
+async def development_node(node: chains.Rpc) -> bool:
     """Whether this is a chain of one's own: a development node, on this machine.
 
     A node elsewhere could call itself one, and would be told what only one's own may be: to have inputs
@@ -102,12 +102,9 @@ async def development_node(node: chains.Rpc, url: str) -> bool:
     """
     from ..devnet.config import is_loopback
 
-    if not is_loopback(urlsplit(url).hostname or ""):
+    if not all(is_loopback(urlsplit(url).hostname or "") for url in node.urls):
         return False
-    try:
-        client = str(await node.request("web3_clientVersion")).lower()
-    except RpcError:
-        client = ""
+    client = (await node.client_version()).lower()
     return client.startswith(_DEVELOPMENT_CLIENTS) or await node.chain_id() in (1337, 31337)
 
 
@@ -183,4 +180,4 @@ async def connect(rpc: list[str], deployment_file: Path | None, home: Path) -> A
         if deployment_file is None:
             deployment_file = await find_deployment(home, node)
         chain = await chains.Chain.connect(node, chains.Deployment.load(deployment_file))
-        yield Session(chain, home, await development_node(node, rpc))
+        yield Session(chain, home, await development_node(node))

@@ -79,6 +79,11 @@ class Rpc:
         self._retired += self._endpoints  # what is under way there ends there
         self._endpoints = self._open(url)
 
+    @property
+    def urls(self) -> tuple[str, ...]:
+        """All URLs, with their secrets, in order of preference."""
+        return tuple(endpoint.url for endpoint in self._endpoints)
+
     async def __aenter__(self) -> Rpc:
         """The connection opens with the first request."""
         return self

@@ -42,9 +42,9 @@ def faucet(
 
     async def act() -> None:
         async with chain.Rpc(rpc) as node:
-            if not await development_node(node, rpc):
+            if not await development_node(node):
                 raise ChainError(
-                    f"{rpc} is no development chain on this machine", "Buy or bridge the chain's currency"
+                    f"{node} is no development chain on this machine", "Buy or bridge the chain's currency"
                 )
             source = await _richest(node)
             transfer = {"from": source, "to": target, "value": hex(amount)}
