@@ -7,6 +7,7 @@ executable in it, so that a stranger's bundle is only data.
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import json
 import zipfile
@@ -14,7 +15,7 @@ from collections.abc import Callable
 from hashlib import sha256
 from math import prod
 from tokenize import TokenError
-from typing import Any
+from typing import Any, get_args, get_origin, get_type_hints
 
 import numpy as np
 import scipy.sparse as sp
@@ -39,11 +40,14 @@ _DAMAGE = (
 """What reading raises when bytes are wrong."""
 
 
-class _Writer:
+class Writer:
+    """Arrays of a file on its way, numbered in the order in which they come."""
+
     def __init__(self) -> None:
         self.arrays: list[Int64Array] = []
 
     def array(self, values: Int64Array) -> int:
+        """The number of an array, which stands for it in the structure."""
         # row-major, so that the bytes say nothing of how the array came about
         self.arrays.append(np.asarray(values, dtype=np.int64, order="C"))
         return len(self.arrays) - 1
@@ -60,14 +64,14 @@ def _narrow(values: Int64Array) -> np.ndarray[Any, Any]:
 
 def dump_graph(graph: ref.IntegerGraph) -> bytes:
     """The file's bytes, the same for equal graphs on every machine."""
-    writer = _Writer()
+    writer = Writer()
     structure = {
         "format": FORMAT,
         "inputs": [
             {"name": t.name, "shape": t.shape, "lo": writer.array(t.lo), "hi": writer.array(t.hi)}
             for t in graph.inputs
         ],
-        "ops": [_dump_op(op, writer) for op in graph.ops],
+        "ops": [dump_operation(op, writer) for op in graph.ops],
         "output": graph.output,
     }
     buffer = io.BytesIO()
@@ -94,12 +98,12 @@ def load_graph(data: bytes) -> ref.IntegerGraph:
             structure = json.loads(archive.read(STRUCTURE))
             if structure.get("format") != FORMAT:
                 raise _refused(f"unknown format {structure.get('format')!r}")
-            reader = _Reader(archive)
+            reader = Reader(archive)
             inputs = [
                 ref.Tensor(t["name"], tuple(t["shape"]), reader.array(t["lo"]), reader.array(t["hi"]))
                 for t in structure["inputs"]
             ]
-            ops = [_load_op(record, reader) for record in structure["ops"]]
+            ops = [load_operation(record, reader) for record in structure["ops"]]
             return ref.IntegerGraph(inputs, ops, structure["output"])
     except BundleError:
         raise
@@ -113,11 +117,18 @@ def _refused(why: str) -> BundleError:
     return BundleError(f"circuit.npz is refused: {why}")
 
 
-class _Reader:
+class Reader:
+    """Arrays of a file by number."""
+
     def __init__(self, archive: zipfile.ZipFile) -> None:
         self.archive = archive
 
     def array(self, number: int) -> Int64Array:
+        """Int64, row-major.
+
+        Raises:
+            BundleError: it holds no integers.
+        """
         with self.archive.open(f"{int(number)}.npy") as member:
             values = np.lib.format.read_array(io.BytesIO(member.read()), allow_pickle=False)
         if values.dtype.kind != "i":
@@ -130,106 +141,135 @@ def digest(graph: ref.IntegerGraph) -> bytes:
     return sha256(dump_graph(graph)).digest()
 
 
-def _dump_op(op: ref.Op, w: _Writer) -> Record:
-    match op:
-        case ref.Affine():
-            fields: Record = {
-                "inputs": op.inputs,
-                "shape": op.shape,
-                "maps": [_dump_map(m, w) for m in op.maps],
-                "bias": w.array(op.bias),
-            }
-        case ref.PrivateAffine():
-            # the architecture alone: the numbers are in weights.npz
-            fields = {
-                "inputs": op.inputs,
-                "shape": op.shape,
-                "maps": [
-                    _dump_map(m, w) if limit is None else _dump_private_map(m)
-                    for m, limit in zip(op.maps, op.limits, strict=True)
-                ],
-                "limits": op.limits,
-                "biases": op.bias.size,
-                "bias_limit": op.bias_limit,
-                "span": op.span,
-                "factors": op.factors,
-                "bias_factor": op.bias_factor,
-            }
-        case ref.Requantise():
-            fields = {"input": op.input, "shift": op.shift, "lo": op.lo, "hi": op.hi}
-        case ref.RoundEven():
-            fields = {"input": op.input, "shift": op.shift}
-        case ref.ReduceMax() | ref.ArgMax():
-            fields = {"input": op.input, "shape": op.shape, "index": w.array(op.index)}
-        case ref.Multiply() | ref.MatMul():
-            fields = {"a": op.a, "b": op.b}
-        case ref.Table():
-            fields = {"input": op.input, "lo": op.lo, "values": w.array(op.values)}
-        case ref.Step():
-            fields = {"input": op.input}
-        case ref.OneHot():
-            fields = {"input": op.input, "lo": op.lo, "size": op.size}
-        case ref.Divide():
-            fields = {"a": op.a, "b": op.b}
-        case ref.Normalise():
-            constants = {"epsilon": op.epsilon, "shift": op.shift, "unit": op.unit}
-            fields = {"input": op.input, "index": w.array(op.index), **constants}
-        case ref.Trees():
-            arrays = (op.bit, op.zero, op.one, op.roots, op.values, op.bias)
-            fields = {"input": op.input, "shape": op.shape, "arrays": [w.array(part) for part in arrays]}
-    return {"op": type(op).__name__, "output": op.output, **fields}
+# -- operations and maps, by the types of their fields
 
 
-def _optional(value: Any) -> int | None:
-    return None if value is None else int(value)
+def dump_operation(op: ref.Op, w: Writer) -> Record:
+    """An operation as a record: its class's name and its fields."""
+    custom = _CUSTOM.get(type(op))
+    fields = _dump_fields(op, w) if custom is None else custom[0](op, w)
+    return {"op": type(op).__name__, **fields}
 
 
-def _load_op(record: Record, r: _Reader) -> ref.Op:
-    output = str(record["output"])
-    match record["op"]:
-        case "Affine":
-            maps = tuple(_load_map(m, r) for m in record["maps"])
-            return ref.Affine(
-                tuple(record["inputs"]), output, tuple(record["shape"]), maps, r.array(record["bias"])
-            )
-        case "PrivateAffine":
-            return _load_private(record, output, r)
-        case "Requantise":
-            lo, hi = _optional(record["lo"]), _optional(record["hi"])
-            return ref.Requantise(str(record["input"]), output, int(record["shift"]), lo, hi)
-        case "RoundEven":
-            return ref.RoundEven(str(record["input"]), output, int(record["shift"]))
-        case "ReduceMax":
-            return ref.ReduceMax(
-                str(record["input"]), output, tuple(record["shape"]), r.array(record["index"])
-            )
-        case "ArgMax":
-            return ref.ArgMax(str(record["input"]), output, tuple(record["shape"]), r.array(record["index"]))
-        case "Multiply":
-            return ref.Multiply(str(record["a"]), str(record["b"]), output)
-        case "MatMul":
-            return ref.MatMul(str(record["a"]), str(record["b"]), output)
-        case "Table":
-            return ref.Table(str(record["input"]), output, int(record["lo"]), r.array(record["values"]))
-        case "Step":
-            return ref.Step(str(record["input"]), output)
-        case "OneHot":
-            return ref.OneHot(str(record["input"]), output, int(record["lo"]), int(record["size"]))
-        case "Divide":
-            return ref.Divide(str(record["a"]), str(record["b"]), output)
-        case "Normalise":
-            constants = (int(record[name]) for name in ("epsilon", "shift", "unit"))
-            return ref.Normalise(str(record["input"]), output, r.array(record["index"]), *constants)
-        case "Trees":
-            bit, zero, one, roots, values, bias = (r.array(number) for number in record["arrays"])
-            shape = tuple(record["shape"])
-            return ref.Trees(str(record["input"]), output, shape, bit, zero, one, roots, values, bias)
-        case unknown:
-            raise BundleError(f"circuit.npz: unknown operation {unknown!r}")
+def load_operation(record: Record, r: Reader) -> ref.Op:
+    """The operation of a record.
+
+    Raises:
+        BundleError: no operation has this name, or a field is of another type than the class says.
+    """
+    kind = ref.Operation.KINDS.get(record["op"])
+    if kind is None:
+        raise BundleError(f"circuit.npz: unknown operation {record['op']!r}")
+    custom = _CUSTOM.get(kind)
+    loaded: ref.Op = _load_fields(kind, record, r) if custom is None else custom[1](record, r)
+    return loaded
 
 
-def _load_private(record: Record, output: str, r: _Reader) -> ref.PrivateAffine:
-    limits = tuple(_optional(limit) for limit in record["limits"])
+def _dump_map(linear: ref.LinearMap, w: Writer) -> Record:
+    if type(linear).__name__ not in _MAPS:
+        raise TypeError(f"no file form for {type(linear).__name__}")
+    custom = _CUSTOM.get(type(linear))
+    fields = _dump_fields(linear, w) if custom is None else custom[0](linear, w)
+    return {"map": type(linear).__name__, **fields}
+
+
+def _load_map(record: Record, r: Reader) -> ref.LinearMap:
+    kind = _MAPS.get(record["map"])
+    if kind is None:
+        raise BundleError(f"circuit.npz: unknown map {record['map']!r}")
+    custom = _CUSTOM.get(kind)
+    loaded: ref.LinearMap = _load_fields(kind, record, r) if custom is None else custom[1](record, r)
+    return loaded
+
+
+_FIELDS: dict[type, dict[str, Any]] = {}
+
+
+def _fields(kind: Any) -> dict[str, Any]:
+    """A class's fields and their types, in the order of the class; looked up once."""
+    if kind not in _FIELDS:
+        hints = get_type_hints(kind)
+        _FIELDS[kind] = {entry.name: hints[entry.name] for entry in dataclasses.fields(kind)}
+    return _FIELDS[kind]
+
+
+def _dump_fields(value: object, w: Writer) -> Record:
+    return {name: _dump(getattr(value, name), kind, w) for name, kind in _fields(type(value)).items()}
+
+
+def _load_fields(kind: type, record: Record, r: Reader) -> Any:
+    return kind(**{name: _load(record[name], field, r) for name, field in _fields(kind).items()})
+
+
+def _dump(value: Any, kind: Any, w: Writer) -> Any:
+    if kind == Int64Array:
+        return w.array(value)
+    if kind == tuple[ref.LinearMap, ...]:
+        return [_dump_map(linear, w) for linear in value]
+    return value
+
+
+def _load(value: Any, kind: Any, r: Reader) -> Any:
+    """A field's value, of the very type that the class declares."""
+    if kind == Int64Array:
+        return r.array(_whole(value))
+    if kind == tuple[ref.LinearMap, ...]:
+        return tuple(_load_map(record, r) for record in value)
+    if get_origin(kind) is tuple:
+        inner, _ = get_args(kind)
+        return tuple(_load(item, inner, r) for item in value)
+    if kind == int | None:
+        return None if value is None else _whole(value)
+    if kind is int:
+        return _whole(value)
+    if kind in (str, bool) and isinstance(value, kind):
+        return value
+    raise BundleError(f"circuit.npz: {value!r} is no {getattr(kind, '__name__', kind)}")
+
+
+def _whole(value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise BundleError(f"circuit.npz: {value!r} is no whole number")
+    return value
+
+
+# -- those whose records say it another way
+
+
+_TREES = ("bit", "zero", "one", "roots", "values", "bias")
+
+
+def _dump_trees(op: ref.Trees, w: Writer) -> Record:
+    arrays = [w.array(getattr(op, name)) for name in _TREES]
+    return {"output": op.output, "input": op.input, "shape": op.shape, "arrays": arrays}
+
+
+def _load_trees(record: Record, r: Reader) -> ref.Trees:
+    parts = dict(zip(_TREES, map(r.array, record["arrays"]), strict=True))
+    return ref.Trees(str(record["input"]), str(record["output"]), tuple(record["shape"]), **parts)
+
+
+def _dump_private(op: ref.PrivateAffine, w: Writer) -> Record:
+    """The architecture alone: the numbers are in weights.npz."""
+    return {
+        "output": op.output,
+        "inputs": op.inputs,
+        "shape": op.shape,
+        "maps": [
+            _dump_map(m, w) if limit is None else _dump_private_map(m)
+            for m, limit in zip(op.maps, op.limits, strict=True)
+        ],
+        "limits": op.limits,
+        "biases": op.bias.size,
+        "bias_limit": op.bias_limit,
+        "span": op.span,
+        "factors": op.factors,
+        "bias_factor": op.bias_factor,
+    }
+
+
+def _load_private(record: Record, r: Reader) -> ref.PrivateAffine:
+    limits = tuple(None if limit is None else int(limit) for limit in record["limits"])
     maps = tuple(
         _load_map(m, r) if limit is None else _load_private_map(m)
         for m, limit in zip(record["maps"], limits, strict=True)
@@ -237,7 +277,7 @@ def _load_private(record: Record, output: str, r: _Reader) -> ref.PrivateAffine:
     least, most = (int(end) for end in record["span"])
     return ref.PrivateAffine(
         inputs=tuple(record["inputs"]),
-        output=output,
+        output=str(record["output"]),
         shape=tuple(record["shape"]),
         maps=maps,
         limits=limits,
@@ -287,26 +327,13 @@ def _geometry(linear: ref.Conv) -> Record:
     }
 
 
-def _dump_map(linear: ref.LinearMap, w: _Writer) -> Record:
-    match linear:
-        case ref.Dense():
-            fields: Record = {"weight": w.array(linear.weight)}
-        case ref.Sparse():
-            m = linear.matrix
-            arrays = (m.data, m.indices, m.indptr)
-            fields = {"csr": [w.array(part) for part in arrays], "shape": [linear.n_out, linear.n_in]}
-        case ref.Gather():
-            fields = {"index": w.array(linear.index), "size": linear.size}
-        case ref.Scale():
-            fields = {"factor": w.array(linear.factor)}
-        case ref.Conv():
-            fields = {"weight": w.array(linear.weight), **_geometry(linear)}
-        case _:
-            raise TypeError(f"no file form for {type(linear).__name__}")
-    return {"map": type(linear).__name__, **fields}
+def _dump_sparse(linear: ref.Sparse, w: Writer) -> Record:
+    matrix = linear.matrix
+    arrays = [w.array(part) for part in (matrix.data, matrix.indices, matrix.indptr)]
+    return {"csr": arrays, "shape": [linear.n_out, linear.n_in]}
 
 
-def _load_sparse(record: Record, r: _Reader) -> ref.LinearMap:
+def _load_sparse(record: Record, r: Reader) -> ref.LinearMap:
     data, indices, indptr = (r.array(number) for number in record["csr"])
     matrix = sp.csr_array((data, indices, indptr), shape=tuple(record["shape"]))
     matrix.check_format(full_check=True)
@@ -325,16 +352,12 @@ def _conv(weight: Int64Array, record: Record) -> ref.LinearMap:
     )
 
 
-_MAPS: dict[str, Callable[[Record, _Reader], ref.LinearMap]] = {
-    "Dense": lambda record, r: ref.Dense(r.array(record["weight"])),
-    "Sparse": _load_sparse,
-    "Gather": lambda record, r: ref.Gather(r.array(record["index"]), int(record["size"])),
-    "Scale": lambda record, r: ref.Scale(r.array(record["factor"])),
-    "Conv": lambda record, r: _conv(r.array(record["weight"]), record),
+_MAPS: dict[str, type[ref.LinearMap]] = {
+    kind.__name__: kind for kind in (ref.Dense, ref.Sparse, ref.Gather, ref.Scale, ref.Conv)
 }
 
-
-def _load_map(record: Record, r: _Reader) -> ref.LinearMap:
-    if record["map"] not in _MAPS:
-        raise BundleError(f"circuit.npz: unknown map {record['map']!r}")
-    return _MAPS[record["map"]](record, r)
+_CUSTOM: dict[type, tuple[Callable[[Any, Writer], Record], Callable[[Record, Reader], Any]]] = {
+    ref.Trees: (_dump_trees, _load_trees),
+    ref.PrivateAffine: (_dump_private, _load_private),
+    ref.Sparse: (_dump_sparse, _load_sparse),
+}

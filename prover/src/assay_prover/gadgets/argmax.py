@@ -25,7 +25,9 @@ import numpy as np
 
 from assay_prover.circuit.linear import Constant, LinearTensor, combine
 from assay_prover.gadgets.range import boolean, range_check
+from assay_prover.gadgets.registry import Operands, constrains
 from assay_prover.gadgets.requantise import bit_length
+from assay_prover.reference import ArgMax
 
 if TYPE_CHECKING:
     from assay_prover.circuit.builder import Builder
@@ -62,3 +64,8 @@ def argmax(
         gap = combine([(1, top), (-1, member), *later])
         range_check(b, gap, bit_length(max(difference, 1)), exact=False)
     return combine([(j, bit) for j, bit in enumerate(selectors) if j])
+
+
+@constrains(ArgMax)
+def _lower(b: Builder, op: ArgMax, given: Operands) -> LinearTensor:
+    return argmax(b, given.first, given.lo, given.hi, op.index)

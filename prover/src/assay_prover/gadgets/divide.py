@@ -23,7 +23,9 @@ from typing import TYPE_CHECKING
 
 from assay_prover.circuit.linear import LinearTensor, combine
 from assay_prover.gadgets.range import range_check
+from assay_prover.gadgets.registry import Operands, constrains
 from assay_prover.gadgets.requantise import bit_length
+from assay_prover.reference import Divide
 from assay_prover.reference.division import divide_rounded
 
 if TYPE_CHECKING:
@@ -47,3 +49,9 @@ def divide(b: Builder, a: LinearTensor, d: LinearTensor, d_hi: int, y_lo: int, y
     range_check(b, m, bits, exact=False)
     range_check(b, combine([(2, d), (-1, m)], constant=-1), bits, exact=False)
     return y
+
+
+@constrains(Divide)
+def _lower(b: Builder, op: Divide, given: Operands) -> LinearTensor:
+    result = op.infer(*given.facts)
+    return divide(b, given.first, given.wires[1], given.facts[1].max, result.min, result.max)

@@ -30,6 +30,7 @@ from assay_prover.circuit.linear import LinearTensor, Mapped, combine
 from assay_prover.gadgets.divide import divide
 from assay_prover.gadgets.product import multiply
 from assay_prover.gadgets.range import range_check
+from assay_prover.gadgets.registry import Operands, constrains
 from assay_prover.gadgets.requantise import bit_length
 from assay_prover.reference.division import Normalise, square_root
 from assay_prover.reference.maps import Sparse
@@ -69,3 +70,8 @@ def normalise(b: Builder, x: LinearTensor, x_lo: Int64Array, x_hi: Int64Array, o
     r_hi = int(square_root(np.array([largest]))[0])
     scaled = combine([(op.unit << op.shift, x)])
     return divide(b, scaled, r[op.owner], r_hi, -op.unit, op.unit)
+
+
+@constrains(Normalise)
+def _lower(b: Builder, op: Normalise, given: Operands) -> LinearTensor:
+    return normalise(b, given.first, given.lo, given.hi, op)

@@ -24,7 +24,8 @@ import scipy.sparse as sp
 
 from assay_prover.circuit.linear import Constant, LinearTensor, Mapped, combine
 from assay_prover.gadgets.range import boolean
-from assay_prover.reference import Gather, Sparse
+from assay_prover.gadgets.registry import Operands, constrains
+from assay_prover.reference import Gather, OneHot, Sparse
 
 if TYPE_CHECKING:
     from assay_prover.circuit.builder import Builder
@@ -78,3 +79,8 @@ def _bits(b: Builder, x: LinearTensor, least: int, reach: int) -> LinearTensor:
     )
     b.constrain(combine([(1, place), (-1, x)], constant=least), Constant(np.ones(n, dtype=np.int64)))
     return bits
+
+
+@constrains(OneHot)
+def _lower(b: Builder, op: OneHot, given: Operands) -> LinearTensor:
+    return one_hot(b, given.first, given.facts[0].min, given.facts[0].max, op.lo, op.size)

@@ -18,7 +18,8 @@ import numpy as np
 import scipy.sparse as sp
 
 from assay_prover.circuit.linear import LinearTensor, Mapped
-from assay_prover.reference import Sparse
+from assay_prover.gadgets.registry import Operands, constrains
+from assay_prover.reference import MatMul, Multiply, Sparse
 
 if TYPE_CHECKING:
     from assay_prover.circuit.builder import Builder
@@ -62,3 +63,16 @@ def matmul(
         np.zeros(n_out, dtype=np.int64),
         lambda frame: frame.value(products).reshape(n_out, inner).sum(axis=1),
     )
+
+
+@constrains(Multiply)
+def _lower_multiply(b: Builder, op: Multiply, given: Operands) -> LinearTensor:
+    del op
+    return multiply(b, given.first, given.wires[1])
+
+
+@constrains(MatMul)
+def _lower_matmul(b: Builder, op: MatMul, given: Operands) -> LinearTensor:
+    del op
+    left, right = given.facts
+    return matmul(b, given.first, left.shape, given.wires[1], right.shape)

@@ -19,7 +19,9 @@ import numpy as np
 
 from assay_prover.circuit.linear import LinearTensor
 from assay_prover.gadgets.maximum import maximum
+from assay_prover.gadgets.registry import Operands, constrains
 from assay_prover.gadgets.requantise import bit_length
+from assay_prover.reference import ReduceMax
 
 if TYPE_CHECKING:
     from assay_prover.circuit.builder import Builder
@@ -43,3 +45,8 @@ def reduce_max(
             winners.append(players[-1])
         players = winners
     return players[0][0]
+
+
+@constrains(ReduceMax)
+def _lower(b: Builder, op: ReduceMax, given: Operands) -> LinearTensor:
+    return reduce_max(b, given.first, given.lo, given.hi, op.index)

@@ -38,6 +38,8 @@ import numpy as np
 
 from assay_prover.circuit.linear import Constant, LinearTensor, combine
 from assay_prover.gadgets.range import range_check
+from assay_prover.gadgets.registry import Operands, constrains
+from assay_prover.reference import Requantise
 
 if TYPE_CHECKING:
     from assay_prover.circuit.builder import Builder
@@ -208,3 +210,8 @@ def enforced(
         width = bit_length(max(abs(least - origin), abs(most - origin)))
         first, last = origin - (1 << width) + 1, origin + (1 << width) - 1
     return (first << shift) - half, (last << shift) + (1 << shift) - 1 - half
+
+
+@constrains(Requantise)
+def _lower(b: Builder, op: Requantise, given: Operands) -> LinearTensor:
+    return requantise(b, given.first, given.lo, given.hi, op.shift, op.lo, op.hi, exact=given.span_checked)

@@ -27,7 +27,9 @@ import numpy as np
 
 from assay_prover.circuit.linear import LinearTensor, combine
 from assay_prover.gadgets.range import boolean, range_check
+from assay_prover.gadgets.registry import Operands, constrains
 from assay_prover.gadgets.requantise import bit_length
+from assay_prover.reference import RoundEven
 
 if TYPE_CHECKING:
     from assay_prover.circuit.builder import Builder
@@ -59,3 +61,8 @@ def round_even(b: Builder, x: LinearTensor, x_lo: Int64Array, x_hi: Int64Array, 
         b, combine([(1, rest), (1, odd), (-(1 << shift), carry)], constant=half - 1), shift, exact=True
     )
     return combine([(2, pairs), (1, odd), (1, carry)])
+
+
+@constrains(RoundEven)
+def _lower(b: Builder, op: RoundEven, given: Operands) -> LinearTensor:
+    return round_even(b, given.first, given.lo, given.hi, op.shift)

@@ -18,7 +18,9 @@ import numpy as np
 
 from assay_prover.circuit.linear import Constant, LinearTensor, combine
 from assay_prover.gadgets.range import boolean, range_check
+from assay_prover.gadgets.registry import Operands, constrains
 from assay_prover.gadgets.requantise import bit_length
+from assay_prover.reference import Step
 
 if TYPE_CHECKING:
     from assay_prover.circuit.builder import Builder
@@ -35,3 +37,9 @@ def step(b: Builder, x: LinearTensor, x_lo: Int64Array, x_hi: Int64Array) -> Lin
     boolean(b, y)
     range_check(b, combine([(1, x), (-(1 << bits), y)], constant=1 << bits), bits, exact=True)
     return y
+
+
+@constrains(Step)
+def _lower(b: Builder, op: Step, given: Operands) -> LinearTensor:
+    del op
+    return step(b, given.first, given.lo, given.hi)

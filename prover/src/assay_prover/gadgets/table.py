@@ -26,7 +26,9 @@ from assay_prover.circuit.linear import LinearTensor, combine
 from assay_prover.circuit.lookup import LookupTable
 from assay_prover.gadgets.logup import lookup
 from assay_prover.gadgets.range import range_check
+from assay_prover.gadgets.registry import Operands, constrains
 from assay_prover.gadgets.requantise import bit_length
+from assay_prover.reference import Table
 
 if TYPE_CHECKING:
     from assay_prover.circuit.builder import Builder
@@ -59,3 +61,10 @@ def function_table(b: Builder, x: LinearTensor, x_lo: int, x_hi: int, values: In
     range_check(b, y - least, bit_length(int(payload.max())), exact=False)
     lookup(b, table, combine([(1, x), (1 << key_bits, y)], constant=-x_lo - (least << key_bits)))
     return y
+
+
+@constrains(Table)
+def _lower(b: Builder, op: Table, given: Operands) -> LinearTensor:
+    least, most = given.facts[0].min, given.facts[0].max
+    values = np.asarray(op.values[least - op.lo : most - op.lo + 1], dtype=np.int64)
+    return function_table(b, given.first, least, most, values)

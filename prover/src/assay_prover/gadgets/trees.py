@@ -25,6 +25,8 @@ import scipy.sparse as sp
 
 from assay_prover.circuit.linear import Constant, LinearTensor, Mapped
 from assay_prover.gadgets.product import multiply
+from assay_prover.gadgets.registry import Operands, constrains
+from assay_prover.reference import Trees
 from assay_prover.reference.maps import Sparse
 
 if TYPE_CHECKING:
@@ -84,3 +86,8 @@ def _beside(first: LinearTensor, second: LinearTensor) -> LinearTensor:
         np.zeros(total, dtype=np.int64),
         lambda frame: np.concatenate([frame.value(first), frame.value(second)]),
     )
+
+
+@constrains(Trees)
+def _lower(b: Builder, op: Trees, given: Operands) -> LinearTensor:
+    return trees(b, given.first, op)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from assay_prover.graph.maps import Float64Array, Int64Array
+from assay_prover.graph.operation import FloatBinary, FloatUnary
 
 LARGEST_MATRIX = 256
 """Members of a group up to which subtracting the mean is one matrix, of as many entries for each element."""
@@ -17,20 +18,12 @@ def _rows(values: Float64Array) -> Float64Array:
 
 
 @dataclass(frozen=True, eq=False)
-class FloatCompare:
+class FloatCompare(FloatUnary):
     """y = 1 where x > threshold (`strict`) or x >= threshold (not), else 0; both flat."""
 
-    input: str
-    output: str
-    shape: tuple[int, ...]
     threshold: Float64Array = field(repr=False)
     strict: np.ndarray = field(repr=False)
     label: str
-
-    @property
-    def inputs(self) -> tuple[str, ...]:
-        """The one input."""
-        return (self.input,)
 
     def evaluate(self, value: Float64Array) -> Float64Array:
         """Elementwise."""
@@ -40,23 +33,15 @@ class FloatCompare:
 
 
 @dataclass(frozen=True, eq=False)
-class FloatRound:
+class FloatRound(FloatUnary):
     """y = the nearest integer, halves to the even one (`even`), or the greatest that is no greater than x.
 
     margin: how near to the next integer an argument of the latter may come; one nearer may be taken for it.
     """
 
-    input: str
-    output: str
-    shape: tuple[int, ...]
     even: bool
     label: str
     margin: float = 2.0**-12
-
-    @property
-    def inputs(self) -> tuple[str, ...]:
-        """The one input."""
-        return (self.input,)
 
     def evaluate(self, value: Float64Array) -> Float64Array:
         """Elementwise."""
@@ -64,19 +49,11 @@ class FloatRound:
 
 
 @dataclass(frozen=True, eq=False)
-class FloatOneHot:
+class FloatOneHot(FloatUnary):
     """y[..., j] = 1 where the whole number x is lo + j, else 0."""
 
-    input: str
-    output: str
-    shape: tuple[int, ...]
     lo: int
     label: str
-
-    @property
-    def inputs(self) -> tuple[str, ...]:
-        """The one input."""
-        return (self.input,)
 
     def evaluate(self, value: Float64Array) -> Float64Array:
         """Compare with every place."""
@@ -86,19 +63,10 @@ class FloatOneHot:
 
 
 @dataclass(frozen=True, eq=False)
-class FloatDivide:
+class FloatDivide(FloatBinary):
     """y = a / b elementwise, both computed by the network, equal shapes."""
 
-    a: str
-    b: str
-    output: str
-    shape: tuple[int, ...]
     label: str
-
-    @property
-    def inputs(self) -> tuple[str, ...]:
-        """Dividend and divisor."""
-        return (self.a, self.b)
 
     def evaluate(self, a: Float64Array, b: Float64Array) -> Float64Array:
         """Elementwise; not finite where b is 0."""
@@ -107,20 +75,12 @@ class FloatDivide:
 
 
 @dataclass(frozen=True, eq=False)
-class FloatNormalise:
+class FloatNormalise(FloatUnary):
     """y_i = x_i / sqrt(sum of the squares of its group + epsilon); `index[groups, k]` lists the members."""
 
-    input: str
-    output: str
-    shape: tuple[int, ...]
     index: Int64Array = field(repr=False)
     epsilon: float
     label: str
-
-    @property
-    def inputs(self) -> tuple[str, ...]:
-        """The one input."""
-        return (self.input,)
 
     def evaluate(self, value: Float64Array) -> Float64Array:
         """By groups; a group of zeros stays zero even without an epsilon."""
@@ -133,12 +93,9 @@ class FloatNormalise:
 
 
 @dataclass(frozen=True, eq=False)
-class FloatTrees:
+class FloatTrees(FloatUnary):
     """y = bias + sum over trees of the reached leaf's value; the fields are those of `reference.Trees`."""
 
-    input: str
-    output: str
-    shape: tuple[int, ...]
     bit: Int64Array = field(repr=False)
     zero: Int64Array = field(repr=False)
     one: Int64Array = field(repr=False)
@@ -146,11 +103,6 @@ class FloatTrees:
     values: Float64Array = field(repr=False)
     bias: Float64Array = field(repr=False)
     label: str
-
-    @property
-    def inputs(self) -> tuple[str, ...]:
-        """The bits."""
-        return (self.input,)
 
     def evaluate(self, value: Float64Array) -> Float64Array:
         """Walk all trees of all samples a level at a time; a leaf goes nowhere."""

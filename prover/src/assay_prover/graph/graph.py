@@ -14,15 +14,9 @@ from math import prod
 import numpy as np
 
 from assay_prover.graph import functions
-from assay_prover.graph.exact_ops import (
-    FloatCompare,
-    FloatDivide,
-    FloatNormalise,
-    FloatOneHot,
-    FloatRound,
-    FloatTrees,
-)
+from assay_prover.graph.exact_ops import FloatOneHot
 from assay_prover.graph.maps import Float64Array, FloatGather, FloatMap, Int64Array
+from assay_prover.graph.operation import FloatBinary, FloatOperation, FloatUnary
 from assay_prover.reference.liveness import last_read, most_alive
 
 
@@ -31,7 +25,7 @@ def _rows(values: Float64Array) -> Float64Array:
 
 
 @dataclass(frozen=True, eq=False)
-class FloatAffine:
+class FloatAffine(FloatOperation):
     """y = sum_k maps_k(x_k) + bias; `bias` is flat, `[prod(shape)]`."""
 
     inputs: tuple[str, ...]
@@ -53,20 +47,12 @@ class FloatAffine:
 
 
 @dataclass(frozen=True, eq=False)
-class FloatClip:
+class FloatClip(FloatUnary):
     """y = min(max(x, lo), hi); Relu is lo = 0."""
 
-    input: str
-    output: str
-    shape: tuple[int, ...]
     lo: float | None
     hi: float | None
     label: str
-
-    @property
-    def inputs(self) -> tuple[str, ...]:
-        """The one input."""
-        return (self.input,)
 
     def evaluate(self, value: Float64Array) -> Float64Array:
         """Clip."""
@@ -74,19 +60,11 @@ class FloatClip:
 
 
 @dataclass(frozen=True, eq=False)
-class FloatReduceMax:
+class FloatReduceMax(FloatUnary):
     """y_i = max_j x[index[i, j]] over the flattened input."""
 
-    input: str
-    output: str
-    shape: tuple[int, ...]
     index: Int64Array = field(repr=False)
     label: str
-
-    @property
-    def inputs(self) -> tuple[str, ...]:
-        """The one input."""
-        return (self.input,)
 
     def evaluate(self, value: Float64Array) -> Float64Array:
         """Gather, then the maximum."""
@@ -94,19 +72,11 @@ class FloatReduceMax:
 
 
 @dataclass(frozen=True, eq=False)
-class FloatArgMax:
+class FloatArgMax(FloatUnary):
     """y_i = lowest j maximising x[index[i, j]]; only at the end of a network."""
 
-    input: str
-    output: str
-    shape: tuple[int, ...]
     index: Int64Array = field(repr=False)
     label: str
-
-    @property
-    def inputs(self) -> tuple[str, ...]:
-        """The one input."""
-        return (self.input,)
 
     def evaluate(self, value: Float64Array) -> Float64Array:
         """First maximum."""
@@ -115,20 +85,12 @@ class FloatArgMax:
 
 
 @dataclass(frozen=True, eq=False)
-class FloatFunction:
+class FloatFunction(FloatUnary):
     """y = f(x) elementwise, by table; `kind` is a name of `frontend.functions.FUNCTIONS`."""
 
-    input: str
-    output: str
-    shape: tuple[int, ...]
     kind: str
     parameters: tuple[float, ...]
     label: str
-
-    @property
-    def inputs(self) -> tuple[str, ...]:
-        """The one input."""
-        return (self.input,)
 
     @property
     def is_total(self) -> bool:
@@ -143,19 +105,10 @@ class FloatFunction:
 
 
 @dataclass(frozen=True, eq=False)
-class FloatMultiply:
+class FloatMultiply(FloatBinary):
     """y = a * b elementwise, both computed by the network, equal shapes."""
 
-    a: str
-    b: str
-    output: str
-    shape: tuple[int, ...]
     label: str
-
-    @property
-    def inputs(self) -> tuple[str, ...]:
-        """Both factors."""
-        return (self.a, self.b)
 
     def evaluate(self, a: Float64Array, b: Float64Array) -> Float64Array:
         """Elementwise."""
@@ -163,19 +116,10 @@ class FloatMultiply:
 
 
 @dataclass(frozen=True, eq=False)
-class FloatMatMul:
+class FloatMatMul(FloatBinary):
     """y = a @ b, both computed by the network."""
 
-    a: str
-    b: str
-    output: str
-    shape: tuple[int, ...]
     label: str
-
-    @property
-    def inputs(self) -> tuple[str, ...]:
-        """Both factors."""
-        return (self.a, self.b)
 
     def evaluate(self, a: Float64Array, b: Float64Array) -> Float64Array:
         """numpy's matmul under a leading batch axis."""
@@ -184,21 +128,8 @@ class FloatMatMul:
         return np.asarray(left @ right)
 
 
-FloatOp = (
-    FloatAffine
-    | FloatClip
-    | FloatReduceMax
-    | FloatArgMax
-    | FloatFunction
-    | FloatMultiply
-    | FloatMatMul
-    | FloatCompare
-    | FloatRound
-    | FloatOneHot
-    | FloatDivide
-    | FloatNormalise
-    | FloatTrees
-)
+FloatOp = FloatOperation
+"""An operation; see `assay_prover.graph.operation`."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,50 +2,28 @@
 
 from __future__ import annotations
 
-import numpy as np
-
+from assay_prover import gadgets
 from assay_prover.circuit.builder import Builder
 from assay_prover.circuit.circuit import Circuit
 from assay_prover.circuit.field import FieldConcat, FieldConstant, FieldTensor
-from assay_prover.circuit.linear import LinearTensor, Mapped
+from assay_prover.circuit.linear import LinearTensor
 from assay_prover.circuit.plan import Demand, Plan, choose
 from assay_prover.circuit.statement import StatementSpec, range_bits
-from assay_prover.gadgets.argmax import argmax
 from assay_prover.gadgets.binding import bind
 from assay_prover.gadgets.commitment import commitment, encrypt
-from assay_prover.gadgets.divide import divide
-from assay_prover.gadgets.normalise import normalise
-from assay_prover.gadgets.one_hot import one_hot
 from assay_prover.gadgets.pack import PackedWords
-from assay_prover.gadgets.private.linear import private_affine
-from assay_prover.gadgets.product import matmul, multiply
 from assay_prover.gadgets.range import range_check
-from assay_prover.gadgets.reduce_max import reduce_max
-from assay_prover.gadgets.requantise import enforced, requantise
-from assay_prover.gadgets.round_even import round_even
-from assay_prover.gadgets.step import step
-from assay_prover.gadgets.table import function_table
-from assay_prover.gadgets.trees import trees
+from assay_prover.gadgets.registry import Operands, gadget_of
+from assay_prover.gadgets.requantise import enforced
 from assay_prover.lowering.rewrite import hoist_maxima
 from assay_prover.reference import (
-    Affine,
-    ArgMax,
-    Divide,
     IntegerGraph,
-    MatMul,
-    Multiply,
-    Normalise,
-    OneHot,
-    Op,
-    PrivateAffine,
-    ReduceMax,
     Requantise,
-    RoundEven,
-    Step,
-    Table,
     Tensor,
-    Trees,
 )
+from assay_prover.registration import load_modules
+
+load_modules(gadgets)
 
 
 def compile_graph(
@@ -149,7 +127,9 @@ def _emit(b: Builder, graph: IntegerGraph, spec: StatementSpec) -> None:
     checkers = _checkers(graph)
     for op in graph.ops:
         with b.scope(type(op).__name__.lower(), layer=op.output):
-            tensors[op.output] = _lower(b, graph, op, tensors, checkers)
+            held = op.output in checkers or any(checkers.get(name) is op for name in op.inputs)
+            given = Operands([tensors[n] for n in op.inputs], [graph.tensors[n] for n in op.inputs], held)
+            tensors[op.output] = gadget_of(op)(b, op, given)
     with b.scope("output", layer=graph.outputs[0]):
         packed = _words([_leave(graph, tensors, name, spec) for name in graph.outputs])
         if spec.output_visibility != "public":
@@ -220,50 +200,3 @@ def _checkers(graph: IntegerGraph) -> dict[str, Requantise]:
             if held is not None and lo <= held[0] and held[1] <= hi:
                 found[op.input] = op
     return found
-
-
-def _lower(
-    b: Builder,
-    graph: IntegerGraph,
-    op: Op,
-    tensors: dict[str, LinearTensor],
-    checkers: dict[str, Requantise],
-) -> LinearTensor:
-    inputs = [tensors[name] for name in op.inputs]
-    facts = [graph.tensors[name] for name in op.inputs]
-    first, fact = inputs[0], facts[0]
-    lo, hi = fact.lo.ravel(), fact.hi.ravel()
-    if isinstance(op, Affine):
-        output = op.output
-        return Mapped(list(zip(op.maps, inputs, strict=True)), op.bias, lambda frame: frame.tensor(output))
-    if isinstance(op, PrivateAffine):
-        return private_affine(b, op, inputs, checked=op.output in checkers)
-    if isinstance(op, Requantise):
-        exact = checkers.get(op.input) is op
-        return requantise(b, first, lo, hi, op.shift, op.lo, op.hi, exact=exact)
-    if isinstance(op, RoundEven):
-        return round_even(b, first, lo, hi, op.shift)
-    if isinstance(op, ReduceMax):
-        return reduce_max(b, first, lo, hi, op.index)
-    if isinstance(op, ArgMax):
-        return argmax(b, first, lo, hi, op.index)
-    if isinstance(op, Multiply):
-        return multiply(b, first, inputs[1])
-    if isinstance(op, MatMul):
-        return matmul(b, first, fact.shape, inputs[1], facts[1].shape)
-    if isinstance(op, Table):
-        least, most = fact.min, fact.max
-        values = np.asarray(op.values[least - op.lo : most - op.lo + 1], dtype=np.int64)
-        return function_table(b, first, least, most, values)
-    if isinstance(op, Step):
-        return step(b, first, lo, hi)
-    if isinstance(op, OneHot):
-        return one_hot(b, first, fact.min, fact.max, op.lo, op.size)
-    if isinstance(op, Divide):
-        result = op.infer(*facts)
-        return divide(b, first, inputs[1], facts[1].max, result.min, result.max)
-    if isinstance(op, Normalise):
-        return normalise(b, first, lo, hi, op)
-    if isinstance(op, Trees):
-        return trees(b, first, op)
-    raise TypeError(f"no gadget lowers {type(op).__name__}")

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from assay_prover.errors import QuantisationError
+from assay_prover.reference.operation import Binary, Unary
 from assay_prover.reference.tensor import LIMIT, Int64Array, Tensor
 
 
@@ -24,17 +25,8 @@ def square_root(x: Int64Array) -> Int64Array:
 
 
 @dataclass(frozen=True, eq=False)
-class Divide:
+class Divide(Binary):
     """y = a / b rounded, halves towards plus infinity; equal shapes, b >= 1 in the worst case."""
-
-    a: str
-    b: str
-    output: str
-
-    @property
-    def inputs(self) -> tuple[str, ...]:
-        """Dividend and divisor."""
-        return (self.a, self.b)
 
     def evaluate(self, a: Int64Array, b: Int64Array) -> Int64Array:
         """Elementwise."""
@@ -53,7 +45,7 @@ class Divide:
 
 
 @dataclass(frozen=True, eq=False)
-class Normalise:
+class Normalise(Unary):
     """Groups of elements brought to length `unit`: y_i = divide_rounded(unit 2^shift x_i, r).
 
     r = floor(sqrt(4^shift (sum of the group's x_j^2 + epsilon))), epsilon >= 1; `index[groups, k]` lists
@@ -61,8 +53,6 @@ class Normalise:
     bits beyond that of x.
     """
 
-    input: str
-    output: str
     index: Int64Array = field(repr=False)
     epsilon: int
     shift: int
@@ -75,11 +65,6 @@ class Normalise:
             raise ValueError(f"{self.output!r}: the groups must list every element once")
         if self.epsilon < 1 or self.unit < 1 or not 0 <= self.shift < 30:
             raise ValueError(f"{self.output!r}: epsilon and unit must be positive, shift below 30")
-
-    @property
-    def inputs(self) -> tuple[str, ...]:
-        """The one input."""
-        return (self.input,)
 
     @property
     def owner(self) -> Int64Array:

@@ -7,33 +7,13 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from assay_prover.errors import InputError
-from assay_prover.reference.division import Divide, Normalise
 from assay_prover.reference.liveness import last_read, most_alive
-from assay_prover.reference.nearest import RoundEven
-from assay_prover.reference.one_hot import OneHot
-from assay_prover.reference.ops import Affine, ArgMax, MatMul, Multiply, ReduceMax, Requantise, Table
+from assay_prover.reference.operation import Operation
 from assay_prover.reference.private import PrivateAffine
-from assay_prover.reference.step import Step
 from assay_prover.reference.tensor import Int64Array, Tensor
-from assay_prover.reference.trees import Trees
 
-Op = (
-    Affine
-    | PrivateAffine
-    | Requantise
-    | RoundEven
-    | ReduceMax
-    | ArgMax
-    | Multiply
-    | MatMul
-    | Table
-    | Step
-    | OneHot
-    | Divide
-    | Normalise
-    | Trees
-)
-"""An operation; each has `inputs`, `output`, `evaluate(*values)` and `infer(*tensors)`."""
+Op = Operation
+"""An operation; see `assay_prover.reference.operation`."""
 
 
 class IntegerGraph:

@@ -6,26 +6,20 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from assay_prover.reference.operation import Unary
 from assay_prover.reference.tensor import Int64Array, Tensor
 
 
 @dataclass(frozen=True, eq=False)
-class RoundEven:
+class RoundEven(Unary):
     """y = x / 2^shift rounded to the nearest integer, halves to the even one; shift >= 1."""
 
-    input: str
-    output: str
     shift: int
 
     def __post_init__(self) -> None:
         """Check the shift."""
         if not 1 <= self.shift < 61:
             raise ValueError(f"{self.output!r}: shift {self.shift} is outside 1..60")
-
-    @property
-    def inputs(self) -> tuple[str, ...]:
-        """The one input."""
-        return (self.input,)
 
     def evaluate(self, value: Int64Array) -> Int64Array:
         """Half a step, less one unless floor(x / 2^shift) is odd, is added before the arithmetic shift."""

@@ -7,15 +7,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from assay_prover.errors import QuantisationError
+from assay_prover.reference.operation import Unary
 from assay_prover.reference.tensor import LARGEST, Int64Array, Tensor
 
 
 @dataclass(frozen=True, eq=False)
-class OneHot:
+class OneHot(Unary):
     """y[..., j] = 1 where x = lo + j, else 0, for lo <= x < lo + size."""
 
-    input: str
-    output: str
     lo: int
     size: int
 
@@ -23,11 +22,6 @@ class OneHot:
         """Check the size."""
         if self.size < 1:
             raise ValueError(f"{self.output!r}: a one-hot code needs at least one place")
-
-    @property
-    def inputs(self) -> tuple[str, ...]:
-        """The one input."""
-        return (self.input,)
 
     def evaluate(self, value: Int64Array) -> Int64Array:
         """Compare with every place."""

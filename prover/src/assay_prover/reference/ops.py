@@ -14,6 +14,7 @@ import numpy as np
 
 from assay_prover.errors import QuantisationError
 from assay_prover.reference.maps import LinearMap
+from assay_prover.reference.operation import Binary, Operation, Unary
 from assay_prover.reference.tensor import LARGEST, LIMIT, Int64Array, Tensor
 
 
@@ -22,7 +23,7 @@ def _matrix_form(values: Int64Array) -> Int64Array:
 
 
 @dataclass(frozen=True, eq=False)
-class Affine:
+class Affine(Operation):
     """y = sum_k maps_k(x_k) + bias. Costs no constraints: its rows are linear combinations."""
 
     inputs: tuple[str, ...]
@@ -69,15 +70,13 @@ def _reach(lo: Int64Array, hi: Int64Array) -> int:
 
 
 @dataclass(frozen=True, eq=False)
-class Requantise:
+class Requantise(Unary):
     """y = clamp(floor((x + 2^(shift-1)) / 2^shift), lo, hi); shift 0 only clamps.
 
     Halves round towards plus infinity, for negative values too. `lo = 0` is ReLU; `None` means that side
     needs no clamp.
     """
 
-    input: str
-    output: str
     shift: int
     lo: int | None = None
     hi: int | None = None
@@ -88,11 +87,6 @@ class Requantise:
             raise ValueError(f"{self.output!r}: shift {self.shift} is outside 0..61")
         if self.lo is not None and self.hi is not None and self.lo > self.hi:
             raise ValueError(f"{self.output!r}: empty clamp")
-
-    @property
-    def inputs(self) -> tuple[str, ...]:
-        """The one input."""
-        return (self.input,)
 
     def quotient(self, value: Int64Array) -> Int64Array:
         """The rounded quotient before the clamp."""
@@ -123,25 +117,18 @@ def _check_groups(op: ReduceMax | ArgMax) -> None:
 
 
 @dataclass(frozen=True, eq=False)
-class ReduceMax:
+class ReduceMax(Unary):
     """y_i = max_j x[index[i, j]] over the flattened input: MaxPool, maximum over axes.
 
     A window that meets padding repeats one of its own members, which changes no maximum.
     """
 
-    input: str
-    output: str
     shape: tuple[int, ...]
     index: Int64Array = field(repr=False)
 
     def __post_init__(self) -> None:
         """Check the groups."""
         _check_groups(self)
-
-    @property
-    def inputs(self) -> tuple[str, ...]:
-        """The one input."""
-        return (self.input,)
 
     def evaluate(self, value: Int64Array) -> Int64Array:
         """Gather, then the maximum."""
@@ -156,22 +143,15 @@ class ReduceMax:
 
 
 @dataclass(frozen=True, eq=False)
-class ArgMax:
+class ArgMax(Unary):
     """y_i = the lowest j that maximises x[index[i, j]]: ties go to the lowest position."""
 
-    input: str
-    output: str
     shape: tuple[int, ...]
     index: Int64Array = field(repr=False)
 
     def __post_init__(self) -> None:
         """Check the groups."""
         _check_groups(self)
-
-    @property
-    def inputs(self) -> tuple[str, ...]:
-        """The one input."""
-        return (self.input,)
 
     def evaluate(self, value: Int64Array) -> Int64Array:
         """numpy's argmax has the same tie rule."""
@@ -199,17 +179,8 @@ def _check_product(name: str, a: Tensor, b: Tensor, terms: int) -> None:
 
 
 @dataclass(frozen=True, eq=False)
-class Multiply:
+class Multiply(Binary):
     """y = a * b elementwise, equal shapes. One constraint an element."""
-
-    a: str
-    b: str
-    output: str
-
-    @property
-    def inputs(self) -> tuple[str, ...]:
-        """Both factors."""
-        return (self.a, self.b)
 
     def evaluate(self, a: Int64Array, b: Int64Array) -> Int64Array:
         """Elementwise product."""
@@ -225,17 +196,8 @@ class Multiply:
 
 
 @dataclass(frozen=True, eq=False)
-class MatMul:
+class MatMul(Binary):
     """y = a @ b over the last two axes, leading axes broadcast. One constraint a product of wires."""
-
-    a: str
-    b: str
-    output: str
-
-    @property
-    def inputs(self) -> tuple[str, ...]:
-        """Both factors."""
-        return (self.a, self.b)
 
     def evaluate(self, a: Int64Array, b: Int64Array) -> Int64Array:
         """numpy's int64 matmul; the batch axis leads both."""
@@ -261,18 +223,11 @@ class MatMul:
 
 
 @dataclass(frozen=True, eq=False)
-class Table:
+class Table(Unary):
     """y = values[x - lo] for lo <= x < lo + len(values): any function of one bounded integer."""
 
-    input: str
-    output: str
     lo: int
     values: Int64Array = field(repr=False)
-
-    @property
-    def inputs(self) -> tuple[str, ...]:
-        """The one input."""
-        return (self.input,)
 
     @property
     def hi(self) -> int:

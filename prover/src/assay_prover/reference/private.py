@@ -16,11 +16,12 @@ from assay_prover.errors import QuantisationError
 from assay_prover.reference.conv import Conv
 from assay_prover.reference.geometry import Geometry, geometry
 from assay_prover.reference.maps import Dense, LinearMap
+from assay_prover.reference.operation import Operation
 from assay_prover.reference.tensor import LIMIT, Int64Array, Tensor
 
 
 @dataclass(frozen=True, eq=False)
-class PrivateAffine:
+class PrivateAffine(Operation):
     """y = sum_k maps_k(x_k) + bias, like `Affine`, with weights that the verifier does not know.
 
     limits: the largest |weight| of each map, which is a `Dense` or a `Conv`; None marks a map whose

@@ -6,20 +6,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from assay_prover.reference.operation import Unary
 from assay_prover.reference.tensor import Int64Array, Tensor
 
 
 @dataclass(frozen=True, eq=False)
-class Step:
+class Step(Unary):
     """y = 1 where x >= 0, else 0. Zero counts as not negative: there is one zero, without a sign."""
-
-    input: str
-    output: str
-
-    @property
-    def inputs(self) -> tuple[str, ...]:
-        """The one input."""
-        return (self.input,)
 
     def evaluate(self, value: Int64Array) -> Int64Array:
         """Elementwise."""

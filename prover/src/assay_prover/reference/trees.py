@@ -8,11 +8,12 @@ from functools import cached_property
 import numpy as np
 
 from assay_prover.errors import QuantisationError
+from assay_prover.reference.operation import Unary
 from assay_prover.reference.tensor import LIMIT, Int64Array, Tensor
 
 
 @dataclass(frozen=True, eq=False)
-class Trees:
+class Trees(Unary):
     """y = bias + sum over the trees of the value of the leaf that the bits lead to.
 
     bit[n]: which input bit the inner node n asks; zero[n], one[n]: where it goes. A place p >= 0 is an inner
@@ -21,8 +22,6 @@ class Trees:
     The input's elements must be 0 or 1 in the worst case.
     """
 
-    input: str
-    output: str
     shape: tuple[int, ...]
     bit: Int64Array = field(repr=False)
     zero: Int64Array = field(repr=False)
@@ -44,11 +43,6 @@ class Trees:
             raise ValueError(f"{self.output!r}: nodes and leaves do not form trees")
         if self.values.shape[1] != self.bias.size or int(np.prod(self.shape)) != self.bias.size:
             raise ValueError(f"{self.output!r}: values, bias and shape disagree")
-
-    @property
-    def inputs(self) -> tuple[str, ...]:
-        """The bits."""
-        return (self.input,)
 
     @cached_property
     def levels(self) -> list[Int64Array]:

@@ -50,6 +50,8 @@ CASES: dict[str, Case] = {
     "cosh": Case(one("Cosh")),
     "sin": Case(one("Sin")),
     "sinh": Case(one("Sinh")),
+    "tan": Case(one("Tan"), lo=-1.3, hi=1.2),
+    "tan_second_branch": Case(one("Tan"), lo=2.0, hi=4.2),
     "resize": Case(
         [("Resize", ["input", "", "s"], "output", {"mode": "nearest"})],
         {"s": np.array([1.0, 1.0, 2.0, 2.0])},

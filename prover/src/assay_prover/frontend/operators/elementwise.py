@@ -7,6 +7,7 @@ import numpy as np
 from assay_prover.frontend.context import Context, Step
 from assay_prover.frontend.node import Node
 from assay_prover.frontend.registry import lowers
+from assay_prover.graph.functions import FUNCTIONS
 from assay_prover.graph.graph import FloatFunction
 
 
@@ -17,8 +18,7 @@ def emit(context: Context, node: Node, kind: str, *parameters: float) -> None:
     context.emit(node, FloatFunction(source, node.outputs[0], shape, kind, parameters, node.name))
 
 
-@lowers("Sigmoid", "Tanh", "Softplus", "Softsign", "Erf", "Exp", "Log", "Sqrt", "Reciprocal", "Mish")
-@lowers("Acos", "Acosh", "Asin", "Asinh", "Atan", "Atanh", "Cos", "Cosh", "Sin", "Sinh")
+@lowers(*(name for name, definition in FUNCTIONS.items() if definition.operator))
 def plain(context: Context, node: Node) -> None:
     """Functions without parameters."""
     emit(context, node, node.operator)

@@ -38,6 +38,7 @@ from assay_prover.gadgets.private.channel_packing import SideBySide
 from assay_prover.gadgets.private.freivalds import Freivalds
 from assay_prover.gadgets.private.packed_rows import PackedDigits, PackedSumRows, PrivateProductRows
 from assay_prover.gadgets.range import range_check
+from assay_prover.gadgets.registry import Operands, constrains
 from assay_prover.reference import Conv, Dense, PrivateAffine
 
 if TYPE_CHECKING:
@@ -199,3 +200,8 @@ def _emit_products(
     t = b.limb_wires(int(counts.sum()), values)
     b.push(PrivateProductRows(b.layer, b.gadget, weights, x, lambda: products.pairs, t))
     return t, counts
+
+
+@constrains(PrivateAffine)
+def _lower(b: Builder, op: PrivateAffine, given: Operands) -> LinearTensor:
+    return private_affine(b, op, list(given.wires), checked=given.span_checked)

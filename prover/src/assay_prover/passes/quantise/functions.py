@@ -66,7 +66,18 @@ def _domain(q: Quantiser, op: FloatFunction) -> tuple[float, float]:
             f"table of 2^{q.precision.table_bits} entries resolves"
         )
     margin = min(TABLE_MARGIN * max(seen.hi - seen.lo, seen.reach / 64, 1e-9), natural.margin)
-    lo, hi = max(seen.lo - margin, natural.lo), min(seen.hi + margin, natural.hi)
+    least, most = natural.lo, natural.hi
+    if natural.period is not None:
+        branch = natural.period * round((seen.lo + seen.hi) / 2 / natural.period)
+        least, most = least + branch, most + branch
+        if not least < seen.lo <= seen.hi < most:
+            raise QuantisationError(
+                f"the arguments of {op.kind} in layer {op.label!r} go from {seen.lo:g} to {seen.hi:g}, "
+                f"across the pole at {least if seen.lo <= least else most:g}: bring them into one branch"
+            )
+        # half-way to a pole at most: at it the function has no value
+        least, most = (least + seen.lo) / 2, (most + seen.hi) / 2
+    lo, hi = max(seen.lo - margin, least), min(seen.hi + margin, most)
     if lo <= 0 < seen.lo:
         lo = seen.lo / 2
     if hi >= 0 > seen.hi:

@@ -219,7 +219,7 @@ def architecture(graph: FloatGraph) -> str:
         h.update(json.dumps([type(op).__name__, [numbers[name] for name in op.inputs]]).encode())
         private = isinstance(op, FloatAffine) and is_private(op)
         shown = private_form(op) if isinstance(op, FloatAffine) and private else op
-        for entry in fields(shown):
+        for entry in fields(shown):  # type: ignore[arg-type]
             if entry.name in ("inputs", "input", "output", "label", "a", "b"):
                 continue
             value = getattr(shown, entry.name)
