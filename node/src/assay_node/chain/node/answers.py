@@ -28,6 +28,7 @@ _QUANTITY = re.compile(r"0[xX][0-9a-fA-F]{1,64}\Z")
 _DATA = re.compile(r"0[xX](?:[0-9a-fA-F]{2})*\Z")
 HASH, ADDRESS = 32, 20
 MOST_TOPICS = 4
+MOST = 1 << 63
 
 
 class Malformed(ValueError):
@@ -39,6 +40,17 @@ def quantity(value: object, field: str) -> int:
     if isinstance(value, str) and _QUANTITY.match(value):
         return int(value, 16)
     raise _wrong(value, field, "a number in hexadecimal")
+
+
+def count(value: object, field: str) -> int:
+    """A number below 2^63: a height, a time, a nonce, an amount of gas. Raises `Malformed`.
+
+    No chain counts further, and a database has no room for more.
+    """
+    number = quantity(value, field)
+    if number >= MOST:
+        raise _wrong(value, field, "a number below 2^63")
+    return number
 
 
 def data(value: object, field: str, length: int | None = None) -> bytes:
@@ -90,10 +102,10 @@ def header_at(block: int | str | bytes) -> Callable[[object], Header | None]:
             return None
         fields = record(value, "the block")
         found = Header(
-            number=quantity(fields.get("number"), "number"),
+            number=count(fields.get("number"), "number"),
             hash=data(fields.get("hash"), "hash", HASH),
             parent_hash=data(fields.get("parentHash"), "parentHash", HASH),
-            timestamp=quantity(fields.get("timestamp"), "timestamp"),
+            timestamp=count(fields.get("timestamp"), "timestamp"),
             base_fee=optional(quantity, fields.get("baseFeePerGas"), "baseFeePerGas", 0),
         )
         if block not in (found.number, found.hash) and not isinstance(block, str):
@@ -116,10 +128,10 @@ def log(value: object) -> Log | None:
         address=address(fields.get("address"), "address"),
         topics=tuple(data(topic, "topics", HASH) for topic in topics),
         data=data(fields.get("data"), "data"),
-        block_number=quantity(fields.get("blockNumber"), "blockNumber"),
+        block_number=count(fields.get("blockNumber"), "blockNumber"),
         block_hash=data(fields.get("blockHash"), "blockHash", HASH),
         tx_hash=data(fields.get("transactionHash"), "transactionHash", HASH),
-        log_index=quantity(fields.get("logIndex"), "logIndex"),
+        log_index=count(fields.get("logIndex"), "logIndex"),
     )
     return None if removed else found
 
@@ -168,10 +180,10 @@ def receipt_of(tx_hash: bytes) -> Callable[[object], Receipt | None]:
         logs = (log(entry) for entry in listed(fields.get("logs"), "logs"))
         return Receipt(
             tx_hash=tx_hash,
-            block_number=quantity(fields.get("blockNumber"), "blockNumber"),
+            block_number=count(fields.get("blockNumber"), "blockNumber"),
             block_hash=data(fields.get("blockHash"), "blockHash", HASH),
             succeeded=_status(fields.get("status")),
-            gas_used=quantity(fields.get("gasUsed"), "gasUsed"),
+            gas_used=count(fields.get("gasUsed"), "gasUsed"),
             effective_gas_price=optional(quantity, fields.get("effectiveGasPrice"), "effectiveGasPrice", 0),
             contract_address=optional(address, fields.get("contractAddress"), "contractAddress", "") or None,
             logs=tuple(each for each in logs if each is not None),

@@ -168,7 +168,7 @@ class Rpc:
     async def chain_id(self) -> int:
         """EIP-155 chain id. It cannot change, and is asked once."""
         if self._chain_id is None:
-            self._chain_id = await self._read(partial(answers.quantity, field="the result"), "eth_chainId")
+            self._chain_id = await self._read(partial(answers.count, field="the result"), "eth_chainId")
         return self._chain_id
 
     async def client_version(self) -> str:
@@ -180,7 +180,7 @@ class Rpc:
 
     async def block_number(self) -> int:
         """Number of the newest block."""
-        return await self._read(partial(answers.quantity, field="the result"), "eth_blockNumber")
+        return await self._read(partial(answers.count, field="the result"), "eth_blockNumber")
 
     async def header(self, block: int | str | bytes) -> Header | None:
         """A block's header by number, hash or tag ("latest", "finalized"); None if there is none."""
@@ -206,7 +206,7 @@ class Rpc:
 
     async def nonce(self, address: str, block: str = "latest") -> int:
         """Transactions sent by `address`, as of `block`."""
-        read = partial(answers.quantity, field="the result")
+        read = partial(answers.count, field="the result")
         return await self._read(read, "eth_getTransactionCount", address, block)
 
     async def balance(self, address: str, block: str = "latest") -> int:
@@ -235,7 +235,7 @@ class Rpc:
         message = {"from": sender, "data": _hex(data), "value": hex(value)}
         if to is not None:
             message["to"] = to
-        return await self._read(partial(answers.quantity, field="the result"), "eth_estimateGas", message)
+        return await self._read(partial(answers.count, field="the result"), "eth_estimateGas", message)
 
     async def fee_history(self, blocks: int, percentile: float) -> tuple[list[int], list[int]]:
         """Base fees of the last `blocks` blocks and the next, and the tips that were paid; wei per gas.
