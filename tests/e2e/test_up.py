@@ -21,15 +21,19 @@ def start(assay: Assay, folder: Path) -> tuple[subprocess.Popen[bytes], Any]:
 
 
 def ask(assay: Assay, folder: Path, document: Any, row: int) -> Any:
-    """What the command prints to type next, in the environment that it wrote."""
+    """What the command prints to type next."""
+    (model,) = document["models"]
+    asked = ["job", "submit", model["bundle"], "--model", model["model_id"], "--row", str(row)]
+    options = ["--input", str(folder / "patients.npz"), "--max-price", "0.01ether", "--bid-window", "3s"]
+    return command(assay, folder, *asked, *options)
+
+
+def command(assay: Assay, folder: Path, *arguments: str) -> Any:
+    """What a command answers in the environment that `assay up` wrote."""
     lines = (folder / "env").read_text().splitlines()
     environment = dict(line.removeprefix("export ").split("=", 1) for line in lines)
-    assert environment["ASSAY_RPC"] == document["url"]
-    (model,) = document["models"]
-    command = ["job", "submit", model["bundle"], "--model", model["model_id"], "--row", str(row)]
-    options = ["--input", str(folder / "patients.npz"), "--max-price", "0.01ether", "--bid-window", "3s"]
     done = subprocess.run(
-        assay._command(*command, *options, "--json"),
+        assay._command(*arguments, "--json"),
         env=assay.environment | environment,
         capture_output=True,
         timeout=120,
@@ -49,6 +53,9 @@ def test_a_market_in_one_command_which_ctrl_c_ends_and_the_next_takes_up(
     answer = ask(assay, folder, first, 0)
     assert answer["verified"]
     assert answer["worker"] in first["workers"]
+    winner = list(first["workers"]).index(answer["worker"]) + 1
+    paid = command(assay, folder, "vault", "withdraw", "--key", f"worker{winner}")
+    assert 0 < paid["amount_wei"] <= answer["price_wei"], "a worker that runs withdraws when it is asked"
     process.send_signal(signal.SIGINT)
     assert process.wait(60) == 0
 

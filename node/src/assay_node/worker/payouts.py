@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import structlog
 
 from ..chain import Chain, ChainError, IntentStatus, Outbox
@@ -11,8 +13,22 @@ _log = structlog.get_logger(__name__)
 _COUNTER = "withdrawals"
 
 
+def request_file(folder: Path, chain_id: int, address: str) -> Path:
+    """The file that asks a running worker to empty its vault balance into its own account.
+
+    It stands beside the key, where the lock of its one sender is, and says nothing but that it is there: what
+    another program could write must not choose where money goes.
+
+    Args:
+        folder: the keystore's.
+        chain_id: which chain.
+        address: the worker's account.
+    """
+    return folder / f"{chain_id}-{address.lower()}.withdraw"
+
+
 class Payouts:
-    """The withdrawal policy: everything, whenever it is at least a threshold.
+    """The withdrawal policy: everything, whenever it is at least a threshold, or when the operator asks.
 
     Each withdrawal is an intent numbered by a counter on disk, which moves on only when the last one is in a
     block: a worker killed at any point repeats the same intent, and the outbox sends it once.
@@ -21,20 +37,35 @@ class Payouts:
         chain, outbox, store: the worker's.
         payout: where to; None leaves everything in the vault.
         threshold: wei from which a withdrawal is worth its gas.
+        request: `request_file`, whose presence asks for a withdrawal of everything to the account itself.
     """
 
     def __init__(
-        self, chain: Chain, outbox: Outbox, store: WorkerStore, payout: str | None, threshold: int
+        self,
+        chain: Chain,
+        outbox: Outbox,
+        store: WorkerStore,
+        payout: str | None,
+        threshold: int,
+        request: Path | None = None,
     ) -> None:
+        self._request = request
         self._chain = chain
         self._outbox = outbox
         self._store = store
         self._payout = payout
         self._threshold = threshold
 
+    @property
+    def asked(self) -> bool:
+        """Whether the operator asks for a withdrawal now."""
+        return self._request is not None and self._request.exists()
+
     async def step(self) -> None:
         """Withdraws if there is enough; called every so often."""
-        if self._payout is None:
+        asked = self.asked
+        to = str(self._outbox.account.address) if asked else self._payout
+        if to is None:
             return
         number = self._store.counter(_COUNTER)
         intent = self._outbox.intent(f"withdraw/{number}")
@@ -44,11 +75,17 @@ class Payouts:
             self._store.set_counter(_COUNTER, number + 1)
             number += 1
         balance = await self._chain.vault.balance_of(self._outbox.account.address)
-        if balance < self._threshold:
+        if balance < (1 if asked else self._threshold):
+            self._answered(asked)
             return
         try:
-            await self._outbox.submit(f"withdraw/{number}", self._chain.vault.withdraw(balance, self._payout))
+            await self._outbox.submit(f"withdraw/{number}", self._chain.vault.withdraw(balance, to))
         except ChainError as error:
             _log.warning("earnings.not_withdrawn", reason=str(error))
             return
-        _log.info("earnings.withdrawn", wei=balance, to=self._payout)
+        self._answered(asked)
+        _log.info("earnings.withdrawn", wei=balance, to=to)
+
+    def _answered(self, asked: bool) -> None:
+        if asked and self._request is not None:
+            self._request.unlink(missing_ok=True)

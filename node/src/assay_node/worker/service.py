@@ -44,7 +44,7 @@ from .inbox import Inbox
 from .jobs import JobManager
 from .metrics import Metrics, MetricsServer
 from .models import ModelLibrary
-from .payouts import Payouts
+from .payouts import Payouts, request_file
 from .registration import check_registration
 from .store import WorkerStore
 
@@ -190,7 +190,8 @@ class Worker:
         if record.endpoint != self.endpoint:
             _log.warning("worker.endpoint_differs", registered=record.endpoint, own=self.endpoint)
         self._follower: Follower = chain.follower(store.database)
-        self._payouts = Payouts(chain, outbox, store, config.payout, config.withdraw_above)
+        request = request_file(config.keystore.parent, deployment.chain_id, account.address)
+        self._payouts = Payouts(chain, outbox, store, config.payout, config.withdraw_above, request)
         self._manager = manager
         await manager.restore()
         _log.info(
@@ -233,7 +234,7 @@ class Worker:
                 break
             await manager.work()
         manager.close_finished(header.number)
-        if time.monotonic() >= self._payouts_due:
+        if time.monotonic() >= self._payouts_due or self._payouts.asked:
             await payouts.step()
             await self._measure(manager)
             self._payouts_due = time.monotonic() + PAYOUTS_EVERY

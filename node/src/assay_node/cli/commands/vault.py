@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import os
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from ...chain.errors import SenderBusy
 from ...errors import AssayError
 from .. import options
-from ..console import emit, ether, fields, out
-from ..session import account_address, connect, unlock
+from ..console import emit, ether, fields, note, out
+from ..session import Signer, account_address, connect, unlock
 
 app = typer.Typer(
     no_args_is_help=True, help="The vault: earnings, refunds and royalties until they are withdrawn."
 )
 
+
+ASKED_SECONDS = 90
+"""How long a running worker is waited for."""
 
 Address = Annotated[
     str | None, typer.Argument(parser=options.parse_address, metavar="ADDRESS", help="Default: the key's.")
@@ -77,6 +82,9 @@ def withdraw(
 ) -> None:
     """Pay out the vault's balance.
 
+    A worker that runs with the key sends by itself alone: it is asked to withdraw everything to its own
+    account, which it does in its next round.
+
     Examples:
 
       assay vault withdraw --key alice
@@ -93,7 +101,41 @@ def withdraw(
             if wanted == 0:
                 raise AssayError(f"{signer.address} has nothing in the vault", "There is nothing to withdraw")
             receipt = await outbox.send(f"withdraw/{os.urandom(8).hex()}", vault.withdraw(wanted, target))
-        document = {"amount_wei": wanted, "to": target, "tx": receipt.tx_hash, "gas": receipt.gas_used}
+        report(wanted, receipt.tx_hash, receipt.gas_used)
+
+    def report(wanted: int, tx_hash: bytes | None, gas: int | None) -> None:
+        document = {"amount_wei": wanted, "to": target, "tx": tx_hash, "gas": gas}
         emit(document, as_json=json, human=lambda: out.print(f"withdrew {ether(wanted)} to {target}"))
 
-    asyncio.run(act())
+    try:
+        asyncio.run(act())
+    except SenderBusy as busy:
+        if amount is not None or target != signer.address:
+            raise SenderBusy(
+                busy.what, "Ask for everything, to the account itself, or stop the worker first"
+            ) from busy
+        report(asyncio.run(_ask_worker(signer, rpc, deployment, home)), None, None)
+
+
+async def _ask_worker(signer: Signer, rpc: str, deployment: Path | None, home: Path) -> int:
+    """Have the worker that runs with this key withdraw, and wait until it has: wei."""
+    from ...worker.payouts import request_file
+
+    async with connect(rpc, deployment, home) as session:
+        vault = session.chain.vault
+        before = await vault.balance_of(signer.address)
+        if before == 0:
+            raise AssayError(f"{signer.address} has nothing in the vault", "There is nothing to withdraw")
+        request = request_file(signer.lock_dir, session.chain.deployment.chain_id, signer.address)
+        request.touch(mode=0o600)
+        note("a worker runs with this key and was asked to withdraw in its next round")
+        try:
+            for _ in range(ASKED_SECONDS):
+                if (now := await vault.balance_of(signer.address)) < before:
+                    return before - now
+                await asyncio.sleep(1)
+        finally:
+            request.unlink(missing_ok=True)
+    raise AssayError(
+        f"the worker did not withdraw within {ASKED_SECONDS} s", "See its log, or stop it and withdraw then"
+    )
