@@ -117,7 +117,7 @@ def withdraw(
         report(asyncio.run(_ask_worker(signer, rpc, deployment, home)), None, None)
 
 
-async def _ask_worker(signer: Signer, rpc: str, deployment: Path | None, home: Path) -> int:
+async def _ask_worker(signer: Signer, rpc: list[str], deployment: Path | None, home: Path) -> int:
     """Have the worker that runs with this key withdraw, and wait until it has: wei."""
     from ...worker.payouts import request_file
 
