@@ -9,6 +9,7 @@ escapes is a bug and keeps its traceback.
     │   │   └── RateLimited         it asks to be left alone for a while
     │   ├── RpcError                the node answered with an error
     │   ├── NodesDisagree           two nodes answer one question differently
+    │   ├── AnswerForged            a node's answer is not what an id, or a contract's code, stands for
     │   ├── ContractReverted        a contract refused, with its decoded custom error
     │   ├── WrongChain              not the chain, or not the contracts, of the deployment file
     │   ├── InsufficientFunds       the sender cannot pay value and gas

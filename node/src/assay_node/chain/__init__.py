@@ -39,6 +39,7 @@ if TYPE_CHECKING:
         WorkerUpdated,
         decode_event,
     )
+    from .contracts.identity import check_job, check_model, check_verifying_key, job_id_of, model_id_of
     from .contracts.interface import Interface
     from .contracts.registration import is_signed, sign_registration
     from .contracts.reverts import decode_revert
@@ -60,6 +61,7 @@ if TYPE_CHECKING:
     from .database import Database
     from .deploy import Deployed, create_address, deploy_all
     from .errors import (
+        AnswerForged,
         ChainError,
         ContractReverted,
         DatabaseFailed,
@@ -67,6 +69,7 @@ if TYPE_CHECKING:
         FeesTooHigh,
         InsufficientFunds,
         KeyFileError,
+        NodesDisagree,
         NodeUnavailable,
         RateLimited,
         RpcError,
@@ -119,9 +122,10 @@ else:  # a name's module is loaded when the name is used
             ".database": "Database",
             ".deploy": "Deployed create_address deploy_all",
             ".errors": (
-                "ChainError ContractReverted DatabaseFailed DeploymentError FeesTooHigh "
-                "InsufficientFunds KeyFileError NodeUnavailable RateLimited RpcError SenderBusy "
-                "TransactionFailed TransactionLost TransactionPending WrongChain"
+                "AnswerForged ChainError ContractReverted DatabaseFailed DeploymentError "
+                "FeesTooHigh InsufficientFunds KeyFileError NodeUnavailable NodesDisagree "
+                "RateLimited RpcError SenderBusy TransactionFailed TransactionLost "
+                "TransactionPending WrongChain"
             ),
             ".follower": "Batch Follower",
             ".keystore": "AddressMissing",
@@ -139,6 +143,7 @@ else:  # a name's module is loaded when the name is used
             ".node.types": "Header Log Node Receipt",
             ".head": "Head",
             ".outbox.submission": "Want",
+            ".contracts.identity": "check_job check_model check_verifying_key job_id_of model_id_of",
         },
     )
 
@@ -149,6 +154,7 @@ __all__ = [
     "ZERO_WORD",
     "Address",
     "AddressMissing",
+    "AnswerForged",
     "Artifact",
     "Attempt",
     "Batch",
@@ -201,6 +207,7 @@ __all__ = [
     "ModelSpec",
     "Node",
     "NodeUnavailable",
+    "NodesDisagree",
     "Origin",
     "Outbox",
     "OutboxConfig",
@@ -221,6 +228,9 @@ __all__ = [
     "WorkerUpdated",
     "WrongChain",
     "artifact",
+    "check_job",
+    "check_model",
+    "check_verifying_key",
     "create_account",
     "create_address",
     "create_encryption_key",
@@ -230,9 +240,11 @@ __all__ = [
     "finality_of",
     "interface",
     "is_signed",
+    "job_id_of",
     "keystore_address",
     "load_account",
     "load_encryption_key",
+    "model_id_of",
     "read_password",
     "sign_registration",
 ]

@@ -9,7 +9,9 @@ from typing import Self
 from .contracts.contracts import Market, ModelRegistry, Vault, Verifier, WorkerRegistry
 from .contracts.deployment import Deployment
 from .contracts.events import ChainEvent, decode_event
+from .contracts.identity import check_event
 from .contracts.interface import Interface
+from .contracts.runtime_code import check_code
 from .contracts.types import JobLook
 from .database import Database
 from .errors import WrongChain
@@ -48,6 +50,7 @@ class Chain:
         Raises:
             NodeUnavailable: no node answers.
             WrongChain: another chain, or no contracts at the addresses.
+            AnswerForged: other contracts than those of this version.
         """
         opened = Rpc(node) if isinstance(node, str | list) else node
         chain = cls(opened, deployment, finality=finality)
@@ -60,7 +63,9 @@ class Chain:
         return chain
 
     async def check(self) -> None:
-        """Raises `WrongChain` unless the node is on the deployment's chain and has its contracts."""
+        """Raises `WrongChain` or `AnswerForged` unless the node is on the deployment's chain and has its
+        contracts.
+        """
         chain_id = await self.node.chain_id()
         if chain_id != self.deployment.chain_id:
             raise WrongChain(
@@ -83,6 +88,7 @@ class Chain:
                     f"chain {chain_id} has no {contract.NAME} at {contract.address}",
                     "Deploy again, or use the deployment file of this chain",
                 )
+            check_code(contract.NAME, contract.address, code, [each.address for each in contracts])
 
     async def __aenter__(self) -> Self:
         """Connected already."""
@@ -135,6 +141,7 @@ class Chain:
             self.interfaces,
             start=self.deployment.block if start is None else start,
             confirmations=self.finality.confirmations,
+            check=self.check_event,
         )
 
     async def events(self, first: int | None = None, last: int | None = None) -> list[ChainEvent]:
@@ -147,6 +154,7 @@ class Chain:
                 "scan",
                 self.interfaces,
                 start=self.deployment.block if first is None else first,
+                check=self.check_event,
             )
             found: list[ChainEvent] = []
             stop = await self.node.block_number() if last is None else last
@@ -164,5 +172,12 @@ class Chain:
 
     def decode(self, logs: Iterable[Log]) -> list[ChainEvent]:
         """The events among some logs, a receipt's for instance."""
-        events = (decode_event(self.interfaces, log) for log in logs)
-        return [event for event in events if event is not None]
+        events = [decode_event(self.interfaces, log) for log in logs]
+        found = [event for event in events if event is not None]
+        for event in found:
+            self.check_event(event)
+        return found
+
+    def check_event(self, event: ChainEvent) -> None:
+        """Raises `AnswerForged` for a job or a model whose id is not that of its fields."""
+        check_event(event, self.deployment.chain_id, self.deployment.market)

@@ -29,6 +29,10 @@ class NodesDisagree(ChainError):
     """Two nodes give different answers to one question: one is wrong or lies, and nothing is done on it."""
 
 
+class AnswerForged(ChainError):
+    """What the node says of a job, a model or a contract is not what its id or its code stands for."""
+
+
 class RpcError(ChainError):
     """The node answered with an error.
 

@@ -10,7 +10,7 @@ Delivery is at least once: a batch is committed by its reader, after the reader 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import structlog
@@ -80,6 +80,7 @@ class Follower:
         contracts: interface by address.
         start: first block of interest.
         confirmations: blocks that must follow before one is read.
+        check: raises for an event that cannot be true, before it is handed on.
         max_range: most blocks asked for at once; halved when a node refuses, and slowly raised again.
     """
 
@@ -93,6 +94,7 @@ class Follower:
         start: int,
         confirmations: int = 0,
         max_range: int = 2_000,
+        check: Callable[[ChainEvent], None] = lambda _: None,
     ) -> None:
         self._node = node
         self._database = database
@@ -101,6 +103,7 @@ class Follower:
         self._start = start
         self._confirmations = confirmations
         self._max_range = max_range
+        self._check = check
         self._range = max_range
         self._behind = 0
 
@@ -150,6 +153,8 @@ class Follower:
             return None
         end, logs = found.end, found.logs
         events = [event for log in logs if (event := decode_event(self._contracts, log)) is not None]
+        for event in events:
+            self._check(event)
         self._database.execute(
             "INSERT OR REPLACE INTO cursor_deliveries VALUES (?, ?, ?)", self._name, end.number, end.hash
         )

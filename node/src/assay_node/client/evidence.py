@@ -17,19 +17,18 @@ are the node's word alone.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from eth_utils.crypto import keccak
 
 from assay_prover import binding, verify
 
-from ..chain.contracts.codec import encode
+from ..chain.contracts import identity
 from ..chain.contracts.events import JobSettled, JobSubmitted
-from ..chain.contracts.types import JobRequest, Model
+from ..chain.contracts.identity import job_id_of as job_id_of
+from ..chain.contracts.identity import request_hash as request_hash
+from ..chain.contracts.types import Model
 from .errors import EvidenceMismatch
-
-_REQUEST = "(bytes32,uint128,uint128,uint128,uint32,uint32,uint32,bytes32,string,address,uint32,bool,uint8)"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,38 +83,10 @@ class JobEvidence:
         verify(self.verifying_key, self.statement, self.settled.proof, self.model.model_commitment or None)
 
 
-def request_hash(request: JobRequest, input_words: Sequence[int]) -> bytes:
-    """What a job id binds of a request: the market's ``requestHash``."""
-    packed = keccak(b"".join(word.to_bytes(32, "big") for word in input_words))
-    return bytes(keccak(encode([_REQUEST, "bytes32"], [request.abi(), packed])))
-
-
-def job_id_of(
-    chain_id: int, market: str, requester: str, nonce: int, request: JobRequest, input_words: Sequence[int]
-) -> bytes:
-    """The id of the job ``requester`` posts as its ``nonce``-th, from 0: the market's ``jobIdOf``."""
-    values = [chain_id, market, requester, nonce, request_hash(request, input_words)]
-    return bytes(keccak(encode(["uint256", "address", "address", "uint256", "bytes32"], values)))
-
-
 def model_id_of(model: Model, verifying_key: bytes) -> bytes:
     """The id the registry gives to a model with this key."""
-    spec = model.spec
-    types = ["bytes32"] * 6 + ["address", "uint16", "uint32", "uint32", "uint8"]
-    values = [
-        keccak(verifying_key),
-        keccak(model.model_commitment),
-        spec.circuit_hash,
-        spec.quantisation_hash,
-        spec.metadata_hash,
-        spec.ceremony_hash,
-        model.owner,
-        spec.royalty_bps,
-        spec.n_in,
-        spec.n_out,
-        int(spec.input_private) | int(spec.output_encrypted) << 1 | int(spec.output_committed) << 2,
-    ]
-    return bytes(keccak(encode(types, values)))
+    vk_hash = bytes(keccak(verifying_key))
+    return identity.model_id_of(model.owner, vk_hash, model.model_commitment, model.spec)
 
 
 def check_model_id(model_id: bytes, model: Model, verifying_key: bytes) -> None:

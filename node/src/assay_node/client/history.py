@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 
 from ..chain import (
@@ -56,14 +57,17 @@ async def gather_evidence(chain: Chain, job_id: bytes) -> JobEvidence:
             f"the node serves job 0x{job_id.hex()} as posted or settled twice", "Ask another node"
         )
     model_id = submitted[0].request.model_id
+    model, verifying_key = await asyncio.gather(
+        chain.models.model_of(model_id), chain.models.verifying_key_of(model_id)
+    )
     return JobEvidence(
         chain_id=chain.deployment.chain_id,
         market=chain.deployment.market,
         job_id=job_id,
         submitted=submitted[0],
         settled=settled[0],
-        model=await chain.models.model_of(model_id),
-        verifying_key=await chain.models.verifying_key_of(model_id),
+        model=model,
+        verifying_key=verifying_key,
     )
 
 

@@ -14,10 +14,14 @@ from .interface import Interface
 
 @dataclass(frozen=True)
 class Artifact:
-    """One compiled contract: its interface, and the code that creates it."""
+    """One compiled contract: its interface, the code that creates it, and the code that it then has.
+
+    Immutables are zeros in `runtime_code`.
+    """
 
     interface: Interface
     creation_code: bytes
+    runtime_code: bytes
 
 
 @cache
@@ -28,9 +32,14 @@ def artifact(name: str) -> Artifact:
         DeploymentError: the package has no such artifact.
     """
     document = _document(name)
-    code = document["bytecode"]
+    return Artifact(
+        Interface(name, document["abi"]), _code(document["bytecode"]), _code(document["deployedBytecode"])
+    )
+
+
+def _code(code: Any) -> bytes:
     text = code["object"] if isinstance(code, dict) else code
-    return Artifact(Interface(name, document["abi"]), bytes.fromhex(text.removeprefix("0x")))
+    return bytes.fromhex(text.removeprefix("0x"))
 
 
 def interface(name: str) -> Interface:

@@ -11,6 +11,7 @@ from ..errors import ChainError, ContractReverted, RpcError
 from ..node.multicall import Multicall, View
 from ..node.types import Node
 from .artifacts import interface, library_errors
+from .identity import check_model
 from .interface import Interface
 from .reverts import as_revert, decode_revert
 from .types import Bid, Call, Job, JobLook, JobRequest, Model, ModelSpec, WorkerRecord
@@ -198,8 +199,15 @@ class ModelRegistry(Contract):
     NAME = "ModelRegistry"
 
     async def model_of(self, model_id: bytes) -> Model:
-        """Everything stored of a model. Raises `ContractReverted` if unknown."""
-        return Model.from_abi(await self._view("modelOf", model_id))
+        """Everything stored of a model.
+
+        Raises:
+            ContractReverted: it is unknown.
+            AnswerForged: the record is not the one that the id stands for.
+        """
+        model = Model.from_abi(await self._view("modelOf", model_id))
+        check_model(model_id, model)
+        return model
 
     async def is_registered(self, model_id: bytes) -> bool:
         """Whether the registry has this model."""

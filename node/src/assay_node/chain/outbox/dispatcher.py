@@ -30,6 +30,8 @@ _log = structlog.get_logger(__name__)
 
 MISSES_BEFORE_LOST = 3
 """Rounds in which a nonce is used and none of our transactions mined, before that is believed."""
+POOL_PATIENCE = 4
+"""Times longer that an unused nonce is left alone if the pool is said to have a transaction with it."""
 MOST_GAPS = 3
 """Unused nonces below ours that are filled. Above more than that our transactions are given up: filling costs
 a transaction for each, and so many are more likely a node's error than another program's transactions."""
@@ -337,8 +339,13 @@ class Dispatcher:
             self._node.nonce(self._signer.address), self._node.nonce(self._signer.address, "pending")
         )
         lowest, now = active[0].nonce, self._clock()
-        missing = range(max(used, min(pooled, lowest)), min(lowest, used + MOST_GAPS + 1))
-        due = [nonce for nonce in missing if now - self._gap_seen.setdefault(nonce, now) >= self._patience]
+        missing = range(used, min(lowest, used + MOST_GAPS + 1))
+        ages = {nonce: now - self._gap_seen.setdefault(nonce, now) for nonce in missing}
+        due = [
+            nonce
+            for nonce, age in ages.items()
+            if age >= self._config.resubmit_after * (POOL_PATIENCE if nonce < pooled else 1)
+        ]
         if not due:
             return
         self._nonces.distrust()
@@ -360,10 +367,6 @@ class Dispatcher:
             intent = self._store.add(key, generation, call, EMPTY_GAS, nonce, attempt, now)
             _log.warning("transaction.gap", nonce=nonce)
             await self.broadcast(intent, attempt)
-
-    @property
-    def _patience(self) -> float:
-        return self._config.resubmit_after
 
     def _strand(self, intents: Sequence[Intent], used: int) -> None:
         """Gives up transactions whose nonces the account is far from: their senders decide anew.

@@ -1,0 +1,123 @@
+"""What an id stands for, recomputed: a node that changes one field of a job or a model is found out.
+
+A job's id is the hash of everything that its requester asked for, a model's of everything that its publisher
+said and of its keys. Whoever knows the id (it was posted, signed, or is in a bundle) can check what a node
+says of it without trusting the node. What a hash does not reach is the state: price, bids, deadlines,
+balances, payout; a second node does (`CrossCheck`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from eth_utils.crypto import keccak
+
+from ..errors import AnswerForged
+from .codec import encode
+from .events import ChainEvent, JobSubmitted, ModelRegistered
+from .types import Job, JobRequest, Model, ModelSpec
+
+_REQUEST = "(bytes32,uint128,uint128,uint128,uint32,uint32,uint32,bytes32,string,address,uint32,bool,uint8)"
+
+
+def input_hash(input_words: Sequence[int]) -> bytes:
+    """What a job stores of its input words: the hash of all of them, 32 bytes each."""
+    return bytes(keccak(b"".join(word.to_bytes(32, "big") for word in input_words)))
+
+
+def request_hash(request: JobRequest, input_words: Sequence[int]) -> bytes:
+    """What a job id binds of a request: the market's `requestHash`."""
+    return bytes(keccak(encode([_REQUEST, "bytes32"], [request.abi(), input_hash(input_words)])))
+
+
+def job_id_of(
+    chain_id: int, market: str, requester: str, nonce: int, request: JobRequest, input_words: Sequence[int]
+) -> bytes:
+    """The id of the job that `requester` posts as its `nonce`-th, from 0: the market's `jobIdOf`."""
+    values = [chain_id, market, requester, nonce, request_hash(request, input_words)]
+    return bytes(keccak(encode(["uint256", "address", "address", "uint256", "bytes32"], values)))
+
+
+def model_id_of(owner: str, vk_hash: bytes, model_commitment: bytes, spec: ModelSpec) -> bytes:
+    """The id that the registry gives to a model."""
+    types = ["bytes32"] * 6 + ["address", "uint16", "uint32", "uint32", "uint8"]
+    values = [
+        vk_hash,
+        keccak(model_commitment),
+        spec.circuit_hash,
+        spec.quantisation_hash,
+        spec.metadata_hash,
+        spec.ceremony_hash,
+        owner,
+        spec.royalty_bps,
+        spec.n_in,
+        spec.n_out,
+        int(spec.input_private) | int(spec.output_encrypted) << 1 | int(spec.output_committed) << 2,
+    ]
+    return bytes(keccak(encode(types, values)))
+
+
+def check_event(event: ChainEvent, chain_id: int, market: str) -> None:
+    """Refuses a job or a model whose id is not that of its fields.
+
+    Raises:
+        AnswerForged: the log was changed after the contract wrote it.
+    """
+    if isinstance(event, JobSubmitted):
+        expected = job_id_of(chain_id, market, event.requester, event.nonce, event.request, event.input_words)
+        if event.job_id != expected or event.model_id != event.request.model_id:
+            raise _forged("job", event.job_id)
+    elif isinstance(event, ModelRegistered):
+        expected = model_id_of(event.owner, event.vk_hash, event.model_commitment, event.spec)
+        if event.model_id != expected:
+            raise _forged("model", event.model_id)
+
+
+def check_model(model_id: bytes, model: Model) -> None:
+    """Refuses a model whose id is not that of its fields. Payout, retirement and URI are not in it.
+
+    Raises:
+        AnswerForged: the node changed the record.
+    """
+    if model_id_of(model.owner, model.vk_hash, model.model_commitment, model.spec) != model_id:
+        raise _forged("model", model_id)
+
+
+def check_verifying_key(model_id: bytes, vk_hash: bytes, verifying_key: bytes) -> None:
+    """Refuses a key that is not the one of the model's record. Raises `AnswerForged`."""
+    if keccak(verifying_key) != vk_hash:
+        raise _forged("verifying key of model", model_id)
+
+
+def check_job(
+    job_id: bytes, job: Job, requester: str, request: JobRequest, input_words: Sequence[int]
+) -> None:
+    """Refuses a stored job that is not the one that was posted.
+
+    Args:
+        job_id: the job.
+        job: as the node says that the market stores it; not of state NONE.
+        requester, request, input_words: as posted: the requester's own, or of a checked `JobSubmitted`.
+
+    Raises:
+        AnswerForged: the node changed the record.
+    """
+    stored = (
+        job.requester, job.model_id, job.input_hash, job.max_price, job.min_stake, job.collateral,
+        job.bid_window, job.accept_window, job.prove_window, job.callback, job.callback_gas,
+        job.requester_awards, job.rounds,
+    )  # fmt: skip
+    posted = (
+        requester, request.model_id, input_hash(input_words), request.max_price, request.min_stake,
+        request.collateral, request.bid_window, request.accept_window, request.prove_window,
+        request.callback, request.callback_gas, request.requester_awards, request.rounds,
+    )  # fmt: skip
+    if stored != posted or job.price > job.max_price:
+        raise _forged("job", job_id)
+
+
+def _forged(what: str, identifier: bytes) -> AnswerForged:
+    return AnswerForged(
+        f"the node's fields of {what} 0x{identifier.hex()} are not those that its id stands for",
+        "Nothing was done on them; use another node",
+    )
