@@ -16,11 +16,13 @@ os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 if TYPE_CHECKING:
     from assay_prover._native import __version__, poseidon
     from assay_prover.bundle import (
+        AnswerFile,
         Bundle,
         Decoded,
         KeyedCircuit,
         Manifest,
         ModelProver,
+        ProofFile,
         Proved,
         ProvedSlice,
         SetupReport,
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
         BundleError,
         InputError,
         ModelError,
+        ProofFileError,
         QuantisationError,
         UnsupportedModel,
     )
@@ -55,12 +58,13 @@ else:  # a name's module is loaded when the name is used
         {
             "._native": "__version__ poseidon",
             ".bundle": (
-                "Bundle Decoded KeyedCircuit Manifest ModelProver Proved ProvedSlice SetupReport "
-                "binding new_salt"
+                "AnswerFile Bundle Decoded KeyedCircuit Manifest ModelProver ProofFile Proved "
+                "ProvedSlice SetupReport binding new_salt"
             ),
             ".compiler": "CompileReport compile_model with_weights",
             ".errors": (
-                "AssayProverError BundleError InputError ModelError QuantisationError UnsupportedModel"
+                "AssayProverError BundleError InputError ModelError ProofFileError QuantisationError "
+                "UnsupportedModel"
             ),
             ".groth16": (
                 "Cancelled FIELD_ORDER InvalidInput InvalidKey InvalidProof InvalidWitness "
@@ -72,6 +76,7 @@ else:  # a name's module is loaded when the name is used
 
 __all__ = [
     "FIELD_ORDER",
+    "AnswerFile",
     "AssayProverError",
     "Bundle",
     "BundleError",
@@ -88,6 +93,8 @@ __all__ = [
     "Manifest",
     "ModelError",
     "ModelProver",
+    "ProofFile",
+    "ProofFileError",
     "Proved",
     "ProvedSlice",
     "ProverError",

@@ -16,7 +16,7 @@ from .failures import emit_failure, explain, wants_json
 from .interrupts import as_exception
 
 # Single commands and groups of commands, each in the module of its name, in the order of the help.
-COMMANDS = ("up", "demo", "devnet", "faucet", "send", "deploy", "verify")
+COMMANDS = ("up", "demo", "devnet", "faucet", "send", "deploy", "infer", "prove", "verify")
 GROUPS = ("keys", "model", "job", "worker", "vault")
 
 

@@ -120,6 +120,16 @@ JobId = Annotated[
     bytes, typer.Argument(parser=parse_id, metavar="JOB_ID", help="The job's id, 0x and 64 digits.")
 ]
 ModelId = Annotated[bytes, typer.Argument(parser=parse_id, metavar="MODEL_ID", help="The model's id.")]
+InputFile = Annotated[
+    Path,
+    typer.Option(
+        "--input", "-i", metavar="FILE", help="The input: .npy, .npz with x, .csv, .parquet or .json."
+    ),
+]
+Row = Annotated[
+    int | None, typer.Option("--row", min=0, help="Which row of the file, from 0, if it holds many.")
+]
+Clip = Annotated[bool, typer.Option("--clip", help="Clip values outside the declared range.")]
 BundleDir = Annotated[
     Path, typer.Argument(metavar="BUNDLE", help="Directory written by `assay model compile`.")
 ]

@@ -55,8 +55,17 @@ def load(path: Path) -> Samples:
     return samples
 
 
-def one(path: Path, row: int | None) -> np.ndarray:
-    """One sample: row ``row`` of the file, or all of it as a single one. Raises AssayError."""
+def one(path: Path, row: int | None, *, shape: tuple[int, ...] | None = None) -> np.ndarray:
+    """One sample: row ``row`` of the file, or all of it as a single one.
+
+    Args:
+        path: the file.
+        row: which one, from 0; None if the file holds one sample.
+        shape: what the model takes, to tell a file of many samples from one; None if it is not known.
+
+    Raises:
+        AssayError: no such row, or several samples and no row.
+    """
     import numpy as np
 
     x = load(path).x
@@ -67,6 +76,8 @@ def one(path: Path, row: int | None) -> np.ndarray:
             f"{path} holds several arrays", "Give the one vector that the model's notes describe"
         )
     if row is None:
+        if shape is not None and x.shape[1:] == shape and len(x) != 1:
+            raise AssayError(f"{path} holds {len(x)} samples", "Say which with --row, from 0")
         return x
     rows = len(x) if x.ndim else 0
     if not 0 <= row < rows:

@@ -58,6 +58,13 @@ def replaceable(path: Path, *, made_here: Callable[[bytes], bool]) -> None:
         raise AssayError(f"{path} is there already, and assay did not write it", "Name another file")
 
 
+def absent(path: Path) -> None:
+    """Check that a file can be written at ``path`` and that none is there. Raises AssayError."""
+    writable(path)
+    if path.exists() or path.is_symlink():
+        raise AssayError(f"{path} is there already", "It is never replaced: name another file")
+
+
 def fresh_folder(path: Path) -> None:
     """Make an empty folder, removing what an earlier run of the same command left there.
 

@@ -5,14 +5,17 @@ from assay_prover.bundle.bundle import Bundle, new_salt
 from assay_prover.bundle.encoding import Decoded
 from assay_prover.bundle.keyed_circuit import KeyedCircuit, SetupReport
 from assay_prover.bundle.manifest import Manifest
+from assay_prover.bundle.proof_file import AnswerFile, ProofFile
 from assay_prover.bundle.prover import ModelProver, Proved, ProvedSlice
 
 __all__ = [
+    "AnswerFile",
     "Bundle",
     "Decoded",
     "KeyedCircuit",
     "Manifest",
     "ModelProver",
+    "ProofFile",
     "Proved",
     "ProvedSlice",
     "SetupReport",

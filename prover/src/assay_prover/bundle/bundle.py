@@ -31,7 +31,14 @@ from numpy.typing import NDArray
 
 from assay_prover.bundle import private_weights
 from assay_prover.bundle.archive import load_graph
-from assay_prover.bundle.encoding import Decoded, check_integers, decode_output, encode_input, input_words
+from assay_prover.bundle.encoding import (
+    Decoded,
+    check_integers,
+    decode_output,
+    encode_input,
+    input_words,
+    read_output,
+)
 from assay_prover.bundle.files import new_directory, replace_file
 from assay_prover.bundle.keyed_circuit import (
     PROVING_KEY,
@@ -393,6 +400,14 @@ class Bundle:
         values = self.check_integers(ints).reshape(1, *self.graph.input.shape)
         answer = self.graph.run(values)[self.graph.output]
         return np.asarray(answer, dtype=np.int64).reshape(self.manifest.output.shape)
+
+    def read_output(self, integers: Int64Array) -> Decoded:
+        """An answer in integers (`infer`) as real values and, of a classifier, the class.
+
+        Raises:
+            InputError: not integers of the output's shape.
+        """
+        return read_output(self.manifest.output, integers)
 
     def decode_output(
         self, words: Sequence[int], *, salt: int | None = None, outputs: Int64Array | None = None

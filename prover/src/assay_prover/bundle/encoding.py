@@ -15,26 +15,30 @@ from numpy.typing import NDArray
 from assay_prover.bundle.manifest import InputInfo, OutputInfo
 from assay_prover.circuit import FIELD_ORDER, OUTPUT_DOMAIN, commit, decrypt, pack_range, unpack_range
 from assay_prover.errors import InputError
+from assay_prover.real_numbers import real_numbers
 from assay_prover.reference.tensor import Int64Array
 
 
 @dataclass(frozen=True, eq=False)
 class Decoded:
-    """An output made readable: real values, their integers, and the class (None for a single value)."""
+    """An output made readable: real values, their integers, and the class (None if there are no classes).
+
+    `name` is the class's name, where the model was compiled with names.
+    """
 
     values: NDArray[np.float64]
     integers: Int64Array
     label: int | None
+    name: str | None = None
 
 
 def encode_input(info: InputInfo, x: NDArray[Any], *, saturate: bool = False) -> Int64Array:
     """See `Bundle.encode_input`."""
-    try:
-        values = np.asarray(x, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise InputError(f"the input is not numeric: {error}") from error
+    values = real_numbers("the input", x)
     if values.shape not in (info.shape, (1, *info.shape)):
-        raise InputError(f"the input has shape {values.shape}, the model takes {info.shape}")
+        many = values.ndim == len(info.shape) + 1 and values.shape[1:] == info.shape
+        advice = f"; these are {len(values)} samples: give one of them" if many else ""
+        raise InputError(f"the input has shape {values.shape}, the model takes {info.shape}{advice}")
     values = values.reshape(info.shape)
     if np.isnan(values).any() or (not saturate and np.isinf(values).any()):
         raise InputError("the input holds NaN or infinity")
@@ -46,7 +50,8 @@ def encode_input(info: InputInfo, x: NDArray[Any], *, saturate: bool = False) ->
         where = "" if not place else f" at {[int(i) for i in place]}"
         raise InputError(
             f"{int(outside.sum())} input values are outside the declared range [{lo:g}, {hi:g}], "
-            f"first {values[place]:g}{where}; saturate to clip them"
+            f"first {values[place]:g}{where}; "
+            "--clip (saturate=True in Python) takes the nearest value inside"
         )
     return np.asarray(np.clip(scaled, info.lo, info.hi), dtype=np.int64)
 
@@ -113,6 +118,14 @@ def _opened(out: OutputInfo, word: int, salt: int, outputs: Int64Array) -> Decod
     if commit(pack_range(integers, out.lo, out.bits), salt, OUTPUT_DOMAIN) != word:
         raise InputError("the commitment does not open to these integers under this salt")
     return _readable(out, integers.astype(np.int64))
+
+
+def read_output(out: OutputInfo, integers: Int64Array) -> Decoded:
+    """See `Bundle.read_output`."""
+    values = np.asarray(integers)
+    if values.dtype.kind not in "iu" or values.shape not in (out.shape, (1, *out.shape)):
+        raise InputError(f"expected integers of shape {out.shape}, got {values.dtype} {values.shape}")
+    return _readable(out, values.reshape(out.shape).astype(np.int64))
 
 
 def _readable(out: OutputInfo, integers: Int64Array) -> Decoded:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from assay_prover.bundle.proof_file import ProofFile
 from assay_prover.bundle.setup_and_prove import Progress, prove_circuit
 from assay_prover.errors import BundleError, InputError
 from assay_prover.groth16 import FIELD_ORDER, ProvingKey, join_proofs
@@ -22,7 +24,8 @@ class Proved:
     """A proof, its statement, and what the network answered.
 
     `proof` has 256 or 320 bytes; of a sliced model it is the words at the cuts and a proof for each slice.
-    `public` is binding, input words, output words; `outputs` the integers; `seconds` the time of each stage.
+    `public` is binding, input words, output words; `outputs` the integers; `seconds` the time of each stage;
+    `vk_hash` and `model_commitment` say under which key, and for which private weights, it holds.
     """
 
     proof: bytes
@@ -30,6 +33,22 @@ class Proved:
     outputs: Int64Array
     output_words: list[int]
     seconds: dict[str, float]
+    vk_hash: bytes = b""
+    model_commitment: bytes | None = None
+
+    @property
+    def file(self) -> ProofFile:
+        """The proof for everyone: save it, send it, check it."""
+        return ProofFile(
+            vk_hash=self.vk_hash,
+            public=tuple(self.public),
+            proof=self.proof,
+            model_commitment=self.model_commitment,
+        )
+
+    def save(self, path: Path | str) -> None:
+        """Write the proof as a file, which `ProofFile.load` reads. Raises `ProofFileError`."""
+        self.file.save(path)
 
 
 @dataclass(frozen=True)
@@ -71,6 +90,7 @@ class ModelProver:
         """What the tables take."""
         for part in self.slices:
             self.table_bytes += part.prepare_tables(table_bytes - self.table_bytes)
+        self._vk_hash, self._model_commitment = bundle.vk_hash, bundle.model_commitment
         self._inferred: tuple[bytes, dict[str, Int64Array]] | None = None
 
     def prove(
@@ -111,7 +131,15 @@ class ModelProver:
             for stage, time in part.seconds.items():
                 seconds[stage] = seconds.get(stage, 0.0) + time
         outputs = tensors[self.bundle.graph.output].reshape(self.bundle.manifest.output.shape)
-        return Proved(proof, [binding, *entering, *last.leaving], outputs, last.leaving, seconds)
+        return Proved(
+            proof,
+            [binding, *entering, *last.leaving],
+            outputs,
+            last.leaving,
+            seconds,
+            self._vk_hash,
+            self._model_commitment,
+        )
 
     def prove_slice(
         self,

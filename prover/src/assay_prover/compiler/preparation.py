@@ -22,6 +22,7 @@ from assay_prover.passes.calibrate import run_float
 from assay_prover.passes.selection.goals import Target
 from assay_prover.passes.selection.search import Choice, HeldOut, hold_out, search
 from assay_prover.passes.selection.work import sample_work
+from assay_prover.real_numbers import real_numbers
 
 FEWEST_SAMPLES = 16
 """Samples that are looked at however large the network is."""
@@ -195,15 +196,12 @@ def shape_samples(samples: Samples, graph: FloatGraph) -> Float64Array:
 
 
 def _shaped(what: str, samples: NDArray[Any], shape: tuple[int, ...]) -> Float64Array:
-    try:
-        array = np.asarray(samples, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise InputError(f"the {what} are not numeric: {error}") from error
+    array = real_numbers(what, samples)
     short = shape[1:] if len(shape) > 1 and shape[0] == 1 else shape
     if not array.size or array.shape[1:] not in (shape, short):
         raise InputError(f"{what} must be [n, {', '.join(map(str, short))}], got {list(array.shape)}")
     if not np.isfinite(array).all():
-        raise InputError(f"the {what} hold NaN or infinity")
+        raise InputError(f"{what}: NaN or infinity among them; leave such samples out")
     return array.reshape(-1, *shape)
 
 

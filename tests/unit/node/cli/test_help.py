@@ -29,7 +29,7 @@ ALL = dict(commands(typer.main.get_command(build())))
 
 def test_the_commands_are_those_promised() -> None:
     promised = {
-        "assay": "demo deploy devnet faucet send up verify",
+        "assay": "demo deploy devnet faucet infer prove send up verify",
         "assay keys": "list new show",
         "assay model": "commit compile cost export payout publish retire retrain setup show",
         "assay job": "award bids cancel list result status submit",

@@ -30,7 +30,10 @@ def test_input_encodes_with_or_without_batch_axis(bc: Bundle) -> None:
         (np.full(30, np.inf), "NaN or infinity"),
         (np.zeros(29), "shape"),
         (np.zeros((2, 30)), "shape"),
-        (np.array(["a"] * 30), "not numeric"),
+        (np.array(["a"] * 30), "expected real numbers, got text"),
+        (np.ones(30, dtype=complex), "complex numbers"),
+        (np.ma.masked_equal(np.ones(30), 1), "masked"),
+        (np.full(30, (1 << 60) + 1), "more digits"),
         (np.full(30, 1e6), "outside the declared range"),
     ],
 )

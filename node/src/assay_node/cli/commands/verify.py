@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ... import client
 from ...errors import AssayError
 from .. import options, targets
+from ..answers import answer_document, answer_fields
 from ..console import emit, err, ether, fields, out
 from ..session import connect
+
+if TYPE_CHECKING:
+    from assay_prover import Decoded
 
 MAX_KEY = 1 << 24  # bytes
 
@@ -26,7 +30,14 @@ def verify(
         Path | None, typer.Option("--proof", metavar="FILE", help="A proof file, verified without any chain.")
     ] = None,
     verifying_key: Annotated[
-        Path | None, typer.Option("--key", metavar="FILE", help="The verifying key for --proof.")
+        Path | None,
+        typer.Option("--key", metavar="FILE", help="The key for --proof, or a bundle that has it."),
+    ] = None,
+    answer: Annotated[
+        Path | None,
+        typer.Option(
+            "--answer", metavar="FILE", help="The answer file of `assay prove`: read the answer, too."
+        ),
     ] = None,
     save: Annotated[
         Path | None,
@@ -48,13 +59,15 @@ def verify(
       assay verify 0x5e1f...09 --save evidence
 
       assay verify --proof evidence/proof.json --key evidence/verifying.key
+
+      assay verify --proof proof.json --key bc_mlp --answer proof.answer.json
     """
     if (job_id is None) == (proof is None):
         raise typer.BadParameter("give either a job id or --proof")
     if (verifying_key is None) != (proof is None):
         raise typer.BadParameter("--proof and --key go together")
     if proof is not None and verifying_key is not None:
-        _verify_file(proof, verifying_key, json=json)
+        _verify_file(proof, verifying_key, answer, json=json)
     elif job_id is not None:
         if save is not None:
             _check_folder(save)
@@ -71,8 +84,13 @@ async def _gather(rpc: list[str], deployment: Path | None, home: Path, job_id: b
             return await client.gather_evidence(session.chain, job_id)
 
 
-def _verify_file(path: Path, key_path: Path, *, json: bool) -> None:
+def _verify_file(path: Path, key_path: Path, answer_file: Path | None, *, json: bool) -> None:
     loaded = client.ProofFile.read(path)
+    bundle = key_path if key_path.is_dir() else None
+    if bundle is not None:
+        key_path = bundle / "verifying.key"
+    elif answer_file is not None:
+        raise typer.BadParameter("--answer takes the bundle as --key: it says how the answer is read")
     try:
         if key_path.stat().st_size > MAX_KEY:
             raise AssayError(f"{key_path} is too large for a verifying key", "Name the verifying key's file")
@@ -83,14 +101,29 @@ def _verify_file(path: Path, key_path: Path, *, json: bool) -> None:
         ) from error
     loaded.check(key)
     document = {"verified": True, "vk_hash": loaded.vk_hash, "public_inputs": len(loaded.public)}
-    emit(
-        document,
-        as_json=json,
-        human=lambda: out.print(
+    answer = None if bundle is None or answer_file is None else _answer(loaded, bundle, answer_file)
+
+    def human() -> None:
+        out.print(
             f"[bold green]verified[/]: the proof holds for its {len(loaded.public)} public inputs under "
             f"the key 0x{loaded.vk_hash.hex()}"
-        ),
-    )
+        )
+        if answer is not None:
+            out.print(fields(answer_fields(answer)))
+
+    emit(document | ({} if answer is None else answer_document(answer)), as_json=json, human=human)
+
+
+def _answer(proof: client.ProofFile, folder: Path, answer_file: Path) -> Decoded:
+    """What a proof says, opened with the answer file."""
+    import assay_prover
+
+    bundle = assay_prover.Bundle.open(folder)
+    kept = assay_prover.AnswerFile.load(answer_file)
+    spec = bundle.manifest.output
+    salt = kept.salt if spec.visibility != "public" else None
+    words = proof.public[len(proof.public) - spec.words :]
+    return bundle.decode_output(words, salt=salt, outputs=kept.integers(spec.shape))
 
 
 def _check_folder(folder: Path) -> None:
