@@ -172,6 +172,18 @@ class Market:
                 await self.pass_time(job.bid_window + 1)
         return states
 
+    async def end_bidding(self, *job_ids: bytes) -> None:
+        """Move the chain's clock past the bidding once each open job has a bid, until all jobs are over."""
+        while True:
+            jobs = [await self.chain.market.job_of(job_id) for job_id in job_ids]
+            if all(job.state.final for job in jobs):
+                return
+            now = (await self.chain.latest()).timestamp
+            bidding = [job for job in jobs if job.state is JobState.OPEN and now <= job.deadline]
+            if bidding and all(job.worker != ZERO_ADDRESS for job in bidding):
+                await self.pass_time(max(job.deadline for job in bidding) - now + 1)
+            await asyncio.sleep(0.05)
+
     @asynccontextmanager
     async def working(self, config: WorkerConfig) -> AsyncIterator[Worker]:
         """A worker that runs while the block does."""

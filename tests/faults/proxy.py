@@ -85,7 +85,10 @@ class FaultProxy:
         application = web.Application(client_max_size=MAX_BODY)
         application.router.add_post("/{path:.*}", self._post)
         self._session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0))
-        self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.1)
+        # A request that its client has given up is given up: stalls would pile up.
+        self._runner = web.AppRunner(
+            application, access_log=None, shutdown_timeout=0.1, handler_cancellation=True
+        )
         await self._runner.setup()
         await web.TCPSite(self._runner, "127.0.0.1", 0).start()
         return self
@@ -132,7 +135,8 @@ class FaultProxy:
         return Call(method, item.get("params"), item.get("id"), self.counts[method])
 
     async def _ask(self, body: Any) -> list[Json]:
-        assert self._session is not None
+        if self._session is None or self._session.closed:
+            raise web.HTTPServiceUnavailable(text="the proxy is being closed")
         async with self._session.post(self.upstream, json=body) as response:
             answer = await response.json(content_type=None)
         return answer if isinstance(answer, list) else [answer]

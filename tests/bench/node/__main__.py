@@ -48,7 +48,8 @@ async def _rows(title: str, scenarios: Sequence[Scenario], model: Sampled, only:
         with tempfile.TemporaryDirectory(prefix="node-bench") as folder:
             result = await measure(scenario.load, scenario.node, Path(folder), model)
         records.append({"kind": title, "name": scenario.name, **result.to_json()})
-        console.print(f"{scenario.name}: {result.settled} of {scenario.load.jobs}", style="dim")
+        states = ", ".join(f"{count} {state.lower()}" for state, count in result.states.items())
+        console.print(f"{scenario.name}: {scenario.load.jobs} asked for, {states}", style="dim")
         table.add_row(scenario.name, *_cells(result, scenario.load.jobs))
     console.print(table)
     return records

@@ -29,6 +29,7 @@ _DATA = re.compile(r"0[xX](?:[0-9a-fA-F]{2})*\Z")
 HASH, ADDRESS = 32, 20
 MOST_TOPICS = 4
 MOST = 1 << 63
+LEAST_GAS = 21_000
 
 
 class Malformed(ValueError):
@@ -51,6 +52,14 @@ def count(value: object, field: str) -> int:
     if number >= MOST:
         raise _wrong(value, field, "a number below 2^63")
     return number
+
+
+def gas(value: object) -> int:
+    """An estimate of the gas a transaction takes, which is never below what an empty one takes."""
+    estimate = count(value, "the estimate")
+    if estimate < LEAST_GAS:
+        raise Malformed(f"an estimate of {estimate} gas is less than any transaction takes")
+    return estimate
 
 
 def data(value: object, field: str, length: int | None = None) -> bytes:

@@ -235,7 +235,7 @@ class Rpc:
         message = {"from": sender, "data": _hex(data), "value": hex(value)}
         if to is not None:
             message["to"] = to
-        return await self._read(partial(answers.count, field="the result"), "eth_estimateGas", message)
+        return await self._read(answers.gas, "eth_estimateGas", message)
 
     async def fee_history(self, blocks: int, percentile: float) -> tuple[list[int], list[int]]:
         """Base fees of the last `blocks` blocks and the next, and the tips that were paid; wei per gas.

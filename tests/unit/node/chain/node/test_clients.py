@@ -32,7 +32,8 @@ CONTRACT = "0x5FbDB2315678afecb367f032d93F642f64180aa3"
 SENDER = "0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266"
 LIAR = Liar("0x" + "66" * 20, b"\x66" * 32, "http://127.0.0.1:6", SENDER, b"\x77" * 32, "http://127.0.0.1:7")
 
-number = partial(answers.quantity, field="the result")
+number = partial(answers.count, field="the result")
+amount = partial(answers.quantity, field="the result")
 data = partial(answers.data, field="the result")
 READERS: dict[str, list[Callable[[object], Any]]] = {
     "eth_chainId": [number],
@@ -45,11 +46,11 @@ READERS: dict[str, list[Callable[[object], Any]]] = {
     "eth_getLogs": [answers.logs_in(BLOCK, BLOCK, [CONTRACT])],
     "eth_getTransactionReceipt": [answers.receipt_of(TX)],
     "eth_getTransactionCount": [number],
-    "eth_getBalance": [number],
+    "eth_getBalance": [amount],
     "eth_getCode": [data],
     "eth_call": [data],
-    "eth_estimateGas": [number],
-    "eth_gasPrice": [number],
+    "eth_estimateGas": [answers.gas],
+    "eth_gasPrice": [amount],
     "eth_feeHistory": [answers.fee_history],
     "eth_sendRawTransaction": [data],
     "web3_clientVersion": [partial(answers.text, field="the result")],
