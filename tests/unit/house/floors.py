@@ -13,7 +13,7 @@ START, END = "<!-- floors: made by tests/unit/house/floors.py -->", "<!-- end of
 FLOORS: dict[str, tuple[tuple[str, ...], ...]] = {
     "assay_prover": (
         ("errors", "strict_json", "registration", "lazy_imports", "_native"),
-        ("reference", "groth16"),
+        ("reference", "groth16", "real_numbers"),
         ("graph", "circuit"),
         ("frontend", "gadgets"),
         ("passes", "lowering"),
@@ -27,7 +27,7 @@ FLOORS: dict[str, tuple[tuple[str, ...], ...]] = {
         ("chain", "devnet"),
         ("client",),
         ("worker",),
-        ("demo",),
+        ("demo", "local"),
         ("cli",),
     ),
 }
