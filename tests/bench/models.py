@@ -55,6 +55,7 @@ ROWS = (
     Row("mobilenet_v2_32"),
     Row("resnet20_32"),
     Row("transformer_block"),
+    Row("nanogpt"),
     Row("vgg_5m_32"),
 )
 

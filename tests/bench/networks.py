@@ -260,10 +260,8 @@ def mlp_wide() -> tuple[onnx.ModelProto, Data]:
     return net.model(net.add("Add", logits, net.constant(offset)), (1, 10)), data
 
 
-def transformer() -> tuple[onnx.ModelProto, Data]:
-    """An encoder block as PyTorch exports it: 32 tokens of width 64, 4 heads, post-norm, GELU, 64-256-64."""
-    tokens, width, heads = 32, 64, 4
-    net = Net((1, tokens, width))
+def _encoder_block(net: Net, x: str, tokens: int, width: int, heads: int, *, causal: bool) -> str:
+    """Attention and a perceptron as PyTorch exports them: post-norm, GELU, width - 4 width - width."""
 
     def split(x: str, order: list[int]) -> str:
         shape = net.constant(np.array([1, tokens, heads, width // heads], dtype=np.int64))
@@ -273,29 +271,52 @@ def transformer() -> tuple[onnx.ModelProto, Data]:
         scale = net.constant(net.rng.uniform(0.8, 1.2, width))
         return net.add("LayerNormalization", x, scale, net.constant(net.rng.normal(0, 0.1, width)), axis=-1)
 
-    query = split(net.linear("input", width, width), [0, 2, 1, 3])
-    key = split(net.linear("input", width, width), [0, 2, 3, 1])
-    value = split(net.linear("input", width, width), [0, 2, 1, 3])
+    query = split(net.linear(x, width, width), [0, 2, 1, 3])
+    key = split(net.linear(x, width, width), [0, 2, 3, 1])
+    value = split(net.linear(x, width, width), [0, 2, 1, 3])
     scores = net.add("Mul", net.add("MatMul", query, key), net.constant(np.array((width // heads) ** -0.5)))
+    if causal:
+        mask = np.triu(np.full((tokens, tokens), -np.inf, dtype=np.float32), 1)
+        scores = net.add("Add", scores, net.constant(mask))
     context = net.add("MatMul", net.add("Softmax", scores, axis=-1), value)
     merged = net.add(
         "Reshape",
         net.add("Transpose", context, perm=[0, 2, 1, 3]),
         net.constant(np.array([1, tokens, width], dtype=np.int64)),
     )
-    attended = normalise(net.add("Add", "input", net.linear(merged, width, width)))
+    attended = normalise(net.add("Add", x, net.linear(merged, width, width)))
     hidden = net.linear(attended, width, 4 * width)
     erf = net.add("Erf", net.add("Div", hidden, net.constant(np.array(np.sqrt(2.0)))))
     gate = net.add("Add", erf, net.constant(np.array(1.0)))
     gelu = net.add("Mul", net.add("Mul", hidden, gate), net.constant(np.array(0.5)))
-    output = normalise(net.add("Add", attended, net.linear(gelu, 4 * width, width)))
+    return normalise(net.add("Add", attended, net.linear(gelu, 4 * width, width)))
+
+
+def transformer() -> tuple[onnx.ModelProto, Data]:
+    """One encoder block: 32 tokens of width 64, 4 heads."""
+    tokens, width = 32, 64
+    net = Net((1, tokens, width))
+    output = _encoder_block(net, "input", tokens, width, 4, causal=False)
     samples = np.random.default_rng(SEED + 3).normal(0, 1, (64, tokens, width))
     return net.model(output, (1, tokens, width)), Data(np.clip(samples, -3, 3).astype(np.float32))
+
+
+def nanogpt() -> tuple[onnx.ModelProto, Data]:
+    """A character model: 4 causal blocks, 64 tokens of width 64, 4 heads; the last token's 65 logits."""
+    tokens, width = 64, 64
+    net = Net((1, tokens, width))
+    x = "input"
+    for _ in range(4):
+        x = _encoder_block(net, x, tokens, width, 4, causal=True)
+    last = net.add("Gather", x, net.constant(np.array(tokens - 1, dtype=np.int64)), axis=1)
+    samples = np.random.default_rng(SEED + 4).normal(0, 1, (32, tokens, width))
+    return net.model(net.dense(last, width, 65), (1, 65)), Data(np.clip(samples, -3, 3).astype(np.float32))
 
 
 GENERATORS: dict[str, Callable[[], tuple[onnx.ModelProto, Data]]] = {
     "mlp_784_2000_60_4000_10": mlp_wide,
     "mobilenet_v2_32": mobilenet_v2,
+    "nanogpt": nanogpt,
     "resnet20_32": resnet20,
     "transformer_block": transformer,
     "vgg_5m_32": vgg,

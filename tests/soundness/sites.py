@@ -29,7 +29,7 @@ from assay_prover.circuit.witness_values import WitnessValues
 from assay_prover.reference.tensor import Int64Array
 
 ROOT = Path(assay_prover.__file__).parent
-SOURCES = [*sorted((ROOT / "gadgets").glob("*.py")), ROOT / "circuit/builder.py", ROOT / "lowering/lower.py"]
+SOURCES = [*sorted((ROOT / "gadgets").rglob("*.py")), ROOT / "circuit/builder.py", ROOT / "lowering/lower.py"]
 VERBS = {"constrain", "constrain_field", "push", "_push", "lookup"}
 """A builder's methods that add constraints."""
 

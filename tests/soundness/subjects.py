@@ -9,16 +9,21 @@ from functools import cache
 import numpy as np
 
 from assay_prover.circuit import StatementSpec
+from assay_prover.circuit.builder import Builder
 from assay_prover.circuit.circuit import Circuit
 from assay_prover.circuit.field import FieldWires
 from assay_prover.circuit.layout import Region
+from assay_prover.circuit.linear import LinearTensor
+from assay_prover.circuit.plan import Plan
 from assay_prover.gadgets.private.linear import Form
+from assay_prover.gadgets.product_check import Blocks, Matrices, ProductCheck
 from assay_prover.lowering import compile_graph
 from assay_prover.lowering.slices import cut
 from assay_prover.passes import QuantisedModel, quantise
 from assay_prover.reference import ArgMax, IntegerGraph, Normalise, Op, Requantise, RoundEven, Tensor
 from assay_prover.reference.tensor import Int64Array
 from soundness.adversary import Adversary
+from soundness.harness import Gadget
 from soundness.networks import OWN_SALT, PRIVATE, PUBLIC, SEALED, Network, examples, rng
 from soundness.private_layers import Layer, make
 from soundness.sites import Site, Trace, tracing
@@ -39,13 +44,14 @@ def circuit(
     widths: tuple[int, ...],
     *,
     open_words: bool = False,
+    product_checks: bool = False,
 ) -> Subject:
     """A compiled graph whose input, salt, blinding and model are known; or, `open_words`, whose input words
-    are known and the input is for the adversary to choose."""
+    are known and the input is for the adversary to choose; with `product_checks` where they are cheaper."""
 
     def compile_it(drop: Site | None, widen: Site | None) -> tuple[Trace, Adversary]:
         with tracing(drop=drop, widen=widen) as trace:
-            made = compile_graph(graph, spec, limb_bits=widths)
+            made = compile_graph(graph, spec, plan=Plan(widths, 0, 0.0, product_checks=product_checks))
         salt = SALT if spec.needs_salt else None
         blinding = BLINDING if spec.needs_blinding else None
         system = System.of(made, made.witness_of(inputs, salt, BINDING, blinding))
@@ -68,6 +74,27 @@ def _chosen_outside(made: Circuit, trace: Trace) -> Iterable[int]:
     for secret in fields[1 : 1 + spec.needs_salt + spec.needs_blinding]:
         yield from secret.own_wires(layout).tolist()
     yield from range(layout.base(Region.MODEL), layout.base(Region.MODEL) + layout.n_model)
+
+
+def product_gadget(rows: int, columns: int) -> Gadget:
+    """A 2 x 2 product check alone, with so many rows and columns in a word and no bit of a digit to spare."""
+    values = {"x": np.array([-2, 1, 0, -1]), "y": np.array([1, -1, -2, 1])}
+
+    def build(b: Builder, inputs: Mapping[str, LinearTensor]) -> LinearTensor:
+        where = Matrices.of((2, 2), (2, 2))
+        check = ProductCheck(where, Blocks(where.shape, 4, rows, columns), (-4, 8), checked=False)
+        return check.emit(b, inputs["x"], inputs["y"])
+
+    return Gadget(build, values, (3,))
+
+
+def _product(rows: int, columns: int) -> Subject:
+    def compile_it(drop: Site | None, widen: Site | None) -> tuple[Trace, Adversary]:
+        with tracing(drop=drop, widen=widen) as trace:
+            made = product_gadget(rows, columns)
+        return trace, Adversary(made.builder, made.system, trace, made.system.given)
+
+    return compile_it
 
 
 def layer(name: str, form: Form) -> Subject:
@@ -136,6 +163,16 @@ def _boundary(op: Op, values: list[int]) -> Subject:
     return circuit(IntegerGraph([x], [op], "y"), PUBLIC, [np.array([values])], ())
 
 
+PACKINGS = [(1, 1), (2, 1), (1, 2), (2, 2)]
+"""Rows and columns of a 2 x 2 product in one word: polynomials on both sides, on one, and none."""
+
+
+def _product_as_output() -> Subject:
+    """Nothing but the check's own ranges holds the result, which everybody sees."""
+    network = Network(rng(52), 4, 12).self_attention()
+    return circuit(network.graph(), PUBLIC, [network.sample()[None]], (4,), product_checks=True)
+
+
 def _opening() -> Subject:
     """Three inputs of two bits, to be found again from the word they are packed in."""
     network = Network(rng(51), 3, lo=-2, hi=1).dense(2)
@@ -155,6 +192,8 @@ def small_subjects() -> Mapping[str, Subject]:
     found["many words"] = _many_words()
     found |= {name: _boundary(*case) for name, case in BOUNDARIES.items()}
     found |= {f"slice {index}": _slice(index) for index in range(3)}
+    found |= {f"product check {r} x {s}": _product(r, s) for r, s in PACKINGS}
+    found["product as output"] = _product_as_output()
     found["private network"] = _private_network()
     found["private, packed"] = layer("tiny", "packed")
     found["private, Freivalds"] = layer("tiny", "freivalds")

@@ -27,7 +27,7 @@ from soundness.exhaustive import Equations, UndeterminedError, solutions
 from soundness.harness import Gadget
 from soundness.private_layers import hostile, make
 from soundness.sites import Site, sites, tracing
-from soundness.subjects import Subject, operator, small_subjects
+from soundness.subjects import Subject, operator, product_gadget, small_subjects
 from soundness.underconstrained import System
 from unit.prover.operator_cases import CASES
 
@@ -151,6 +151,24 @@ def _out_of_span(drop: Site | None, widen: Site | None = None) -> bool:
     return False
 
 
+# -- product checks: a digit that carries into the next
+
+
+def _carried(drop: Site | None, widen: Site | None = None) -> bool:
+    """One element 2^4 too large and the element of the next digit 1 too small: the word is the same."""
+    with tracing(drop=drop, widen=widen):
+        gadget = product_gadget(2, 2)
+    assert gadget.output is not None
+    position = next(i for i, wires in enumerate(gadget.builder.committed) if wires is gadget.output)
+    for low, high in ((0, 2), (2, 1), (1, 3)):  # digits go down the columns
+        claimed = gadget.value.copy()
+        claimed[low] += 1 << 4
+        claimed[high] -= 1
+        if gadget.deceive({position: claimed.tolist()}):
+            return True
+    return False
+
+
 # -- whole circuits
 
 
@@ -184,6 +202,7 @@ LEAVES = {
     "a bit": _no_bit,
     "an entry": _foreign_entry,
     "a span": _out_of_span,
+    "a digit": _carried,
 }
 
 
@@ -215,7 +234,7 @@ EXACT = [site for site in sites() if "exact=True" in site.text and "constant=hi"
 
 @pytest.mark.parametrize("site", EXACT, ids=str)
 def test_an_exact_range_check_that_is_one_bit_wider_is_noticed(site: Site) -> None:
-    noticed = _out_of_span(None, site)
+    noticed = _out_of_span(None, site) or _carried(None, site)
     assert noticed or any(_forged(subject, None, site) for subject in _subjects_of(site)), (
         f"{site} may be wider"
     )

@@ -32,10 +32,19 @@ from assay_prover.gadgets.private.freivalds_rows import (
     WeightedSumRows,
 )
 from assay_prover.gadgets.private.packed_rows import PrivateProductRows
+from assay_prover.gadgets.product_rows import FactorRows, PolynomialRows
 
 Row = list[tuple[int, int]]
 
-COMPUTED = (PrivateProductRows, WeightedInputRows, WeightedSumRows, HornerRows, WeightedResultRows)
+COMPUTED = (
+    PrivateProductRows,
+    WeightedInputRows,
+    WeightedSumRows,
+    HornerRows,
+    WeightedResultRows,
+    PolynomialRows,
+    FactorRows,
+)
 """Rows whose C side is one wire that nothing needs before the challenge: an adversary computes it."""
 
 

@@ -86,7 +86,9 @@ class KeyedCircuit:
         """
         plan = self.info.plan
         circuit = compile_graph(
-            self.graph, self.spec, plan=Plan(plan.limb_widths, 0, 0.0, plan.maxima_hoisted)
+            self.graph,
+            self.spec,
+            plan=Plan(plan.limb_widths, 0, 0.0, plan.maxima_hoisted, plan.product_checks),
         )
         layout, wanted = circuit.layout, self.info.layout
         built = (layout.n_public, layout.committed, layout.n_model, layout.n_w1, layout.n_w2)

@@ -107,6 +107,7 @@ class PlanInfo(_Part):
 
     limb_widths: tuple[int, ...]
     maxima_hoisted: bool
+    product_checks: bool = False
 
 
 class CutInfo(_Part):

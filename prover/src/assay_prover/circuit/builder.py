@@ -38,11 +38,13 @@ class Builder:
     """Collects wires and constraints; `finish` closes the tables and fixes the layout.
 
     A builder made with `tiling=None` only measures: range checks are written down in `demand` and emit
-    nothing.
+    nothing. With `product_checks` a matrix product of wires may be checked under the challenge where that is
+    cheaper.
     """
 
-    def __init__(self, tiling: Tiling | None) -> None:
+    def __init__(self, tiling: Tiling | None, *, product_checks: bool = False) -> None:
         self.tiling = tiling
+        self.product_checks = product_checks
         self.demand = Demand()
         self.groups: list[RowGroup] = []
         self.public: list[FieldWires] = []

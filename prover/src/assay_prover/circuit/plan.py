@@ -62,6 +62,8 @@ class Plan:
     rows: int
     cost: float
     hoist_maxima: bool = False
+    product_checks: bool = False
+    """Whether matrix products of wires may be checked under the challenge (`gadgets.product_check`)."""
 
     def tiles(self, bits: int, exact: bool) -> tuple[Tile, ...]:
         """Cheapest tiling of a range check, lowest limb first; see `tile`."""
@@ -149,6 +151,7 @@ def choose(
     public_inputs: int,
     limb_bits: int | tuple[int, ...] | None = None,
     hoist_maxima: bool = False,
+    product_checks: bool = False,
 ) -> Plan:
     """The cheapest set of at most three widths, or the given ones (1 or () for bits only).
 
@@ -167,7 +170,7 @@ def choose(
     for widths in options:
         rows, cost = estimate(demand, widths, public_inputs)
         if best is None or cost < best.cost:
-            best = Plan(widths, rows, cost, hoist_maxima)
+            best = Plan(widths, rows, cost, hoist_maxima, product_checks)
     if best is None:
         raise AssertionError("there is always the plan without tables")
     return best

@@ -309,7 +309,11 @@ def _slices(
                     n_w2=layout.n_w2,
                     n_constraints=circuit.n_constraints,
                 ),
-                plan=PlanInfo(limb_widths=circuit.plan.widths, maxima_hoisted=circuit.plan.hoist_maxima),
+                plan=PlanInfo(
+                    limb_widths=circuit.plan.widths,
+                    maxima_hoisted=circuit.plan.hoist_maxima,
+                    product_checks=circuit.plan.product_checks,
+                ),
                 circuit=circuit.digest().hex(),
             )
         )

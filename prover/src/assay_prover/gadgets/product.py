@@ -18,6 +18,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from assay_prover.circuit.linear import LinearTensor, Mapped
+from assay_prover.gadgets.product_check import Matrices, ProductCheck
 from assay_prover.gadgets.registry import Operands, constrains
 from assay_prover.reference import MatMul, Multiply, Sparse
 
@@ -73,6 +74,13 @@ def _lower_multiply(b: Builder, op: Multiply, given: Operands) -> LinearTensor:
 
 @constrains(MatMul)
 def _lower_matmul(b: Builder, op: MatMul, given: Operands) -> LinearTensor:
+    """Checked under the challenge or product by product, whichever is cheaper."""
     del op
-    left, right = given.facts
-    return matmul(b, given.first, left.shape, given.wires[1], right.shape)
+    (x, y), (left, right) = given.wires, given.facts
+    if b.product_checks:
+        where, product = Matrices.of(left.shape, right.shape), (given.result.min, given.result.max)
+        check = ProductCheck.plan(b, x, y, where, product, given.held)
+        if check is not None:
+            given.rely()
+            return check.emit(b, x, y)
+    return matmul(b, x, left.shape, y, right.shape)

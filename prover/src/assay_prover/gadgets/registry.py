@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -22,13 +22,26 @@ class Operands:
     Attributes:
         wires: the inputs in the circuit, flat.
         facts: their shapes and worst cases.
-        span_checked: for a layer with private weights and the requantisation that reads it: whether the
-            latter's range checks hold the former to its span.
+        result: shape and worst case of the result.
+        held: the interval in which the range checks of the result's reader hold it, if they are made exact;
+            None if no reader can.
+        exact: for a requantisation: whether a gadget before relies on its range checks.
+        reader, relied: the reader that holds the result, and all those that are relied on.
     """
 
     wires: Sequence[LinearTensor]
     facts: Sequence[Tensor]
-    span_checked: bool = False
+    result: Tensor
+    held: tuple[int, int] | None = None
+    exact: bool = False
+    reader: Op | None = None
+    relied: set[Op] = field(default_factory=set)
+
+    def rely(self) -> bool:
+        """Have the reader hold the result to `held`; whether there is one."""
+        if self.reader is not None:
+            self.relied.add(self.reader)
+        return self.reader is not None
 
     @property
     def first(self) -> LinearTensor:

@@ -214,4 +214,4 @@ def enforced(
 
 @constrains(Requantise)
 def _lower(b: Builder, op: Requantise, given: Operands) -> LinearTensor:
-    return requantise(b, given.first, given.lo, given.hi, op.shift, op.lo, op.hi, exact=given.span_checked)
+    return requantise(b, given.first, given.lo, given.hi, op.shift, op.lo, op.hi, exact=given.exact)

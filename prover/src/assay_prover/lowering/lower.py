@@ -14,11 +14,12 @@ from assay_prover.gadgets.commitment import commitment, encrypt
 from assay_prover.gadgets.pack import PackedWords
 from assay_prover.gadgets.range import range_check
 from assay_prover.gadgets.registry import Operands, gadget_of
-from assay_prover.gadgets.requantise import enforced
+from assay_prover.lowering.holders import find_holders
 from assay_prover.lowering.rewrite import hoist_maxima
 from assay_prover.reference import (
     IntegerGraph,
-    Requantise,
+    MatMul,
+    Op,
     Tensor,
 )
 from assay_prover.registration import load_modules
@@ -48,7 +49,7 @@ def compile_graph(
     if plan is None:
         plan = _plan(graph, spec, limb_bits)
     chosen = hoist_maxima(graph) if plan.hoist_maxima else graph
-    builder = Builder(plan)
+    builder = Builder(plan, product_checks=plan.product_checks)
     _emit(builder, chosen, spec)
     return Circuit(builder, chosen, spec, plan)
 
@@ -87,22 +88,23 @@ def output_range(graph: IntegerGraph, spec: StatementSpec) -> tuple[int, int]:
     return lo, hi
 
 
-def _measure(graph: IntegerGraph, spec: StatementSpec) -> tuple[Demand, int]:
-    builder = Builder(None)
+def _measure(graph: IntegerGraph, spec: StatementSpec, product_checks: bool) -> tuple[Demand, int]:
+    builder = Builder(None, product_checks=product_checks)
     _emit(builder, graph, spec)
     builder.forget()
     return builder.demand, builder.n_public
 
 
 def _plan(graph: IntegerGraph, spec: StatementSpec, limb_bits: int | tuple[int, ...] | None) -> Plan:
-    demand, n_public = _measure(graph, spec)
-    best = choose(demand, n_public, limb_bits)
     hoisted = hoist_maxima(graph)
-    if hoisted is not graph:
-        demand, n_public = _measure(hoisted, spec)
-        other = choose(demand, n_public, limb_bits, hoist_maxima=True)
-        best = min(best, other, key=lambda plan: plan.cost)
-    return best
+    rewritings = [(False, graph)] if hoisted is graph else [(False, graph), (True, hoisted)]
+    has_products = any(isinstance(op, MatMul) for op in graph.ops)
+    plans = []
+    for checks in (False, True) if has_products else (False,):
+        for hoists, chosen in rewritings:
+            demand, n_public = _measure(chosen, spec, checks)
+            plans.append(choose(demand, n_public, limb_bits, hoists, checks))
+    return min(plans, key=lambda plan: plan.cost)
 
 
 def _emit(b: Builder, graph: IntegerGraph, spec: StatementSpec) -> None:
@@ -124,11 +126,19 @@ def _emit(b: Builder, graph: IntegerGraph, spec: StatementSpec) -> None:
                 if spec.input_visibility == "private":
                     stated = commitment(b, salt, stated, spec.input_domain)
         _publish(b, stated, one)
-    checkers = _checkers(graph)
+    holders, relied = find_holders(graph), set[Op]()
     for op in graph.ops:
         with b.scope(type(op).__name__.lower(), layer=op.output):
-            held = op.output in checkers or any(checkers.get(name) is op for name in op.inputs)
-            given = Operands([tensors[n] for n in op.inputs], [graph.tensors[n] for n in op.inputs], held)
+            holder = holders.get(op.output)
+            given = Operands(
+                [tensors[name] for name in op.inputs],
+                [graph.tensors[name] for name in op.inputs],
+                graph.tensors[op.output],
+                held=None if holder is None else holder.held,
+                relied=relied,
+                reader=None if holder is None else holder.reader,
+                exact=op in relied,
+            )
             tensors[op.output] = gadget_of(op)(b, op, given)
     with b.scope("output", layer=graph.outputs[0]):
         packed = _words([_leave(graph, tensors, name, spec) for name in graph.outputs])
@@ -186,17 +196,3 @@ def _require(what: str, value: int | None) -> int:
 def _publish(b: Builder, words: FieldTensor, one: FieldConstant) -> None:
     public = b.public_wires(words.size, lambda frame: frame.field_value(words))
     b.constrain_field(words, FieldConstant(one.values * words.size), public)
-
-
-def _checkers(graph: IntegerGraph) -> dict[str, Requantise]:
-    """For layers with private weights, the requantisation whose own range checks hold them to their span."""
-    spans = {op.output: op.span for op in graph.private}
-    found: dict[str, Requantise] = {}
-    for op in graph.ops:
-        if isinstance(op, Requantise) and op.input in spans and op.input not in found:
-            tensor = graph.tensors[op.input]
-            held = enforced(tensor.lo.ravel(), tensor.hi.ravel(), op.shift, op.lo, op.hi)
-            lo, hi = spans[op.input]
-            if held is not None and lo <= held[0] and held[1] <= hi:
-                found[op.input] = op
-    return found

@@ -204,4 +204,4 @@ def _emit_products(
 
 @constrains(PrivateAffine)
 def _lower(b: Builder, op: PrivateAffine, given: Operands) -> LinearTensor:
-    return private_affine(b, op, list(given.wires), checked=given.span_checked)
+    return private_affine(b, op, list(given.wires), checked=given.rely())
