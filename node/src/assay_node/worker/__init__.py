@@ -1,6 +1,6 @@
 """The worker: bids on jobs, proves them, is paid. `Worker(config).run()` is all there is to call.
 
-`state` is the pure state machine of a job; `jobs` and `service` do the I/O around it.
+`lifecycle` is the pure state machine of a job; `jobs` and `service` do the I/O around it.
 `docs/guide-operator.md` tells an operator how to run one.
 """
 
@@ -11,9 +11,9 @@ from assay_prover.lazy_imports import lazy_attributes
 if TYPE_CHECKING:
     from .config import PricingConfig, WorkerConfig
     from .errors import ImpossibleTransition, InboxError, WorkerError
+    from .lifecycle.progress import BiddingPolicy, JobProgress, Phase, phase
     from .registration import check_registration, register
     from .service import Worker, run_worker
-    from .state import BiddingPolicy, JobProgress, Phase, phase
     from .store import StoredJob, WorkerStore
 else:  # a name's module is loaded when the name is used
     __getattr__, __dir__ = lazy_attributes(
@@ -23,7 +23,7 @@ else:  # a name's module is loaded when the name is used
             ".errors": "ImpossibleTransition InboxError WorkerError",
             ".registration": "check_registration register",
             ".service": "Worker run_worker",
-            ".state": "BiddingPolicy JobProgress Phase phase",
+            ".lifecycle.progress": "BiddingPolicy JobProgress Phase phase",
             ".store": "StoredJob WorkerStore",
         },
     )

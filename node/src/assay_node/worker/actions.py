@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from ..chain import Call, Intent, IntentStatus, Market
+from ..chain import Call, Intent, IntentStatus, Job, JobState, Market
 from .config import WorkerConfig
-from .messages import Action, Send
+from .lifecycle.events import JobView
+from .lifecycle.instructions import Action, Send
 from .store import StoredJob, WorkerStore
 
 
@@ -23,6 +24,8 @@ def call_of(market: Market, job: StoredJob, send: Send, store: WorkerStore) -> C
             return market.award(job.job_id)
         case Action.ACCEPT:
             return market.accept(job.job_id)
+        case Action.DECLINE:
+            return market.decline(job.job_id)
         case Action.LAPSE:
             return market.lapse(job.job_id)
         case Action.EXPIRE:
@@ -40,17 +43,37 @@ def outcome_of(intent: Intent) -> str:
     return "the transaction was mined and reverted"
 
 
+def view_of(job: Job, own_bid: int | None) -> JobView:
+    """What a job in the market's storage means for one worker."""
+    return JobView(
+        job.state,
+        job.round,
+        job.worker,
+        job.price,
+        job.deadline,
+        job.max_price,
+        own_bid,
+        rounds=job.rounds,
+        requester_awards=job.requester_awards,
+        accept_window=job.accept_window,
+        collateral=job.collateral,
+        backing=max(job.min_stake, job.collateral),
+    )
+
+
 def rescue_spend(config: WorkerConfig, job: StoredJob, send: Send, royalty_bps: int, now: int) -> int | None:
     """Wei that a proof's gas may cost now, whatever the cap on a unit of it; None if the cap holds.
 
     From `rescue_seconds` before the deadline (half the window at most) it is a share of what would be lost:
-    the collateral, and the price less royalty.
+    the price less royalty, and the collateral if the job was accepted.
     """
     view = job.progress.view
     if send.action is not Action.PROVE or view is None:
         return None
-    window = min(config.rescue_seconds, job.request.prove_window // 2)
+    accepted = view.state is JobState.ACCEPTED
+    whole = job.request.prove_window if accepted else job.request.accept_window
+    window = min(config.rescue_seconds, whole // 2)
     if window == 0 or view.deadline - now > window:
         return None
-    at_stake = job.request.collateral + view.price * (10_000 - royalty_bps) // 10_000
+    at_stake = (job.request.collateral if accepted else 0) + view.price * (10_000 - royalty_bps) // 10_000
     return at_stake * config.rescue_percent // 100

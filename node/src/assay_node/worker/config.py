@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import os
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
@@ -19,6 +20,11 @@ def _loopback(value: str) -> str:
     if value != "localhost" and not ipaddress.ip_address(value).is_loopback:
         raise ValueError("metrics are served on loopback only")
     return value
+
+
+def _overlap(inbox: str, metrics: str) -> bool:
+    """Whether two addresses to listen on exclude each other on one port."""
+    return inbox == metrics or inbox in {"", "0.0.0.0", "::"}  # noqa: S104 - compared, not bound to
 
 
 def _http_url(value: str) -> str:
@@ -45,9 +51,12 @@ class PricingConfig(BaseModel):
         gas_price_cap: wei per gas above which jobs are declined.
         max_bids: bids in one round before the job is left to others.
         undercut_percent: how far below the leading bid the next one goes.
-        deadline_margin: a job is taken only if its proving window is this many times the estimate,
-        inclusion_seconds: and this much longer, which a transaction may take to be mined; its window to
-            accept must be as long, too.
+        deadline_margin: a job is taken only if its window is this many times the estimate of all proofs that
+            are due before its own and of that,
+        inclusion_seconds: and this much longer, which a transaction may take to be mined. Twice what is
+            measured counts if that is more.
+        collateral_risk_percent: share of the collateral that is added to the cost of a job which must be
+            accepted before its proof can be there.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -61,7 +70,8 @@ class PricingConfig(BaseModel):
     max_bids: int = Field(default=3, ge=1, le=20)
     undercut_percent: int = Field(default=5, ge=1, le=50)
     deadline_margin: float = Field(default=1.5, ge=1.0, le=100.0)
-    inclusion_seconds: int = Field(default=60, ge=0)
+    inclusion_seconds: int = Field(default=60, ge=0, le=86_400)
+    collateral_risk_percent: float = Field(default=1.0, ge=0.0, le=100.0)
 
     @model_validator(mode="after")
     def _floor_is_below(self) -> Self:
@@ -89,13 +99,25 @@ class WorkerConfig(BaseModel):
             host and port, for a worker on one machine with its requesters.
         metrics_host, metrics_port: health and Prometheus metrics, loopback only; None turns them off.
         max_input_bytes: largest sealed input taken.
-        max_jobs: jobs led, won or accepted at any time.
+        max_jobs: jobs with an input to be proven, at any time; more awards are declined.
+        max_bids: bids of which the bidding lasts, at any time.
+        max_bid_window: seconds; jobs that take bids for longer are left alone. A leading bid reserves stake
+            until the bidding is over.
+        max_collateral: wei of collateral, of all jobs together, that may be at risk before the proof is
+            there. With 0 a job with collateral is taken only if its proof can be made and mined within the
+            window to accept, so that none is ever locked.
+        decline_seconds: this long before an award's deadline, or an eighth of the window if that is less, an
+            award without a proof is given back, which leaves no mark on the worker's record.
+        input_patience: seconds from an award after which it is given back if no input has come.
         prover: "process" proves in a child process, which a crash of the prover does not outlive; "thread" in
             this one.
         prover_threads: threads of one proof; None takes all cores.
         prover_table_mb: memory in MiB for tables of multiples, which make proofs of small models faster;
             models get theirs in the order in which they are opened. 0 makes none.
         poll_seconds: pause between two looks at the chain.
+        drain_seconds: how long a worker that is told to stop goes on with what it has accepted and with
+            proofs that are done; told again, it stops at once.
+        keep_jobs: closed jobs kept in full; of older ones a line of the record stays.
         fees: what gas may cost.
         rescue_seconds: this long before a proof's deadline, or half its window if that is less, its gas may
             cost more than `fees` allows: late, it costs the collateral. 0 never does.
@@ -121,16 +143,33 @@ class WorkerConfig(BaseModel):
     metrics_host: Annotated[str, AfterValidator(_loopback)] = "127.0.0.1"
     metrics_port: int | None = Field(default=8701, ge=0, le=65535)
     max_input_bytes: int = Field(default=4 << 20, ge=1 << 10, le=1 << 30)
-    max_jobs: int = Field(default=4, ge=1, le=1000)
+    max_jobs: int = Field(default=256, ge=1, le=10_000)
+    max_bids: int = Field(default=2000, ge=1, le=100_000)
+    max_bid_window: int = Field(default=21_600, ge=1, le=86_400)
+    max_collateral: int = Field(default=0, ge=0)
+    decline_seconds: int = Field(default=30, ge=1, le=3600)
+    input_patience: int = Field(default=1800, ge=1, le=604_800)
     prover: Literal["process", "thread"] = "process"
     prover_threads: int | None = Field(default=None, ge=1)
-    prover_table_mb: int = Field(default=256, ge=0)
+    prover_table_mb: int = Field(default=256, ge=0, le=1 << 20)
     poll_seconds: float = Field(default=1.0, gt=0.0, le=60.0)
+    drain_seconds: float = Field(default=30.0, ge=0.0, le=3600.0)
+    keep_jobs: int = Field(default=1000, ge=0, le=1_000_000)
     fees: FeePolicy = FeePolicy()
     rescue_seconds: int = Field(default=180, ge=0)
     rescue_percent: int = Field(default=90, ge=0, le=100)
     finality: FinalityPolicy | None = None
     pricing: PricingConfig = PricingConfig()
+
+    @model_validator(mode="after")
+    def _fits_this_machine(self) -> Self:
+        same = self.metrics_port is not None and self.inbox_port == self.metrics_port != 0
+        if same and _overlap(self.inbox_host, self.metrics_host):
+            raise ValueError(f"inbox_port and metrics_port are both {self.inbox_port}")
+        cores = os.cpu_count() or 1
+        if self.prover_threads is not None and self.prover_threads > 4 * cores:
+            raise ValueError(f"prover_threads is {self.prover_threads}, this machine has {cores} cores")
+        return self
 
     @classmethod
     def of(cls, **settings: Any) -> WorkerConfig:

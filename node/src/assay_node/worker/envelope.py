@@ -8,7 +8,6 @@ whether the input is the job's is decided by recomputing its commitment.
 from __future__ import annotations
 
 import binascii
-import json
 import math
 from base64 import b64decode
 from dataclasses import dataclass
@@ -19,9 +18,13 @@ from nacl.exceptions import CryptoError
 from nacl.public import PrivateKey, SealedBox
 from numpy.typing import NDArray
 
+from assay_prover import strict_json
+
 from .errors import InboxError
 
 MAX_DIMENSIONS = 16
+MAX_DEPTH = 4
+"""Levels of nesting in a sealed input; it has two."""
 SCALAR_ORDER = 21888242871839275222246405745257275088548364400416034343698204186575808495617
 """Order r of BN254's groups: a salt is below it."""
 
@@ -50,9 +53,8 @@ def open_input(key: PrivateKey, body: bytes) -> PrivateInput:
     except (CryptoError, ValueError, TypeError) as error:
         raise InboxError(422, "the body is no box sealed to this worker's registered key") from error
     try:
-        fields = json.loads(plain)
-        return _parse(fields)
-    except (ValueError, KeyError, TypeError, binascii.Error, RecursionError) as error:
+        return _parse(strict_json.loads(plain, what="it", max_bytes=len(plain), max_depth=MAX_DEPTH))
+    except (ValueError, KeyError, TypeError, binascii.Error) as error:
         raise InboxError(422, f"the sealed input is malformed ({error})") from error
 
 

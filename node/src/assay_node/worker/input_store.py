@@ -47,21 +47,12 @@ class InputStore:
             raise InboxError(422, "the input is not the one the job commits to")
         return opened
 
-    async def packing_fault(self, model: ServedModel, job: StoredJob) -> str:
-        """Why public input words are no input of the model; "" if they are one."""
-        try:
-            integers = await asyncio.to_thread(model.input_of_words, job.input_words)
-            words = await asyncio.to_thread(model.words_of_input, integers, None)
-        except AssayProverError as error:
-            return f"the input cannot be proven ({error})"
-        return "" if tuple(words) == job.input_words else "the input words are no packing of any input"
-
     async def stored_fault(self, model: ServedModel | None, job: StoredJob) -> str:
         """Why the input on disk is not the job's; "" if it is."""
         if model is None:
             return "the model is not served any more"
         if not model.private_input:
-            return await self.packing_fault(model, job)
+            return await asyncio.to_thread(model.packing_fault, job.input_words)
         body = self._store.input_of(job.job_id)
         if body is None:
             return "the input is gone"

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
+from functools import partial
 from typing import Any
 
 from aiohttp import web
@@ -11,47 +13,71 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 
 from .inbox import serve
 
+_SECONDS = (0.05, 0.1, 0.25, 0.5, 1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 4096)
+
 
 class Metrics:
     """The worker's metrics, in a registry of their own so that several workers fit into one process."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self.registry = CollectorRegistry()
-        self.jobs = Gauge(
-            "assay_worker_jobs", "Jobs that are not over, by phase", ["phase"], registry=self.registry
+        self._clock = clock
+        self._entered: dict[bytes, tuple[str, float]] = {}
+        gauge, counter = partial(Gauge, registry=self.registry), partial(Counter, registry=self.registry)
+        histogram = partial(Histogram, registry=self.registry, buckets=_SECONDS)
+        self.jobs = gauge("assay_worker_jobs", "Jobs that are not over, by phase", ["phase"])
+        self.bids = counter("assay_worker_bids", "Bids sent")
+        self.declined = counter("assay_worker_declined", "Jobs declined for good, by reason", ["reason"])
+        self.postponed = counter(
+            "assay_worker_postponed", "Jobs declined for a reason that may pass, by reason", ["reason"]
         )
-        self.bids = Counter("assay_worker_bids", "Bids sent", registry=self.registry)
-        self.declined = Counter("assay_worker_declined", "Jobs declined", registry=self.registry)
-        self.settled = Counter("assay_worker_settled", "Jobs proven and paid", registry=self.registry)
-        self.failed = Counter(
-            "assay_worker_failed", "Jobs accepted and not proven in time", registry=self.registry
+        self.given_up = counter("assay_worker_given_up", "Awards given back")
+        self.missed_windows = counter(
+            "assay_worker_missed_windows", "Jobs whose bidding was over before they were priced"
         )
-        self.earned = Counter(
-            "assay_worker_earned_ether", "Price of settled jobs less royalty", registry=self.registry
+        self.settled = counter("assay_worker_settled", "Jobs proven and paid")
+        self.failed = counter("assay_worker_failed", "Jobs accepted and not proven in time")
+        self.earned = counter("assay_worker_earned_ether", "Price of settled jobs less royalty")
+        self.sent = counter("assay_worker_transactions", "Transactions sent, by action", ["action"])
+        self.inclusion_seconds = histogram(
+            "assay_worker_inclusion_seconds", "From making a transaction to its receipt"
         )
-        self.proof_failures = Counter(
-            "assay_worker_proof_failures", "Proofs that failed", registry=self.registry
+        self.stage_seconds = histogram(
+            "assay_worker_stage_seconds", "Time that jobs spend in a phase", ["phase"]
         )
-        self.proof_seconds = Histogram(
-            "assay_worker_proof_seconds",
-            "Time of a proof, verification included",
-            buckets=(0.1, 0.25, 0.5, 1, 2, 4, 8, 16, 32, 64, 128, 256, 512),
-            registry=self.registry,
+        self.round_seconds = histogram(
+            "assay_worker_round_seconds", "Time of a round, by what it is for", ["task"]
         )
-        self.inputs = Counter(
-            "assay_worker_inputs", "Inputs delivered, by result", ["result"], registry=self.registry
+        self.proof_failures = counter("assay_worker_proof_failures", "Proofs that failed")
+        self.proof_seconds = histogram("assay_worker_proof_seconds", "Time of a proof, verification included")
+        self.inputs = counter("assay_worker_inputs", "Inputs delivered, by result", ["result"])
+        self.node_errors = counter("assay_worker_node_errors", "Rounds the node spoilt")
+        self.node_lies = counter(
+            "assay_worker_node_contradictions", "Answers that contradict what an id is made of"
         )
-        self.node_errors = Counter(
-            "assay_worker_node_errors", "Rounds the node spoilt", registry=self.registry
+        self.head = gauge("assay_worker_head", "Newest block seen")
+        self.cursor = gauge("assay_worker_cursor", "Last block whose events were read")
+        self.pending = gauge("assay_worker_pending_transactions", "Not yet final")
+        self.balance = gauge("assay_worker_balance_ether", "Operating account's balance")
+        self.vault = gauge("assay_worker_vault_ether", "Free balance in the vault")
+        self.stake = gauge("assay_worker_stake_ether", "Stake")
+        self.reserved = gauge("assay_worker_reserved_stake_ether", "Stake that backs bids and jobs")
+        self.at_risk = gauge(
+            "assay_worker_collateral_at_risk_ether", "Collateral of jobs accepted and not settled"
         )
-        self.head = Gauge("assay_worker_head", "Newest block seen", registry=self.registry)
-        self.cursor = Gauge(
-            "assay_worker_cursor", "Last block whose events were read", registry=self.registry
-        )
-        self.pending = Gauge("assay_worker_pending_transactions", "Not yet final", registry=self.registry)
-        self.balance = Gauge(
-            "assay_worker_balance_ether", "Operating account's balance", registry=self.registry
-        )
+        self.healthy = gauge("assay_worker_healthy", "1 if nothing is wrong, as /health says")
+        self.database = gauge("assay_worker_database_bytes", "Size of a database", ["name"])
+
+    def stage(self, job_id: bytes, phase: str) -> None:
+        """A job has entered a phase: how long it was in the last one is counted."""
+        now = self._clock()
+        if (last := self._entered.get(job_id)) is not None:
+            self.stage_seconds.labels(last[0]).observe(now - last[1])
+        self._entered[job_id] = (str(phase), now)
+
+    def forget(self, job_id: bytes) -> None:
+        """A job is closed."""
+        self._entered.pop(job_id, None)
 
     def show_phases(self, counts: Mapping[str, int]) -> None:
         """Sets the jobs by phase, and drops the phases that have none."""
@@ -61,7 +87,7 @@ class Metrics:
 
 
 class MetricsServer:
-    """GET /metrics for Prometheus, GET /health for a supervisor: 200 while rounds succeed, else 503.
+    """GET /metrics for Prometheus, GET /health for a supervisor: 200 while all is well, else 503 and why.
 
     Args:
         metrics: what to show.
@@ -87,7 +113,9 @@ class MetricsServer:
         app = web.Application()
         app.router.add_get("/metrics", self._get_metrics)
         app.router.add_get("/health", self._get_health)
-        self._port = await self._stack.enter_async_context(serve(app, self._host, self._port, "metrics_port"))
+        self._port, _ = await self._stack.enter_async_context(
+            serve(app, self._host, self._port, "metrics_port")
+        )
         return self
 
     async def __aexit__(self, *exc: object) -> None:

@@ -15,6 +15,8 @@ from assay_prover import AssayProverError, Bundle, InputError
 from assay_prover.circuit import unpack_range
 
 from ..chain import ContractReverted, Model, ModelRegistry
+from ..client.errors import EvidenceMismatch
+from ..client.evidence import check_model_id
 from ..client.publish import describes
 from .errors import WorkerError
 
@@ -57,6 +59,16 @@ class ServedModel:
         except ValueError as error:
             raise InputError(str(error)) from error
         return flat.reshape(info.shape)
+
+    def packing_fault(self, words: Sequence[int]) -> str:
+        """Why public input words are no input of the model; "" if they are one, or the input is private."""
+        if self.private_input:
+            return ""
+        try:
+            packed = self.words_of_input(self.input_of_words(words), None)
+        except AssayProverError as error:
+            return f"the input cannot be proven ({error})"
+        return "" if tuple(packed) == tuple(words) else "the input words are no packing of any input"
 
     def words_of_input(self, integers: NDArray[np.int64], salt: int | None) -> list[int]:
         """The statement's input words of an input: packed, or its commitment. Raises `AssayProverError`."""
@@ -105,6 +117,10 @@ class ModelLibrary:
         """Models that jobs have named so far and a bundle proves."""
         return [model for model in self._known.values() if model is not None]
 
+    def has_asked(self, model_id: bytes) -> bool:
+        """Whether `find` would answer without asking the registry."""
+        return model_id in self._known
+
     async def find(self, registry: ModelRegistry, model_id: bytes) -> ServedModel | None:
         """The bundle for a registered model, or None. A model is immutable, so the answer is kept."""
         if model_id not in self._known:
@@ -112,7 +128,12 @@ class ModelLibrary:
                 model = await registry.model_of(model_id)
             except ContractReverted:
                 return None  # as far as this node knows, which may be behind: asked again next time
-            self._known[model_id] = self._match(model_id, model)
+            try:
+                self._known[model_id] = self._match(model_id, model)
+            except EvidenceMismatch as error:
+                # The node says something of the model that its id does not bind it to. Asked again next time.
+                _log.error("model.contradicted", model="0x" + model_id.hex(), reason=str(error))
+                return None
         return self._known[model_id]
 
     def _match(self, model_id: bytes, model: Model) -> ServedModel | None:
@@ -123,5 +144,6 @@ class ModelLibrary:
         if not describes(bundle, model.spec):
             _log.warning("model.mismatch", model="0x" + model_id.hex(), bundle=str(path))
             return None
+        check_model_id(model_id, model, bundle.verifying_key)
         _log.info("model.served", model="0x" + model_id.hex(), bundle=str(path))
         return ServedModel(model_id, model, path, bundle)

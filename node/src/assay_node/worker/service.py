@@ -1,18 +1,22 @@
 """The worker's process: it follows the market, keeps its jobs moving, and can be killed at any moment.
 
-A round is: look at the newest block, see what became of the transactions, read new events, ask about the jobs
-they concern, do what follows. Rounds are driven by a poll, and at once by whatever happens in this process
-(an input arrives, a proof is done). A node that does not answer costs a round; every durable step is on disk
-before it is done, so nothing else is lost.
+Two tasks go round beside each other. One serves what is in hand: what became of the transactions, what the
+market says of jobs that are awarded or accepted, what follows. The other follows the market: the newest
+block, new events, prices, bids. Strangers decide how much there is of the second; they delay nothing of the
+first.
+Rounds are driven by a poll, and at once by whatever happens in this process (an input arrives, a proof is
+done). A node that does not answer costs a round; every durable step is on disk before it is done, so nothing
+else is lost.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import signal
 import time
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
@@ -25,12 +29,10 @@ from ..chain import (
     Chain,
     ChainClock,
     ChainError,
-    ChainEvent,
+    DatabaseFailed,
     Deployment,
     Follower,
-    JobEvent,
-    JobSettled,
-    JobSubmitted,
+    Header,
     Outbox,
     Rpc,
     load_account,
@@ -38,13 +40,18 @@ from ..chain import (
     read_password,
 )
 from .config import WorkerConfig
+from .deliveries import Deliveries
+from .discovery import Discovery
 from .errors import WorkerError
 from .executor import Executor
+from .health import Health
 from .inbox import Inbox
+from .input_store import InputStore
 from .jobs import JobManager
 from .metrics import Metrics, MetricsServer
 from .models import ModelLibrary
 from .payouts import Payouts, request_file
+from .proofs import Proofs
 from .registration import check_registration
 from .store import WorkerStore
 
@@ -52,11 +59,11 @@ _log = structlog.get_logger(__name__)
 
 LONGEST_BACKOFF = 30.0
 """Seconds between rounds, at most, while the node does not answer."""
-UNHEALTHY_AFTER = 60.0
-"""Seconds without a good round after which /health says so."""
-PAYOUTS_EVERY = 30.0
+SWEEP_EVERY = 30.0
+"""Seconds between two looks at earnings, balances and stake."""
 PASSES = 16
-"""Passes over the manager in a round; more work than that waits for the next, so that events are read."""
+"""Passes over what is in hand in a round; then transactions are looked at again."""
+SERVING, DISCOVERING = "serving", "discovering"
 
 
 class Worker:
@@ -65,8 +72,8 @@ class Worker:
     Args:
         config: its settings.
         password: of both key files; by default from the configured file, the environment, or a prompt.
-        stop_on_signals: end in good order on SIGINT and SIGTERM; for a process of its own, not inside another
-            program.
+        stop_on_signals: end in good order on SIGINT and SIGTERM, at once on a second one; for a process of
+            its own, not inside another program.
     """
 
     def __init__(
@@ -74,13 +81,13 @@ class Worker:
     ) -> None:
         self.config = config
         self.metrics = Metrics()
+        self.health = Health((SERVING, DISCOVERING), config.state_dir, self.metrics)
         self.ready = asyncio.Event()
         self._password = password
         self._signals = stop_on_signals
         self._stopping = asyncio.Event()
-        self._last_good = 0.0
-        self._trouble = "starting"
-        self._payouts_due = 0.0
+        self._stop_by = math.inf
+        self._sweep_due = 0.0
         self._inbox: Inbox | None = None
         self._metrics_server: MetricsServer | None = None
         self._manager: JobManager | None = None
@@ -103,10 +110,18 @@ class Worker:
         return None if self._metrics_server is None else self._metrics_server.url
 
     def stop(self) -> None:
-        """Makes `run` end after the round under way. Nothing is lost: the next start goes on."""
+        """Makes `run` end: no more bids, and what is accepted or proven is brought to its end for
+        `drain_seconds` at most. Called a second time it ends without that. Nothing is lost either way: the
+        next start goes on.
+        """
+        again = self._stopping.is_set()
+        self._stop_by = 0.0 if again else time.monotonic() + self.config.drain_seconds
         self._stopping.set()
         if self._manager is not None:
+            if not again:
+                _log.info("worker.stopping", unfinished=self._manager.unfinished())
             self._manager.wake.set()
+            self._manager.wake_bidding.set()
 
     async def run(self) -> None:
         """Works until stopped.
@@ -116,27 +131,27 @@ class Worker:
                 key.
         """
         async with AsyncExitStack() as stack:
-            await self._start(stack)
+            manager = await self._start(stack)
             self.ready.set()
-            backoff = 0.0
-            while not self._stopping.is_set():
-                manager, follower, payouts = self._manager, self._follower, self._payouts
-                assert manager is not None  # noqa: S101 - set by _start
-                manager.wake.clear()
-                try:
-                    await self._round(manager, follower, payouts)
-                    self._last_good, self._trouble, backoff = time.monotonic(), manager.outbox.shared, 0.0
-                except ChainError as error:
-                    backoff = min(LONGEST_BACKOFF, 2 * backoff or self.config.poll_seconds)
-                    self._trouble = str(error)
-                    self.metrics.node_errors.inc()
-                    _log.warning("worker.round_failed", reason=str(error), retry_in=backoff)
-                    await _at_most(backoff, self._stopping)
-                    continue
-                await _at_most(self.config.poll_seconds, manager.wake)
+            serving = asyncio.create_task(self._serve(manager), name="serving")
+            tasks = {
+                serving,
+                asyncio.create_task(self._discover(manager), name="discovering"),
+                asyncio.create_task(self._deliveries.run(), name="deliveries"),
+            }
+            try:
+                running = set(tasks)
+                while not serving.done():
+                    done, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+                    for task in done:
+                        task.result()
+            finally:
+                for task in tasks:
+                    task.cancel()
+                await asyncio.gather(*tasks, return_exceptions=True)
             _log.info("worker.stopped")
 
-    async def _start(self, stack: AsyncExitStack) -> None:
+    async def _start(self, stack: AsyncExitStack) -> JobManager:
         config = self.config
         if self._signals:
             self._handle_signals(stack)
@@ -161,12 +176,14 @@ class Worker:
         )
         store = WorkerStore(config.state_dir / "worker.sqlite")
         stack.callback(store.close)
-        manager = JobManager(config, chain, outbox, store, library, secret, ChainClock(), self.metrics)
-        stack.push_async_callback(manager.close)
+        manager = JobManager(config, chain, outbox, store, library, ChainClock(), self.metrics, self.health)
+        inputs = InputStore(secret, store)
+        self._deliveries = Deliveries(manager, inputs)
+        proofs = Proofs(manager, inputs)
         manager.executor = await stack.enter_async_context(
             Executor(
-                manager.prepare,
-                manager.proved,
+                proofs.prepare,
+                proofs.proved,
                 store.put_slice,
                 kind=config.prover,
                 warm=config.bundles,
@@ -176,7 +193,7 @@ class Worker:
         )
         self._inbox = await stack.enter_async_context(
             Inbox(
-                manager.receive,
+                self._deliveries,
                 lambda: self._describe(account.address),
                 host=config.inbox_host,
                 port=config.inbox_port,
@@ -185,11 +202,19 @@ class Worker:
         )
         if config.metrics_port is not None:
             self._metrics_server = await stack.enter_async_context(
-                MetricsServer(self.metrics, self._health, host=config.metrics_host, port=config.metrics_port)
+                MetricsServer(
+                    self.metrics, self._report_health, host=config.metrics_host, port=config.metrics_port
+                )
             )
         if record.endpoint != self.endpoint:
-            _log.warning("worker.endpoint_differs", registered=record.endpoint, own=self.endpoint)
+            _log.warning(
+                "worker.endpoint_differs",
+                registered=record.endpoint,
+                own=self.endpoint,
+                advice="Run `assay worker register`, or inputs are delivered elsewhere",
+            )
         self._follower: Follower = chain.follower(store.database)
+        self._discovery = Discovery(manager)
         request = request_file(config.keystore.parent, deployment.chain_id, account.address)
         self._payouts = Payouts(chain, outbox, store, config.payout, config.withdraw_above, request)
         self._manager = manager
@@ -202,6 +227,7 @@ class Worker:
             jobs=len(manager.jobs),
             from_block=self._follower.position + 1,
         )
+        return manager
 
     def _keys(self) -> tuple[LocalAccount, PrivateKey]:
         password = self._password
@@ -220,73 +246,131 @@ class Worker:
             loop.add_signal_handler(number, self.stop)
             stack.callback(loop.remove_signal_handler, number)
 
-    async def _round(self, manager: JobManager, follower: Follower, payouts: Payouts) -> None:
-        manager.check()
-        header = await manager.chain.latest()
-        if manager.clock.see(header):
-            manager.touch_all()
-        await manager.outbox.step()
-        await self._follow(manager, follower)
+    # ------------------------------------------------------------------------------------ the two tasks
+
+    async def _serve(self, manager: JobManager) -> None:
+        """What is in hand: transactions, awarded and accepted jobs. Goes on while there is a drain."""
+        backoff = 0.0
+        while not (self._stopping.is_set() and self._is_drained(manager)):
+            manager.wake.clear()
+            backoff = await self._guarded(SERVING, self._serving_round(manager), backoff)
+            if backoff:
+                await _at_most(backoff, self._stopping)
+            else:
+                await _at_most(self.config.poll_seconds, manager.wake)
+
+    async def _discover(self, manager: JobManager) -> None:
+        """The market: events, strangers' jobs, prices, bids."""
+        backoff = 0.0
+        while not self._stopping.is_set():
+            manager.wake_bidding.clear()
+            backoff = await self._guarded(DISCOVERING, self._discovering_round(manager), backoff)
+            if backoff:
+                await _at_most(backoff, self._stopping)
+            elif not manager.bidder:
+                await _at_most(self.config.poll_seconds, manager.wake_bidding)
+
+    async def _guarded(self, task: str, round_: Coroutine[Any, Any, None], backoff: float) -> float:
+        """Runs a round; gives the seconds to wait if the node spoilt it, else 0."""
+        try:
+            with self.health.round(task):
+                await round_
+        except ChainError as error:
+            if isinstance(error, DatabaseFailed):
+                raise
+            backoff = min(LONGEST_BACKOFF, 2 * backoff or self.config.poll_seconds)
+            self.health.trouble[task] = str(error)
+            self.metrics.node_errors.inc()
+            _log.warning("worker.round_failed", task=task, reason=str(error), retry_in=backoff)
+            return backoff
+        return 0.0
+
+    def _is_drained(self, manager: JobManager) -> bool:
+        left = manager.unfinished()
+        if left and time.monotonic() >= self._stop_by:
+            _log.warning("worker.stopped_early", unfinished=left)
+            return True
+        return not left
+
+    async def _serving_round(self, manager: JobManager) -> None:
+        manager.executor.check()
+        head = await manager.chain.head()
+        await manager.outbox.step(head.header)
         for _ in range(PASSES):
-            manager.settle_sends()
-            await manager.look(header.number)
+            manager.transactions.settle()
+            await manager.look(head, urgent=True)
             if not manager.has_work:
                 break
             await manager.work()
-        manager.close_finished(header.number)
-        if time.monotonic() >= self._payouts_due or self._payouts.asked:
-            await payouts.step()
-            await self._measure(manager)
-            self._payouts_due = time.monotonic() + PAYOUTS_EVERY
-        self.metrics.head.set(header.number)
-        self.metrics.cursor.set(follower.position)
         self.metrics.pending.set(len(manager.outbox.pending()))
+        self.health.oldest_transaction = manager.transactions.oldest()
+
+    async def _discovering_round(self, manager: JobManager) -> None:
+        head = await manager.chain.head()
+        if manager.clock.see(head.header):
+            manager.touch_all()
+        await self._follow(self._follower, head.header)
+        await manager.look(head, urgent=False)
+        await manager.bidder.step()
+        manager.close_finished(head.number)
+        if self._discovery.settled or self._payouts.asked or time.monotonic() >= self._sweep_due:
+            self._discovery.settled = False
+            self._sweep_due = time.monotonic() + SWEEP_EVERY
+            await self._payouts.step()
+            await self._measure(manager)
+        self.metrics.head.set(head.number)
+        self.metrics.cursor.set(self._follower.position)
         self.metrics.show_phases(manager.phases())
+        behind = head.number - manager.chain.finality.confirmations - self._follower.position
+        self.health.behind = max(0, behind)
 
-    async def _measure(self, manager: JobManager) -> None:
-        balance = await manager.chain.node.balance(manager.policy.address)
-        self.metrics.balance.set(balance / 1e18)
-
-    async def _follow(self, manager: JobManager, follower: Follower) -> None:
+    async def _follow(self, follower: Follower, newest: Header) -> None:
         """Reads new events.
 
         A batch is committed once the jobs in it are on disk; reading it twice changes nothing.
         """
-        while not self._stopping.is_set() and (batch := await follower.poll()) is not None:
-            if batch.rewound_to is not None:
-                manager.touch_all()
-            for event in batch.events:
-                await self._hear(manager, event)
+        while not self._stopping.is_set() and (batch := await follower.poll(newest)) is not None:
+            await self._discovery.hear(batch)
             follower.commit(batch)
 
-    async def _hear(self, manager: JobManager, event: ChainEvent) -> None:
-        if not isinstance(event, JobEvent):
-            return
-        if isinstance(event, JobSubmitted):
-            if await manager.library.find(manager.chain.models, event.model_id) is None:
-                return
-            if manager.store.add_job(event):
-                _log.info("job.seen", job="0x" + event.job_id.hex(), ceiling=event.request.max_price)
-                manager.take(event.job_id)
-                return
-        if isinstance(event, JobSettled) and event.worker == manager.policy.address:
-            self.metrics.earned.inc((event.price - event.royalty) / 1e18)
-            self._payouts_due = 0.0
-        if event.job_id not in manager.jobs and manager.store.job(event.job_id) is not None:
-            manager.store.reopen(event.job_id)  # closed, and a re-org deeper than expected brought it back
-            manager.take(event.job_id)
-        manager.touch(event.job_id)
+    async def _measure(self, manager: JobManager) -> None:
+        """Metrics and health that take a look at the chain, every now and then."""
+        situation = await manager.pricing_inputs.refresh()
+        promises = manager.pricing_inputs.promises(
+            manager.jobs.values(), manager.clock.now(), gas_price=situation.gas_price
+        )
+        vault = await manager.chain.vault.balance_of(manager.policy.address)
+        self.metrics.balance.set(situation.balance / 1e18)
+        self.metrics.vault.set(vault / 1e18)
+        self.metrics.stake.set(situation.record.stake / 1e18)
+        self.metrics.reserved.set(situation.record.reserved / 1e18)
+        self.metrics.at_risk.set(promises.at_risk / 1e18)
+        for name in ("worker", "outbox"):
+            file = self.config.state_dir / f"{name}.sqlite"
+            if file.exists():
+                self.metrics.database.labels(name).set(file.stat().st_size)
+        self.health.notes = manager.concerns()
+        if situation.balance <= promises.gas:
+            self.health.notes.append(
+                f"the account has {situation.balance} wei, jobs in hand need {promises.gas} for gas: no more"
+                " bids are placed until it is sent some"
+            )
 
-    def _health(self) -> tuple[bool, Mapping[str, Any]]:
-        age = time.monotonic() - self._last_good if self._last_good else None
-        healthy = age is not None and age < UNHEALTHY_AFTER
+    def _report_health(self) -> tuple[bool, Mapping[str, Any]]:
+        manager = self._manager
+        reasons = self.health.reasons()
+        if manager is not None and manager.outbox.shared:
+            reasons.insert(0, manager.outbox.shared)
+        ages = {task: self.health.since_good(task) for task in (SERVING, DISCOVERING)}
+        oldest = None if None in ages.values() else max(age for age in ages.values() if age is not None)
+        self.metrics.healthy.set(not reasons)
         details = {
-            "healthy": healthy,
-            "seconds_since_good_round": None if age is None else round(age, 1),
-            "trouble": self._trouble,
-            "jobs": {} if self._manager is None else dict(self._manager.phases()),
+            "healthy": not reasons,
+            "reasons": reasons,
+            "seconds_since_good_round": None if oldest is None else round(oldest, 1),
+            "jobs": {} if manager is None else dict(manager.phases()),
         }
-        return healthy, details
+        return not reasons, details
 
     def _describe(self, address: str) -> Mapping[str, Any]:
         served = [] if self._manager is None else self._manager.library.served()

@@ -3,6 +3,8 @@
 One SQLite file. Inputs stay as they came, sealed to the worker's key: the disk never holds one in clear.
 Proofs are kept so that a worker killed between proving and settling sends the one it has, and the slices of a
 proof so that one killed in between goes on where it was.
+
+It does not grow without end: of jobs closed long ago a line each is left, and in the end a total by outcome.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ from typing import Any
 from ..chain import Database, JobRequest, JobSubmitted
 from ..chain.follower import SCHEMA as CURSOR_SCHEMA
 from .executor import SliceProof
-from .state import JobProgress
+from .lifecycle.progress import JobProgress
 
 _MIGRATIONS = (
     """
@@ -66,7 +68,29 @@ _MIGRATIONS = (
         PRIMARY KEY (job_id, number)
     );
     """,
+    """
+    ALTER TABLE jobs ADD COLUMN closed_at REAL;
+    ALTER TABLE jobs ADD COLUMN outcome TEXT;
+    CREATE INDEX jobs_by_closing ON jobs (closed, closed_at);
+    CREATE TABLE records (
+        job_id BLOB PRIMARY KEY,
+        model_id BLOB NOT NULL,
+        requester TEXT NOT NULL,
+        block INTEGER NOT NULL,
+        outcome TEXT NOT NULL,
+        price TEXT NOT NULL,
+        closed_at REAL NOT NULL
+    );
+    CREATE INDEX records_by_closing ON records (closed_at);
+    CREATE TABLE totals (outcome TEXT PRIMARY KEY, jobs INTEGER NOT NULL, wei TEXT NOT NULL);
+    """,
 )
+
+RECORDS_KEPT = 100_000
+"""Lines of pruned jobs that are kept; of older ones the totals by outcome stay."""
+DECISIONS_KEPT = 20_000
+"""Decisions kept of jobs that were dismissed as they were heard of."""
+PRUNED_AT_ONCE = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,16 +177,83 @@ class WorkerStore:
         """Notes since when a job is final, or that it no longer is."""
         self.database.execute("UPDATE jobs SET final_block = ? WHERE job_id = ?", block, job_id)
 
-    def close_job(self, job_id: bytes) -> None:
-        """The job is over for good: it is not looked at again, and its input is deleted."""
-        with self.database.transaction():
-            self.database.execute("UPDATE jobs SET closed = 1 WHERE job_id = ?", job_id)
-            self.database.execute("DELETE FROM inputs WHERE job_id = ?", job_id)
-            self.drop_slices(job_id)
+    def close_job(self, job_id: bytes, outcome: str) -> None:
+        """The job is over for good: it is not looked at again, and its input is deleted.
+
+        Args:
+            job_id: the job.
+            outcome: what became of it, in a word or two.
+        """
+        self.database.execute(
+            "UPDATE jobs SET closed = 1, closed_at = ?, outcome = ?,"
+            " track = json_set(track, '$.story', json('[]')) WHERE job_id = ?",
+            time.time(),
+            outcome,
+            job_id,
+        )
+        self.database.execute("DELETE FROM inputs WHERE job_id = ?", job_id)
+        self.drop_slices(job_id)
+
+    def prune(self, keep: int) -> None:
+        """Leaves a line of each closed job but the newest `keep`, and of the oldest lines a total."""
+        rows = self.database.rows(
+            "SELECT job_id, track FROM jobs WHERE closed = 1 ORDER BY closed_at DESC LIMIT ? OFFSET ?",
+            PRUNED_AT_ONCE,
+            keep,
+        )
+        for row in rows:
+            view = json.loads(row["track"])["view"]
+            self.database.execute(
+                "INSERT OR REPLACE INTO records"
+                " SELECT job_id, model_id, requester, block, outcome, ?, closed_at FROM jobs"
+                " WHERE job_id = ?",
+                str(0 if view is None else view["price"]),
+                row["job_id"],
+            )
+            for table in ("inputs", "proofs", "slices", "decisions", "jobs"):
+                self.database.execute(f"DELETE FROM {table} WHERE job_id = ?", row["job_id"])  # noqa: S608
+        for row in self.database.rows(
+            "SELECT * FROM records ORDER BY closed_at DESC LIMIT ? OFFSET ?", PRUNED_AT_ONCE, RECORDS_KEPT
+        ):
+            jobs, wei = self.totals().get(row["outcome"], (0, 0))
+            self.database.execute(
+                "INSERT OR REPLACE INTO totals VALUES (?, ?, ?)",
+                row["outcome"],
+                jobs + 1,
+                str(wei + int(row["price"])),
+            )
+            self.database.execute("DELETE FROM records WHERE job_id = ?", row["job_id"])
+        self.database.execute(
+            "DELETE FROM decisions WHERE id <= (SELECT max(id) FROM decisions) - ?"
+            " AND job_id NOT IN (SELECT job_id FROM jobs)",
+            DECISIONS_KEPT,
+        )
+
+    def totals(self) -> dict[str, tuple[int, int]]:
+        """Jobs and wei by outcome, of those of which nothing else is left."""
+        return {
+            row["outcome"]: (int(row["jobs"]), int(row["wei"]))
+            for row in self.database.rows("SELECT * FROM totals")
+        }
+
+    def outcomes(self) -> dict[str, int]:
+        """How many jobs ended how, since this worker began."""
+        counts = {outcome: jobs for outcome, (jobs, _) in self.totals().items()}
+        for query in (
+            "SELECT outcome, count(*) AS n FROM records GROUP BY outcome",
+            "SELECT outcome, count(*) AS n FROM jobs WHERE closed = 1 AND outcome NOT NULL GROUP BY outcome",
+        ):
+            for row in self.database.rows(query):
+                counts[row["outcome"]] = counts.get(row["outcome"], 0) + int(row["n"])
+        return counts
 
     def reopen(self, job_id: bytes) -> None:
         """A re-org brought a closed job back."""
-        self.database.execute("UPDATE jobs SET closed = 0, final_block = NULL WHERE job_id = ?", job_id)
+        self.database.execute(
+            "UPDATE jobs SET closed = 0, closed_at = NULL, outcome = NULL, final_block = NULL"
+            " WHERE job_id = ?",
+            job_id,
+        )
 
     def put_input(self, job_id: bytes, body: bytes) -> None:
         """Stores a sealed input."""
@@ -179,15 +270,14 @@ class WorkerStore:
 
     def put_proof(self, job_id: bytes, proof: StoredProof) -> None:
         """Stores a proof; the slices it was made of are not needed any more."""
-        with self.database.transaction():
-            self.database.execute(
-                "INSERT OR REPLACE INTO proofs VALUES (?, ?, ?, ?)",
-                job_id,
-                proof.proof,
-                _words_out(proof.output_words),
-                proof.seconds,
-            )
-            self.drop_slices(job_id)
+        self.database.execute(
+            "INSERT OR REPLACE INTO proofs VALUES (?, ?, ?, ?)",
+            job_id,
+            proof.proof,
+            _words_out(proof.output_words),
+            proof.seconds,
+        )
+        self.drop_slices(job_id)
 
     def put_slice(self, job_id: bytes, number: int, part: SliceProof) -> None:
         """Stores the proof of slice `number`, from 0."""

@@ -202,8 +202,7 @@ class Marketplace:
 
     async def award(self, posted: Posted, hand: Hand) -> None:
         """Awards as soon as the worker leads; no test waits for a window to pass."""
-        while (await self.chain.market.best_bid(posted.job_id))[0] != hand.address:
-            await self.a_moment()
+        await self.leads(posted, hand)
         key = f"award/{posted.job_id.hex()}"
         await self.requester.send(key, self.chain.market.award_to(posted.job_id, hand.address))
 
@@ -225,6 +224,11 @@ class Marketplace:
         for hand in self.hands:
             if hand.task is not None and hand.task.done():
                 hand.task.result()
+
+    async def leads(self, posted: Posted, hand: Hand) -> None:
+        """Waits until the worker leads."""
+        while (await self.chain.market.best_bid(posted.job_id))[0] != hand.address:
+            await self.a_moment()
 
     def sealed(self, posted: Posted, hand: Hand, **changes: Any) -> bytes:
         fields = {

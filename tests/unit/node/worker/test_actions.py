@@ -7,8 +7,9 @@ import pytest
 from assay_node.chain import JobRequest, JobState
 from assay_node.worker import WorkerConfig
 from assay_node.worker.actions import rescue_spend
-from assay_node.worker.messages import Action, JobView, Send
-from assay_node.worker.state import JobProgress
+from assay_node.worker.lifecycle.events import JobView
+from assay_node.worker.lifecycle.instructions import Action, Send
+from assay_node.worker.lifecycle.progress import JobProgress
 from assay_node.worker.store import StoredJob
 
 ME = "0x" + "Aa" * 20
@@ -16,13 +17,25 @@ VIEW = JobView(JobState.ACCEPTED, 0, ME, 1000, 10_000, 5000, None)
 
 
 def spend(
-    now: int, action: Action = Action.PROVE, window: int = 3600, rescue_seconds: int = 180, percent: int = 90
+    now: int,
+    action: Action = Action.PROVE,
+    window: int = 3600,
+    rescue_seconds: int = 180,
+    percent: int = 90,
+    view: JobView = VIEW,
 ) -> int | None:
     """With a price of 1000, royalty 10 %, collateral 100 and a deadline at 10,000."""
     request = JobRequest(bytes(32), max_price=5000, collateral=100, prove_window=window)
-    job = StoredJob(bytes(32), bytes(32), ME, 1, request, (), JobProgress(view=VIEW), None)
+    job = StoredJob(bytes(32), bytes(32), ME, 1, request, (), JobProgress(view=view), None)
     config = WorkerConfig.model_construct(rescue_seconds=rescue_seconds, rescue_percent=percent)
     return rescue_spend(config, job, Send(action, 0), 1000, now)
+
+
+def test_of_an_award_only_the_price_is_at_stake_and_its_own_window_counts() -> None:
+    awarded = JobView(JobState.AWARDED, 0, ME, 1000, 10_000, 5000, None)
+    assert spend(9_999, view=awarded) == 900 * 90 // 100
+    assert spend(9_849, view=awarded) is None  # the window to accept is 300 s
+    assert spend(9_850, view=awarded) == 810
 
 
 def test_the_cap_holds_until_shortly_before_the_deadline() -> None:

@@ -24,12 +24,20 @@ def trouble(worker: Any, posted: Any) -> str:
 async def test_a_proof_that_is_nearly_late_may_cost_more_than_the_cap(marketplace, public_bundle, samples):
     async with marketplace() as place:
         model = await place.publish(public_bundle)
-        hand = await place.hire(1, public_bundle, fees=FeePolicy(max_fee_cap=50 * GWEI), rescue_seconds=100)
+        hand = await place.hire(
+            1,
+            public_bundle,
+            fees=FeePolicy(max_fee_cap=50 * GWEI),
+            rescue_seconds=100,
+            max_collateral=ETHER // 2,
+        )
         worker = await hand.start()
         executor = worker._manager.executor
         honest = executor._done
 
         async def gas_gets_dear(job_id: bytes, outcome: Any) -> None:
+            await place.pass_time(575)  # to the end of the window to accept
+            await place.until(posted, JobState.ACCEPTED)
             await place.rpc("hardhat_setNextBlockBaseFeePerGas", hex(400 * GWEI))
             await place.rpc("evm_mine")
             await honest(job_id, outcome)
@@ -64,9 +72,10 @@ async def test_no_bids_while_a_copy_of_the_key_sends_too(marketplace, public_bun
         while "another program sends with" not in trouble(worker, posted):
             await place.a_moment()
         assert (await place.chain.market.best_bid(posted.job_id))[1] == 0
-        while "another program sends with" not in worker._health()[1]["trouble"]:  # at the round's end
-            await place.a_moment()
-        worker._manager.outbox._watch._last = 0.0  # long ago
+        healthy, details = worker._report_health()
+        assert not healthy
+        assert "another program sends with" in details["reasons"][0]
+        worker._manager.outbox._watch._until = 0.0  # long ago
         await place.award(posted, hand)
         await place.until(posted, JobState.SETTLED)
 

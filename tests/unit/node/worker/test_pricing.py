@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from assay_node.worker import PricingConfig
-from assay_node.worker.pricing import Offer, Speed, gas_reserve, initial_speed, job_gas, quote
+from assay_node.worker.pricing.capacity import Pace
+from assay_node.worker.pricing.quote import Offer, Speed, gas_reserve, initial_speed, job_gas, quote
 
 GWEI = 10**9
 ETHER = 10**18
@@ -65,27 +67,50 @@ def test_what_is_left_of_the_lowest_price_covers_cost_and_floor_margin(
 
 
 @pytest.mark.parametrize(
-    ("change", "reason"),
+    ("change", "reason", "why", "passing"),
     [
-        ({"time_left": 0}, "window is over"),
-        ({"free_stake": ETHER // 10 - 1}, "free stake"),
-        ({"collateral": 2 * ETHER}, "free stake"),
-        ({"min_stake": 2 * ETHER}, "free stake"),
-        ({"balance": gas_reserve(job_gas(4, 0), 10 * GWEI) - 1}, "wei for gas"),
-        ({"gas_price": 201 * GWEI}, "above the cap"),
-        ({"accept_window": 59}, "an acceptance may take 60 s, the window is 59 s"),
-        ({"prove_window": 62}, "a mined proof may take 63.0 s, the window is 62 s"),
-        ({"backlog": 500.0}, "a mined proof may take 813.0 s"),
-        ({"max_price": 1}, "the ceiling is 1"),
+        ({"time_left": 0}, "window is over", "over", False),
+        ({"bid_window": 90_000}, "it takes bids for 90000 s", "window", False),
+        ({"free_stake": ETHER // 10 - 1}, "free stake", "stake", True),
+        ({"collateral": 2 * ETHER}, "free stake", "stake", True),
+        ({"min_stake": 2 * ETHER}, "free stake", "stake", True),
+        ({"balance": gas_reserve(job_gas(4, 0), 10 * GWEI) - 1}, "wei for gas", "funds", True),
+        ({"gas_price": 201 * GWEI}, "above the cap", "gas", True),
+        ({"accept_window": 59}, "the window to accept is 59 s", "window", False),
+        ({"accept_window": 62}, "a mined proof may take 63.0 s, the window to accept is 62 s", "time", False),
+        ({"backlog": 500.0}, "a mined proof may take 813.0 s", "time", True),
+        ({"queue": 99, "pace": Pace(sending=6.0)}, "a mined proof may take 663.0 s", "time", True),
+        ({"pace": Pace(inclusion=300.0)}, "a mined proof may take 603.0 s", "time", True),
+        ({"max_price": 1}, "the ceiling is 1", "price", False),
+        ({"max_price": 8 * 10**15}, "the lowest price that pays is", "price", True),
     ],
 )
 def test_a_job_that_cannot_be_seen_through_is_declined_with_the_reason(
-    change: dict[str, int], reason: str
+    change: dict[str, Any], reason: str, why: str, passing: bool
 ) -> None:
     assert quote(CONFIG, SPEED, OFFER).ask is not None
     price = quote(CONFIG, SPEED, replace(OFFER, **change))
     assert price.ask is None
     assert reason in price.reason
+    assert (price.why, price.passing) == (why, passing)
+
+
+def test_a_job_that_must_be_accepted_before_its_proof_takes_what_the_operator_allows_to_be_at_risk() -> None:
+    slow = replace(OFFER, accept_window=60, prove_window=200)
+    assert "max_collateral" in quote(CONFIG, SPEED, slow).reason
+    allowed = quote(CONFIG, SPEED, replace(slow, at_risk=ETHER // 10))
+    assert allowed.ask is not None
+    direct = quote(CONFIG, SPEED, OFFER)
+    assert allowed.cost - direct.cost == ETHER // 1000  # 1 % of the collateral
+    free = replace(slow, collateral=0)
+    assert quote(CONFIG, SPEED, free).cost == direct.cost  # with nothing to lose, nothing is charged for it
+
+
+def test_never_more_is_at_risk_than_can_be_settled_in_half_its_window() -> None:
+    slow = replace(OFFER, accept_window=60, at_risk=ETHER)
+    assert quote(CONFIG, SPEED, replace(slow, prove_window=126)).ask is not None
+    assert quote(CONFIG, SPEED, replace(slow, prove_window=125)).ask is None
+    assert quote(CONFIG, SPEED, replace(slow, prove_window=63, collateral=0)).ask is not None
 
 
 def test_a_callbacks_gas_is_in_the_price() -> None:

@@ -219,14 +219,17 @@ async def test_reorg_over_the_settlement_is_settled_again(marketplace, public_bu
 async def test_overdue_job_is_given_up_and_frees_the_worker(marketplace, private_bundle, samples):
     async with marketplace() as place:
         model = await place.publish(private_bundle)
-        hand = await place.hire(1, private_bundle)
+        hand = await place.hire(1, private_bundle, max_collateral=ETHER // 10)
         await hand.start()
-        posted = await place.post(private_bundle, model, samples[0], collateral=ETHER // 10, prove_window=90)
+        posted = await place.post(
+            private_bundle, model, samples[0], collateral=ETHER // 10, accept_window=160, prove_window=300
+        )
         await place.award(posted, hand)
         hand.worker._manager.executor.add = lambda *_: None  # the proof never comes
         await place.deliver(posted, hand)
+        await place.pass_time(141)
         await place.until(posted, JobState.ACCEPTED)
-        await place.pass_time(91)
+        await place.pass_time(301)
         await place.until(posted, JobState.EXPIRED)
         record = await place.chain.workers.worker_of(hand.address)
         assert (record.failed, record.reserved, record.stake) == (1, 0, ETHER - ETHER // 10)
@@ -239,7 +242,8 @@ async def test_declines_with_a_reason_that_is_kept(marketplace, public_bundle, s
         worker = await hand.start()
         poor = await place.post(public_bundle, model, samples[0], max_price=1000)
         risky = await place.post(public_bundle, model, samples[0], collateral=2 * ETHER)
-        hurried = await place.post(public_bundle, model, samples[0], prove_window=1)
+        hurried = await place.post(public_bundle, model, samples[0], accept_window=60, prove_window=1)
+        long_ = await place.post(public_bundle, model, samples[0], bid_window=80_000)
         store = worker._manager.store
         while not all(store.decisions(posted.job_id) for posted in (poor, risky)):
             await place.a_moment()
@@ -248,6 +252,9 @@ async def test_declines_with_a_reason_that_is_kept(marketplace, public_bundle, s
         while not store.decisions(hurried.job_id):
             await place.a_moment()
         assert "a mined proof may take" in store.decisions(hurried.job_id)[0][2]
+        while not store.decisions(long_.job_id):
+            await place.a_moment()
+        assert "it takes bids for 80000 s" in store.decisions(long_.job_id)[0][2]
         assert (await place.chain.market.best_bid(poor.job_id))[1] == 0
 
 
@@ -317,9 +324,9 @@ async def test_node_that_goes_away_costs_rounds_only(marketplace, public_bundle,
         node = worker._manager.chain.node
         url, node.url = node.url, "http://127.0.0.1:9"
         posted = await place.post(public_bundle, model, samples[0])
-        while worker._trouble in ("", "starting"):
+        while not worker.health.trouble:
             await place.a_moment()
-        assert "no usable answer" in worker._trouble
+        assert "no usable answer" in " ".join(worker.health.trouble.values())
         node.url = url
         await place.award(posted, hand)
         await place.until(posted, JobState.SETTLED)
@@ -365,7 +372,7 @@ async def test_a_proof_that_cannot_be_stored_ends_the_worker_and_is_made_again(
         await place.award(posted, hand)
         with pytest.raises(DatabaseFailed, match="full"):
             await hand.task
-        assert (await place.chain.market.job_of(posted.job_id)).state is JobState.ACCEPTED
+        assert (await place.chain.market.job_of(posted.job_id)).state is JobState.AWARDED
         await hand.start()
         await place.until(posted, JobState.SETTLED)
 
@@ -424,16 +431,17 @@ async def test_a_node_that_is_away_while_a_price_is_made_costs_no_job(marketplac
         hand = await place.hire(1, public_bundle)
         worker = await hand.start()
         asked = 0
-        price = worker._manager.pricing_inputs.price
+        pricing = worker._manager.pricing_inputs
+        refresh = pricing.refresh
 
-        async def flaky(*arguments):
+        async def flaky():
             nonlocal asked
             asked += 1
-            if asked in (1, 3):  # when it is quoted, and when the quote is looked at again before the bid
+            if asked in (1, 3):  # when the job is heard of, and when it is priced
                 raise NodeUnavailable("away")
-            return await price(*arguments)
+            return await refresh()
 
-        worker._manager.pricing_inputs.price = flaky
+        pricing.refresh = flaky
         posted = await place.post(public_bundle, model, samples[0])
         await place.award(posted, hand)
         await place.until(posted, JobState.SETTLED)
@@ -472,11 +480,12 @@ async def test_a_purse_that_runs_dry_locks_no_collateral(marketplace, public_bun
         posted = await place.post(public_bundle, model, samples[0], collateral=ETHER // 10)
         while (await place.chain.market.best_bid(posted.job_id))[0] != hand.address:
             await place.a_moment()
-        await place.rpc("hardhat_setBalance", hand.address, hex(10**14))  # pays an acceptance, and no proof
+        await place.rpc("hardhat_setBalance", hand.address, hex(10**12))  # pays for nothing
         await place.award(posted, hand)
-        while "send it some" not in worker._manager.jobs[posted.job_id].progress.trouble:
+        while "Send it some" not in worker._manager.jobs[posted.job_id].progress.trouble:
             await place.a_moment()
         assert (await place.chain.market.job_of(posted.job_id)).state is JobState.AWARDED
+        await place.rpc("evm_mine")  # balances are asked for once a block
         broke = await place.post(public_bundle, model, samples[1])
         while not worker._manager.store.decisions(broke.job_id):
             await place.a_moment()

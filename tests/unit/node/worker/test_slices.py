@@ -5,22 +5,30 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
-from typing import cast
+from typing import Any, cast
 from unittest.mock import AsyncMock
 
 import pytest
 from nacl.public import PrivateKey
 
-from assay_node.chain import Chain, JobRequest, JobState, JobSubmitted, ModelSpec, Origin
+from assay_node.chain import (
+    Chain,
+    JobRequest,
+    JobState,
+    JobSubmitted,
+    ModelSpec,
+    Origin,
+    WorkerRecord,
+)
 from assay_node.chain.node.fees import FeePolicy
 from assay_node.worker import PricingConfig, WorkerConfig, WorkerStore
 from assay_node.worker.executor import SliceProof
 from assay_node.worker.input_store import InputStore
-from assay_node.worker.messages import JobView
+from assay_node.worker.lifecycle.events import JobView
+from assay_node.worker.lifecycle.progress import BiddingPolicy, InputState, JobProgress
 from assay_node.worker.models import ModelLibrary, ServedModel
-from assay_node.worker.pricing import SLICE_GAS, gas_after_award, gas_reserve, job_gas
-from assay_node.worker.pricing_inputs import PricingInputs
-from assay_node.worker.state import JobProgress
+from assay_node.worker.pricing.pricing_inputs import PricingInputs
+from assay_node.worker.pricing.quote import SLICE_GAS, gas_after_award, gas_reserve, job_gas
 from assay_node.worker.store import StoredJob, StoredProof
 from assay_prover import FIELD_ORDER
 
@@ -58,7 +66,7 @@ def test_slices_go_when_the_proof_is_there_or_the_job_is_over(store: WorkerStore
     assert store.slices_of(JOB) == ()
     assert store.proof_of(JOB) == StoredProof(b"proof", (1,), 2.0)
     store.put_slice(JOB, 0, PARTS[0])
-    store.close_job(JOB)
+    store.close_job(JOB, "paid")
     assert store.slices_of(JOB) == ()
 
 
@@ -90,56 +98,106 @@ def test_every_further_slice_is_priced() -> None:
     assert job_gas(4, 0, 3) - job_gas(4, 0) == 2 * SLICE_GAS
 
 
-def appraiser_of(store: WorkerStore, balance: int, gas_price: int) -> PricingInputs:
+RECORD = WorkerRecord(True, 10**18, 0, 0, 0, 1, 0, 0, 0, bytes(32), "", b"")
+
+
+def pricing_of(store: WorkerStore, balance: int, gas_price: int, **settings: Any) -> PricingInputs:
     """With one model in three slices, of which a proof takes ten seconds."""
     spec = ModelSpec(bytes(32), bytes(32), bytes(32), 1, 2, True, True)
     model = SimpleNamespace(
         model=SimpleNamespace(spec=spec), bundle=SimpleNamespace(slices=(None,) * 3), speed_key="circuit"
     )
     library = cast(ModelLibrary, SimpleNamespace(known=lambda _: model))
-    config = WorkerConfig.model_construct(fees=FeePolicy(), pricing=PricingConfig())
-    node = SimpleNamespace(
-        fee_history=AsyncMock(return_value=([gas_price], [])), balance=AsyncMock(return_value=balance)
+    config = WorkerConfig.model_construct(fees=FeePolicy(), pricing=PricingConfig(), **settings)
+    head = SimpleNamespace(
+        worker=AsyncMock(return_value=RECORD),
+        balance=AsyncMock(return_value=balance),
+        fees=AsyncMock(return_value=(gas_price, [])),
     )
+    chain = cast(Chain, SimpleNamespace(head=AsyncMock(return_value=head)))
     store.set_speed("circuit", 10.0)
-    return PricingInputs(config, cast(Chain, SimpleNamespace(node=node)), store, library, ME)
+    return PricingInputs(config, chain, store, library, BiddingPolicy(ME))
 
 
-def awarded(store: WorkerStore, price: int) -> StoredJob:
-    """The job, awarded to this worker."""
+def in_hand(store: WorkerStore, state: JobState, price: int, **fields: Any) -> StoredJob:
+    """The job, awarded to this worker or accepted by it."""
     job = store.job(JOB)
     assert job is not None
-    return replace(
-        job, progress=JobProgress(view=JobView(JobState.AWARDED, 0, ME, price, 10**10, price, None))
-    )
+    view = JobView(state, 0, ME, price, 10**10, price, None, accept_window=300, **fields)
+    return replace(job, progress=JobProgress(view=view, input=InputState.VERIFIED))
 
 
-async def test_accepting_must_bring_what_it_still_costs(store: WorkerStore) -> None:
+async def test_settling_must_bring_what_it_costs(store: WorkerStore) -> None:
     """Gas may have become dear since the bid; what was paid for the bid is gone either way."""
     gas_price = 10**9
-    cost = gas_after_award(job_gas(4, 0, 3)) * gas_price
-    pricing_inputs = appraiser_of(store, 10**20, gas_price)
-    assert await pricing_inputs.risk_of_accepting(awarded(store, cost), []) == ""
-    assert f"the job brings {cost - 1}" in await pricing_inputs.risk_of_accepting(
-        awarded(store, cost - 1), []
-    )
+    for accept in (False, True):
+        cost = gas_after_award(job_gas(4, 0, 3), accept=accept) * gas_price
+        pricing = pricing_of(store, 10**20, gas_price)
+        job = in_hand(store, JobState.AWARDED, cost)
+        assert await pricing.settling_objection(job, accept=accept) == ""
+        job = in_hand(store, JobState.AWARDED, cost - 1)
+        assert f"the job brings {cost - 1}" in await pricing.settling_objection(job, accept=accept)
 
 
 async def test_accepting_takes_gas_at_hand_for_the_proofs_of_all_slices(store: WorkerStore) -> None:
     gas_price = 10**9
-    needed = gas_reserve(job_gas(4, 0, 3), gas_price)
-    job = awarded(store, 10**18)
-    assert await appraiser_of(store, needed, gas_price).risk_of_accepting(job, []) == ""
-    assert "send it some" in await appraiser_of(store, needed - 1, gas_price).risk_of_accepting(job, [])
+    needed = gas_reserve(gas_after_award(job_gas(4, 0, 3), accept=True), gas_price)
+    job = in_hand(store, JobState.AWARDED, 10**18)
+    assert await pricing_of(store, needed, gas_price).settling_objection(job, accept=True) == ""
+    short = await pricing_of(store, needed - 1, gas_price).settling_objection(job, accept=True)
+    assert "send it some" in short
 
 
-async def test_accepting_takes_time_for_the_proofs_of_what_was_accepted_before(store: WorkerStore) -> None:
+def test_accepting_takes_time_for_what_is_due_before_and_half_the_window_with_collateral(
+    store: WorkerStore,
+) -> None:
     """A requester may award at any time to any bid that stands, so several may fall due at once."""
-    pricing_inputs = appraiser_of(store, 10**20, 1)
-    job = awarded(store, 10**18)
-    view = JobView(JobState.ACCEPTED, 0, ME, 1, 10**10, 1, None)
-    others = [replace(job, progress=JobProgress(view=view)) for _ in range(4)]
-    for window, accepted in ((74, 0), (75, 0), (89, 1), (90, 1), (135, 4)):
-        hurried = replace(job, request=replace(job.request, prove_window=window))
-        found = await pricing_inputs.risk_of_accepting(hurried, others[:accepted])
-        assert (found == "") == (window >= 60 + 15 * (1 + accepted)), found
+    pricing = pricing_of(store, 10**20, 1, max_collateral=100)
+    others = [
+        in_hand(store, JobState.ACCEPTED, 1, collateral=1)
+        if number % 2
+        else in_hand(store, JobState.AWARDED, 1)
+        for number in range(4)
+    ]
+    now = 10**10 - 1
+    for collateral in (0, 7):
+        job = in_hand(store, JobState.AWARDED, 10**18, collateral=collateral)
+        for window, count in ((74, 0), (75, 0), (89, 1), (90, 1), (149, 0), (150, 0), (240, 4), (269, 4)):
+            hurried = replace(job, request=replace(job.request, prove_window=window))
+            found = pricing.risk_of_accepting(hurried, others[:count], now)
+            allowed = window / 2 if collateral else window
+            assert (found == "") == (allowed >= 60 + 15 * (1 + count)), found
+
+
+def test_collateral_at_risk_is_bounded_over_all_jobs(store: WorkerStore) -> None:
+    pricing = pricing_of(store, 10**20, 1, max_collateral=100)
+    job = in_hand(store, JobState.AWARDED, 10**18, collateral=41)
+    accepted = [in_hand(store, JobState.ACCEPTED, 1, collateral=60)]
+    assert "1 wei" not in pricing.risk_of_accepting(job, [], 1)
+    assert "more than max_collateral" in pricing.risk_of_accepting(job, accepted, 1)
+
+
+def test_what_is_promised_ends_with_its_deadline_whether_or_not_anybody_says_so(store: WorkerStore) -> None:
+    pricing = pricing_of(store, 10**20, 1, max_collateral=0)
+    awarded = in_hand(store, JobState.AWARDED, 1, backing=5)
+    waiting = replace(awarded, progress=replace(awarded.progress, input=InputState.MISSING))
+    leading = replace(
+        awarded,
+        progress=JobProgress(view=replace(awarded.progress.view, state=JobState.OPEN)),  # type: ignore[type-var]
+    )
+    awarded_at, deadline = 10**10 - 300, 10**10
+    for job, now, working, bidding, proofs in (
+        (awarded, deadline, 1, 0, 1),
+        (awarded, deadline + 1, 0, 0, 0),
+        (waiting, awarded_at + 60, 0, 0, 1),
+        (waiting, awarded_at + 61, 0, 0, 0),
+        (leading, deadline, 0, 1, 1),
+        (leading, deadline + 1, 0, 0, 0),
+    ):
+        promises = pricing.promises([job], now, gas_price=1)
+        assert (promises.working, promises.bidding, len(promises.capacity.loads)) == (
+            working,
+            bidding,
+            proofs,
+        )
+        assert promises.stake == 5  # which is reserved until the market is told

@@ -10,11 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from assay_node.chain import JobState
+from assay_node.chain import AWARD_GRACE, JobState
 from assay_node.worker.errors import ImpossibleTransition
-from assay_node.worker.messages import (
-    Action,
-    CheckInput,
+from assay_node.worker.lifecycle.bidding import next_bid
+from assay_node.worker.lifecycle.events import (
     Confirmed,
     InputRejected,
     InputStored,
@@ -23,27 +22,25 @@ from assay_node.worker.messages import (
     Observed,
     ProofFailed,
     ProofStopped,
-    Prove,
     Proved,
-    Quote,
     Quoted,
     Refused,
     Restarted,
-    Send,
-    StopProving,
+    Unservable,
 )
-from assay_node.worker.state import (
+from assay_node.worker.lifecycle.instructions import Action, CheckInput, Prove, Quote, Send, StopProving
+from assay_node.worker.lifecycle.progress import (
     PROOF_ATTEMPTS,
     BiddingPolicy,
     InputState,
     JobProgress,
     Phase,
     ProofState,
-    handle_event,
-    next_bid,
+    failing_with_collateral,
+    is_held,
     phase,
-    workload,
 )
+from assay_node.worker.lifecycle.state import handle_event
 
 ME, RIVAL, NOBODY = "0x" + "Aa" * 20, "0x" + "bB" * 20, "0x" + "00" * 20
 ME_ = BiddingPolicy(ME)
@@ -59,6 +56,7 @@ def view(state: JobState, worker: str = NOBODY, price: int = 0, **fields: Any) -
         fields.pop("deadline", 100),
         CEILING,
         fields.pop("own_bid", None),
+        **{"accept_window": 80, **fields},
     )
 
 
@@ -93,18 +91,20 @@ class TestTheStraightPath:
         assert (out, phase(progress, ME_)) == ([], Phase.LEADING)
         assert run(progress, Observed(leading, 101))[1] == [Send(Action.AWARD, 0)]
 
-    def test_accepts_only_with_a_verified_input(self):
-        awarded = view(JobState.AWARDED, ME, 500)
-        progress, out = run(JobProgress(), Observed(awarded, 10))
+    def test_an_award_is_proven_once_its_input_is_verified_and_settled_without_accepting(self):
+        awarded = view(JobState.AWARDED, ME, 500, collateral=5)
+        progress, out = run(JobProgress(), Observed(awarded, 20))
         assert (out, phase(progress, ME_)) == ([], Phase.AWAITING_INPUT)
-        progress, out = run(progress, InputStored(), Observed(awarded, 11))
+        progress, out = run(progress, InputStored(), Observed(awarded, 21))
         assert out == [CheckInput()]
-        progress, out = run(progress, InputVerified(), Observed(awarded, 12))
-        assert out == [Send(Action.ACCEPT, 0)]
+        progress, out = run(progress, InputVerified(), Observed(awarded, 22))
+        assert (out, phase(progress, ME_)) == ([Prove(100)], Phase.PROVING)
+        progress, out = run(progress, Observed(awarded, 23), Proved(), Observed(awarded, 24))
+        assert (out, phase(progress, ME_)) == ([Send(Action.PROVE, 0)], Phase.SETTLING)
 
     def test_rejected_input_is_waited_for_again(self):
         awarded = view(JobState.AWARDED, ME, 500)
-        progress, out = run(JobProgress(), InputStored(), InputRejected("another"), Observed(awarded, 12))
+        progress, out = run(JobProgress(), InputStored(), InputRejected("another"), Observed(awarded, 22))
         assert out == [CheckInput()]
         assert progress.input is InputState.MISSING
 
@@ -126,8 +126,8 @@ class TestDeadlines:
         assert out == [Quote(0)]
 
     def test_last_second_still_counts(self):
-        progress, _ = run(JobProgress(), InputStored(), InputVerified())
-        assert run(progress, Observed(view(JobState.AWARDED, ME, 1), 100))[1] == [Send(Action.ACCEPT, 0)]
+        progress = JobProgress(proof=ProofState.READY, input=InputState.VERIFIED)
+        assert run(progress, Observed(view(JobState.AWARDED, ME, 1), 100))[1] == [Send(Action.PROVE, 0)]
         assert run(progress, Observed(view(JobState.AWARDED, ME, 1), 101))[1] == []
 
     def test_overdue_job_is_given_up_and_its_proof_stopped(self):
@@ -148,23 +148,121 @@ class TestDeadlines:
         stranger = Observed(view(JobState.AWARDED, RIVAL, 400), 101)
         assert run(JobProgress(), stranger)[1] == []
 
-    def test_own_lapse_is_left_to_others(self):
-        assert run(JobProgress(), Observed(view(JobState.AWARDED, ME, 400, own_bid=400), 101))[1] == []
+    def test_own_lapse_is_left_to_others_unless_it_reserves_stake(self):
+        missed = view(JobState.AWARDED, ME, 400, own_bid=400)
+        assert run(JobProgress(), Observed(missed, 101))[1] == []
+        reserving = replace(missed, backing=7)
+        assert run(JobProgress(), Observed(reserving, 101))[1] == [Send(Action.LAPSE, 0)]
+
+    def test_rivals_lapse_in_the_last_round_is_no_chance(self):
+        last = view(JobState.AWARDED, RIVAL, 400, own_bid=500, round=1, rounds=2)
+        assert run(JobProgress(), Observed(last, 101))[1] == []
+
+    def test_a_job_that_only_its_requester_awards_is_ended_when_it_did_not(self):
+        leading = view(JobState.OPEN, ME, 500, own_bid=500, requester_awards=True, backing=7)
+        progress = JobProgress(quote_round=0, ask=500)
+        assert run(progress, Observed(leading, 101))[1] == []
+        assert run(progress, Observed(leading, 100 + AWARD_GRACE))[1] == []
+        assert run(progress, Observed(leading, 101 + AWARD_GRACE))[1] == [Send(Action.EXPIRE, 0)]
+        nothing_reserved = replace(leading, backing=0)
+        assert run(progress, Observed(nothing_reserved, 101 + AWARD_GRACE))[1] == []
+
+
+class TestAwardsThatCannotBeServed:
+    """The window to accept is 20..100, so the last call for a proof is at 90 and for an input at 80."""
+
+    def test_input_that_does_not_come_ends_in_a_decline(self):
+        awarded = view(JobState.AWARDED, ME, 500)
+        assert run(JobProgress(), Observed(awarded, 79))[1] == []
+        progress, out = run(JobProgress(), Observed(awarded, 80))
+        assert out == [Send(Action.DECLINE, 0)]
+        reopened = view(JobState.OPEN, round=1)
+        progress, out = run(progress, Confirmed(Action.DECLINE), Observed(reopened, 81))
+        assert (out, phase(progress, ME_)) == ([], Phase.GIVEN_UP)
+
+    def test_input_is_not_waited_for_longer_than_the_operator_says(self):
+        awarded = view(JobState.AWARDED, ME, 500, deadline=10_000, accept_window=9_980)
+        policy = replace(ME_, input_patience=100)
+        assert handle_event(JobProgress(), Observed(awarded, 119), policy)[1] == ()
+        assert handle_event(JobProgress(), Observed(awarded, 120), policy)[1] == (Send(Action.DECLINE, 0),)
+
+    @pytest.mark.parametrize(
+        "hopeless",
+        [
+            JobProgress(unservable="the words pack no input"),
+            JobProgress(input=InputState.VERIFIED, proof_failures=PROOF_ATTEMPTS),
+        ],
+    )
+    def test_what_cannot_be_proven_is_declined_at_once(self, hopeless):
+        progress, out = run(hopeless, Observed(view(JobState.AWARDED, ME, 500), 21))
+        assert out == [Send(Action.DECLINE, 0)]
+        assert phase(progress, ME_) is Phase.FAILING
+
+    def test_proof_that_is_late_is_declined_rather_than_accepted(self):
+        awarded = view(JobState.AWARDED, ME, 500, collateral=5)
+        progress, _ = run(JobProgress(input=InputState.VERIFIED), Observed(awarded, 21))
+        assert run(progress, Observed(awarded, 89))[1] == []
+        progress, out = run(progress, Observed(awarded, 90))
+        assert out == [Send(Action.DECLINE, 0)]
+        progress, out = run(progress, Confirmed(Action.DECLINE), Observed(view(JobState.OPEN, round=1), 91))
+        assert out == [StopProving()]
+
+    def test_proof_that_is_late_is_accepted_first_if_the_operator_allows_the_collateral(self):
+        awarded = view(JobState.AWARDED, ME, 500, collateral=5)
+        policy = replace(ME_, max_collateral=5)
+        progress = JobProgress(input=InputState.VERIFIED, proof=ProofState.RUNNING)
+        assert handle_event(progress, Observed(awarded, 89), policy)[1] == ()
+        assert handle_event(progress, Observed(awarded, 90), policy)[1] == (Send(Action.ACCEPT, 0),)
+        dearer = replace(awarded, collateral=6)
+        assert handle_event(progress, Observed(dearer, 90), policy)[1] == (Send(Action.DECLINE, 0),)
+
+    def test_acceptance_that_is_refused_becomes_a_decline(self):
+        awarded = view(JobState.AWARDED, ME, 500)
+        progress = JobProgress(input=InputState.VERIFIED, proof=ProofState.RUNNING)
+        progress, out = run(progress, Observed(awarded, 90), Refused(Action.ACCEPT, "too much at risk", 90))
+        assert out == [Send(Action.ACCEPT, 0)]
+        assert run(progress, Observed(awarded, progress.pause_until))[1] == [Send(Action.DECLINE, 0)]
+
+    def test_settlement_that_does_not_pay_is_tried_until_the_last_call_and_then_declined(self):
+        awarded = view(JobState.AWARDED, ME, 500)
+        progress = JobProgress(input=InputState.VERIFIED, proof=ProofState.READY)
+        progress, out = run(progress, Observed(awarded, 30), Refused(Action.PROVE, "gas is dear", 30))
+        assert out == [Send(Action.PROVE, 0)]
+        progress, out = run(progress, Observed(awarded, 60))
+        assert out == [Send(Action.PROVE, 0)]
+        progress, out = run(progress, Refused(Action.PROVE, "gas is dear", 88), Observed(awarded, 95))
+        assert out == [Send(Action.DECLINE, 0)]
+
+    def test_proof_in_hand_is_sent_also_after_the_last_call(self):
+        progress = JobProgress(input=InputState.VERIFIED, proof=ProofState.READY)
+        assert run(progress, Observed(view(JobState.AWARDED, ME, 500), 99))[1] == [Send(Action.PROVE, 0)]
+
+    def test_no_bid_on_a_job_that_was_given_up_but_again_where_a_reorg_undid_that(self):
+        progress, _ = run(JobProgress(), Observed(view(JobState.AWARDED, ME, 500), 21))
+        assert run(progress, Observed(view(JobState.OPEN, round=1), 22))[1] == []
+        assert run(progress, Observed(view(JobState.OPEN, round=0), 22))[1] == [Quote(0)]
+
+    def test_accepted_job_that_lost_its_input_waits_for_it_and_is_never_declined(self):
+        accepted = view(JobState.ACCEPTED, ME, 500)
+        progress, out = run(JobProgress(), Observed(accepted, 99))
+        assert (out, phase(progress, ME_)) == ([], Phase.AWAITING_INPUT)
+        assert run(progress, InputStored(), InputVerified(), Observed(accepted, 100))[1][-1] == Prove(100)
 
 
 class TestRefusals:
     def test_refused_action_waits_longer_each_time(self):
         awarded = view(JobState.AWARDED, ME, 500, deadline=10_000)
-        progress, _ = run(JobProgress(), InputStored(), InputVerified(), Observed(awarded, 10))
+        ready = JobProgress(input=InputState.VERIFIED, proof=ProofState.READY)
+        progress, _ = run(ready, Observed(awarded, 10))
         pauses = []
         now = 10
         for _ in range(8):
-            progress, _ = run(progress, Refused(Action.ACCEPT, "no", now))
+            progress, _ = run(progress, Refused(Action.PROVE, "no", now))
             pauses.append(progress.pause_until - now)
             assert run(progress, Observed(awarded, progress.pause_until - 1))[1] == []
             now = progress.pause_until
             progress, out = run(progress, Observed(awarded, now))
-            assert out == [Send(Action.ACCEPT, 0)]
+            assert out == [Send(Action.PROVE, 0)]
         assert pauses == [1, 2, 4, 8, 16, 32, 60, 60]
 
     def test_refused_bid_is_not_counted(self):
@@ -218,6 +316,12 @@ class TestBidding:
         assert next_bid(progress, view(JobState.OPEN, RIVAL, 299, round=1, own_bid=500), ME_) is None
         assert next_bid(progress, view(JobState.OPEN, RIVAL, 600, round=1), ME_) == 500  # and leads if it can
 
+    def test_stands_beside_any_leader_where_the_requester_chooses(self):
+        progress = self.quoted(500, 300, gas_cost=200)
+        chosen = view(JobState.OPEN, RIVAL, 299, requester_awards=True)
+        assert next_bid(progress, chosen, ME_) == 500
+        assert next_bid(progress, replace(chosen, own_bid=500), ME_) is None
+
     def test_stops_after_so_many(self):
         assert next_bid(self.quoted(500, 300, bids=3), view(JobState.OPEN), ME_) is None
 
@@ -239,26 +343,23 @@ class TestBidding:
             assert price <= leading - (leading + 99) // 100
 
 
-class TestBurden:
-    def test_counts_what_is_in_hand(self):
-        jobs_progress = [
-            JobProgress(view=view(JobState.OPEN, ME)),
-            JobProgress(view=view(JobState.AWARDED, ME)),
-            JobProgress(view=view(JobState.ACCEPTED, ME)),
-            JobProgress(view=view(JobState.OPEN), sending="bid/0/5"),
-            JobProgress(view=view(JobState.OPEN, RIVAL)),
-            JobProgress(view=view(JobState.SETTLED, ME)),
-            JobProgress(),
-        ]
-        assert workload(jobs_progress, ME_) == (4, "")
+class TestWhatIsInHand:
+    @pytest.mark.parametrize("state", list(JobState))
+    @pytest.mark.parametrize("worker", [ME, RIVAL, NOBODY])
+    @pytest.mark.parametrize("now", [99, 100, 101])
+    def test_a_job_is_held_until_its_deadline_and_no_longer(self, state, worker, now):
+        expected = worker == ME and state in (JobState.AWARDED, JobState.ACCEPTED) and now <= 100
+        assert is_held(view(state, worker), ME_, now) is expected
 
     def test_failed_job_that_holds_collateral_stops_bidding(self):
         failed = JobProgress(view=view(JobState.ACCEPTED, ME), proof_failures=1, trouble="out of memory")
-        assert workload([failed], ME_) == (1, "out of memory")
-        proven = replace(failed, proof=ProofState.READY)
-        assert workload([proven], ME_)[1] == ""
-        given_up = replace(failed, view=view(JobState.EXPIRED, ME))
-        assert workload([given_up], ME_) == (0, "")
+        assert failing_with_collateral([JobProgress(), failed], ME_) == "out of memory"
+        for harmless in (
+            replace(failed, proof=ProofState.READY),
+            replace(failed, view=view(JobState.EXPIRED, ME)),
+            replace(failed, view=view(JobState.AWARDED, ME)),
+        ):
+            assert failing_with_collateral([harmless], ME_) == ""
 
 
 class TestReorgs:
@@ -268,12 +369,12 @@ class TestReorgs:
         )
         assert run(progress, Observed(view(JobState.ACCEPTED, ME), 10))[1] == [Send(Action.PROVE, 0)]
 
-    def test_acceptance_undone_is_accepted_again_and_the_proof_goes_on(self):
+    def test_acceptance_undone_needs_none_and_the_proof_goes_on(self):
         progress, _ = run(
             JobProgress(), InputStored(), InputVerified(), Observed(view(JobState.ACCEPTED, ME), 10)
         )
         progress, out = run(progress, Observed(view(JobState.AWARDED, ME), 11))
-        assert out == [Send(Action.ACCEPT, 0)]
+        assert out == []
         assert progress.proof is ProofState.RUNNING
 
     def test_award_given_to_another_stops_the_proof(self):
@@ -303,9 +404,14 @@ class TestRestart:
             (JobProgress(quote_asked=True, quote_round=0), view(JobState.OPEN), Quote(0)),
             (JobProgress(input=InputState.STORED, checking=True), view(JobState.AWARDED, ME), CheckInput()),
             (
-                JobProgress(input=InputState.VERIFIED, sending="accept/0"),
+                JobProgress(input=InputState.VERIFIED, sending="accept/0", awarded_round=0),
                 view(JobState.AWARDED, ME),
-                Send(Action.ACCEPT, 0),
+                Prove(100),
+            ),
+            (
+                JobProgress(sending="decline/0", unservable="no such model", awarded_round=0),
+                view(JobState.AWARDED, ME, deadline=9),
+                None,
             ),
             (
                 JobProgress(input=InputState.VERIFIED, proof=ProofState.RUNNING),
@@ -328,7 +434,7 @@ class TestRestart:
         stored = JobProgress.from_json(json.loads(json.dumps(progress.to_json())))
         assert stored == progress
         _, out = run(stored, Restarted(), Observed(now_view, 10))
-        assert out == [again]
+        assert out == ([] if again is None else [again])
 
 
 class TestWhatCannotBe:
@@ -380,12 +486,25 @@ VIEWS = st.builds(
     deadline=st.integers(0, 200),
     max_price=st.just(CEILING),
     own_bid=st.none() | st.integers(0, CEILING),
+    rounds=st.integers(1, 3),
+    requester_awards=st.booleans(),
+    accept_window=st.integers(1, 100),
+    collateral=st.integers(0, 3),
+    backing=st.integers(0, 3),
 )
 EVENTS = st.one_of(
     st.builds(Observed, VIEWS, st.integers(0, 200)),
     st.builds(Quoted, st.integers(0, 2), st.none() | st.integers(300, 600), st.integers(0, 300)),
     st.sampled_from(
-        [InputStored(), InputVerified(), InputRejected("x"), Proved(), ProofStopped(), Restarted()]
+        [
+            InputStored(),
+            InputVerified(),
+            InputRejected("x"),
+            Unservable("x"),
+            Proved(),
+            ProofStopped(),
+            Restarted(),
+        ]
     ),
     st.builds(ProofFailed, st.just("x"), st.integers(0, 200)),
     st.builds(Confirmed, st.sampled_from(list(Action))),
@@ -394,13 +513,14 @@ EVENTS = st.one_of(
 
 
 @settings(max_examples=400, deadline=None)
-@given(st.lists(EVENTS, max_size=40))
-def test_any_order_of_events_keeps_the_rules_or_is_refused(events):
+@given(st.lists(EVENTS, max_size=40), st.integers(0, 2))
+def test_any_order_of_events_keeps_the_rules_or_is_refused(events, max_collateral):
+    policy = replace(ME_, max_collateral=max_collateral)
     progress = JobProgress()
     for event in events:
         before = progress
         try:
-            progress, out = handle_event(progress, event, ME_)
+            progress, out = handle_event(progress, event, policy)
         except ImpossibleTransition:
             continue
         assert JobProgress.from_json(json.loads(json.dumps(progress.to_json()))) == progress
@@ -412,18 +532,17 @@ def test_any_order_of_events_keeps_the_rules_or_is_refused(events):
             assert not before.sending  # one transaction at a time
             assert progress.sending == send.key
             assert isinstance(event, Observed)
-            check_send(send, progress, event.view, event.now)
+            check_send(send, progress, event.view, event.now, policy)
         for instruction in out:
             if isinstance(instruction, Prove):
                 assert before.proof is ProofState.IDLE
                 assert progress.input is InputState.VERIFIED
-                assert (event.view.state, event.view.worker) == (JobState.ACCEPTED, ME)
-                assert event.now <= event.view.deadline
+                assert is_held(event.view, policy, event.now)
             if isinstance(instruction, StopProving):
                 assert before.proof is ProofState.RUNNING
 
 
-def check_send(send: Send, progress: JobProgress, now_view: JobView, now: int) -> None:
+def check_send(send: Send, progress: JobProgress, now_view: JobView, now: int, policy: BiddingPolicy) -> None:
     """What the contract would say to it, and what it would cost."""
     mine, late = now_view.worker == ME, now > now_view.deadline
     assert send.round == now_view.round
@@ -437,31 +556,44 @@ def check_send(send: Send, progress: JobProgress, now_view: JobView, now: int) -
             assert progress.floor <= send.price <= min(progress.ask, CEILING)
         case Action.AWARD:
             assert now_view.state is JobState.OPEN
-            assert late
+            assert now_view.deadline < now <= now_view.deadline + AWARD_GRACE
             assert mine
+            assert not now_view.requester_awards
         case Action.ACCEPT:
             assert now_view.state is JobState.AWARDED
             assert mine
             assert not late
+            assert now >= policy.closes_at(now_view)  # never before it has to be
+            assert now_view.collateral <= policy.max_collateral
             assert progress.input is InputState.VERIFIED
+            assert progress.proof is not ProofState.READY
+        case Action.DECLINE:
+            assert now_view.state is JobState.AWARDED
+            assert mine
+            assert not late
         case Action.PROVE:
-            assert now_view.state is JobState.ACCEPTED
+            assert now_view.state in (JobState.AWARDED, JobState.ACCEPTED)
             assert mine
             assert not late
             assert progress.proof is ProofState.READY
         case Action.LAPSE:
             assert now_view.state is JobState.AWARDED
             assert late
-            assert not mine
+            assert not mine or now_view.backing
         case Action.EXPIRE:
-            assert now_view.state is JobState.ACCEPTED
-            assert late
             assert mine
+            assert late
+            if now_view.state is JobState.OPEN:
+                assert now > now_view.deadline + AWARD_GRACE
+            else:
+                assert now_view.state is JobState.ACCEPTED
 
 
 @dataclass
 class World:
-    """A market with one job, a rival, re-orgs and a worker process that answers its instructions, or dies."""
+    """A market with one job of one round, a rival, re-orgs and a worker process that answers its
+    instructions, or dies. `fails` makes every proof fail, as a doctored key does.
+    """
 
     now: int = 0
     state: JobState = JobState.OPEN
@@ -473,7 +605,9 @@ class World:
     todo: list[Any] = field(default_factory=list)
     history: list[tuple[Any, ...]] = field(default_factory=list)
     paid: int = 0
-    delivered: bool = False
+    fails: bool = False
+    locked: int = 0
+    """How often collateral was locked."""
 
     def snapshot(self) -> None:
         self.history.append((self.state, self.worker, self.price, self.deadline, self.own_bid, self.paid))
@@ -489,7 +623,19 @@ class World:
     def look(self) -> None:
         self.tell(
             Observed(
-                JobView(self.state, 0, self.worker, self.price, self.deadline, CEILING, self.own_bid),
+                JobView(
+                    self.state,
+                    0,
+                    self.worker,
+                    self.price,
+                    self.deadline,
+                    CEILING,
+                    self.own_bid,
+                    rounds=1,
+                    accept_window=30,
+                    collateral=5,
+                    backing=5,
+                ),
                 self.now,
             )
         )
@@ -509,8 +655,15 @@ class World:
             case Action.ACCEPT:
                 ok = self.state is JobState.AWARDED and mine and not late
                 after = (JobState.ACCEPTED, ME, self.price, self.now + 60, self.own_bid)
+                self.locked += ok
+            case Action.DECLINE:
+                ok = self.state is JobState.AWARDED and mine and not late
+                after = (JobState.REFUNDED, self.worker, self.price, self.deadline, self.own_bid)
+            case Action.LAPSE:
+                ok = self.state is JobState.AWARDED and late
+                after = (JobState.REFUNDED, self.worker, self.price, self.deadline, self.own_bid)
             case Action.PROVE:
-                ok = self.state is JobState.ACCEPTED and not late
+                ok = self.state in (JobState.AWARDED, JobState.ACCEPTED) and not late
                 after = (JobState.SETTLED, self.worker, self.price, self.deadline, self.own_bid)
             case _:
                 ok = self.state is JobState.ACCEPTED and late
@@ -532,7 +685,8 @@ class World:
             case Send() as send:
                 self.send(send)
             case Prove():
-                self.tell(Proved())
+                if self.progress.proof is ProofState.RUNNING:
+                    self.tell(ProofFailed("it does not verify", self.now) if self.fails else Proved())
             case CheckInput():
                 if self.progress.input is InputState.STORED:
                     self.tell(InputVerified())
@@ -591,8 +745,10 @@ def test_through_any_weather_the_job_ends_and_is_paid_once(steps):
         if world.state.final:
             break
     assert world.paid <= 1
-    if world.worker == ME and world.state is not JobState.AWARDED:
-        assert world.state in (JobState.SETTLED, JobState.EXPIRED)
+    assert world.locked == 0
+    assert world.state.final or world.worker != ME
+    if world.worker == ME:
+        assert world.state in (JobState.SETTLED, JobState.REFUNDED)
         assert world.paid == (world.state is JobState.SETTLED)
 
 
@@ -605,3 +761,29 @@ def test_in_calm_weather_the_job_is_always_paid():
         world.deliver()
         world.now += 1
     assert (world.state, world.paid) == (JobState.SETTLED, 1)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.tuples(st.sampled_from(["work", "look", "die", "deliver", "time"]), st.integers(0, 3))))
+def test_a_proof_that_always_fails_locks_no_collateral_and_is_given_back_in_time(steps):
+    world = World(fails=True)
+    for what, amount in steps:
+        match what:
+            case "work":
+                world.work(amount)
+            case "look":
+                world.look()
+            case "die":
+                world.die()
+            case "deliver":
+                world.deliver()
+            case "time":
+                world.now += amount
+    for _ in range(200):
+        world.look()
+        while world.todo:
+            world.work(0)
+        world.deliver()
+        world.now += 1
+    assert (world.locked, world.paid) == (0, 0)
+    assert world.state.final or world.worker != ME

@@ -30,6 +30,11 @@ class ChainClock:
         self._hash = b""
         self._live = False
 
+    @property
+    def live(self) -> bool:
+        """Whether the time is the chain's, and no longer this machine's."""
+        return self._live
+
     def see(self, header: Header) -> bool:
         """Takes note of the newest block; to be called with every look at it.
 

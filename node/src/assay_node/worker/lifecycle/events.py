@@ -1,33 +1,26 @@
-"""What goes into the state machine of a job, and what comes out of it."""
+"""What a job's state machine is told: the market's word, prices, inputs, proofs, transactions."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
 
-from ..chain import JobState
-
-
-class Action(StrEnum):
-    """Transactions a worker sends about a job."""
-
-    BID = "bid"
-    AWARD = "award"
-    ACCEPT = "accept"
-    PROVE = "prove"
-    LAPSE = "lapse"
-    EXPIRE = "expire"
+from ...chain import JobState
+from .instructions import Action
 
 
 @dataclass(frozen=True, slots=True)
 class JobView:
-    """What the market's storage says of a job, for one worker.
+    """What the market's storage says of a job, for one worker. Amounts in wei, times in seconds.
 
     Attributes:
         state, round, worker, price, deadline, max_price: as in the contract. While the job is open, `worker`
             and `price` are the leading bid's.
-        requester_awards: nobody but the requester awards the job.
         own_bid: this worker's standing bid in the round, or None.
+        rounds: bidding rounds before the job is refunded.
+        requester_awards: only the requester can award it.
+        accept_window: from award to acceptance, or to the proof itself.
+        collateral: what is lost if the job is accepted and not proven.
+        backing: stake that the job reserves of its leader, and then of its worker.
     """
 
     state: JobState
@@ -37,10 +30,11 @@ class JobView:
     deadline: int
     max_price: int
     own_bid: int | None
+    rounds: int = 3
     requester_awards: bool = False
-
-
-# ------------------------------------------------------------------------------------------------- events, in
+    accept_window: int = 300
+    collateral: int = 0
+    backing: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +75,13 @@ class InputVerified:
 @dataclass(frozen=True, slots=True)
 class InputRejected:
     """The stored input is another, and is gone."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unservable:
+    """The job cannot be proven here, whatever is delivered: an award of it is to be declined."""
 
     reason: str
 
@@ -130,6 +131,7 @@ Event = (
     | InputStored
     | InputVerified
     | InputRejected
+    | Unservable
     | Proved
     | ProofFailed
     | ProofStopped
@@ -137,52 +139,3 @@ Event = (
     | Refused
     | Restarted
 )
-
-# ------------------------------------------------------------------------------------------ instructions, out
-
-
-@dataclass(frozen=True, slots=True)
-class Quote:
-    """Set a price for this round; answer with `Quoted`."""
-
-    round: int
-
-
-@dataclass(frozen=True, slots=True)
-class Send:
-    """Send a transaction; answer with `Confirmed` or `Refused`.
-
-    Attributes:
-        action: which.
-        round: of the job, part of the intent's key.
-        price: of a bid, else None.
-    """
-
-    action: Action
-    round: int
-    price: int | None = None
-
-    @property
-    def key(self) -> str:
-        """What makes the intent unique for its job: repeating it must not send it twice."""
-        return f"{self.action}/{self.round}" + ("" if self.price is None else f"/{self.price}")
-
-
-@dataclass(frozen=True, slots=True)
-class CheckInput:
-    """Check the stored input; answer with `InputVerified` or `InputRejected`."""
-
-
-@dataclass(frozen=True, slots=True)
-class Prove:
-    """Prove; answer with `Proved`, `ProofFailed` or `ProofStopped`."""
-
-    deadline: int
-
-
-@dataclass(frozen=True, slots=True)
-class StopProving:
-    """Proving has become pointless; `ProofStopped` or any other answer follows."""
-
-
-Instruction = Quote | Send | CheckInput | Prove | StopProving

@@ -7,16 +7,18 @@ speed of this machine as measured on its own proofs, the gas a whole job takes, 
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from .config import PricingConfig
+from ..config import PricingConfig
+from .capacity import Pace
 
 # Gas of a job's transactions for its worker, from contracts/snapshots rounded up. A bid may be repeated and
 # an award may be someone else's to pay; counting one of each errs to the safe side.
 BID_GAS = 110_000
 AWARD_GAS = 60_000
-ACCEPT_GAS = 110_000
+ACCEPT_GAS = 80_000
+"""Of `accept`, or of `decline`: a job that is settled from its award takes neither."""
 SETTLE_GAS = 200_000
 """Of submitProof, beside verification and calldata: state, payments, event."""
 VERIFY_GAS = 260_000
@@ -59,12 +61,16 @@ class Offer:
         royalty_bps: the publisher's share of the price.
         max_price: the requester's ceiling.
         collateral, min_stake: what the market demands.
-        accept_window: from award to acceptance.
+        bid_window: how long the job takes bids, in all.
+        accept_window: from award to acceptance, or to the proof itself.
         prove_window: from acceptance to proof.
         callback_gas: gas of the consumer's callback, which the sender of the proof pays.
         free_stake: this worker's: what backs none of its bids and jobs.
         balance: what the account has for gas, less what the jobs in hand will need of it.
-        backlog: seconds of proving already promised to other jobs.
+        backlog: seconds of proving promised to jobs that are due before this one.
+        queue: how many those are.
+        pace: what transactions take here.
+        at_risk: collateral that may still be locked before a proof is there.
         gas_price: base fee and tip now, wei per gas.
         time_left: until the bidding window closes.
         slices: of the model, each with a proof of its own.
@@ -84,6 +90,10 @@ class Offer:
     gas_price: int
     time_left: int
     slices: int = 1
+    bid_window: int = 60
+    queue: int = 0
+    pace: Pace = field(default_factory=Pace)
+    at_risk: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +107,8 @@ class Price:
         gas_cost: the part of it that is gas, which it costs any worker.
         reason: how it came about, one line.
         details: the figures behind it, for the log.
+        why: a decline in one word, for metrics; "" for an offer.
+        passing: a decline whose reason may pass while the bidding lasts (stake is freed, gas falls).
     """
 
     ask: int | None
@@ -105,6 +117,8 @@ class Price:
     gas_cost: int
     reason: str
     details: dict[str, Any]
+    why: str = ""
+    passing: bool = False
 
 
 def initial_speed(config: PricingConfig, constraints: int) -> Speed:
@@ -119,14 +133,16 @@ def job_gas(words: int, callback_gas: int, slices: int = 1) -> int:
     return BID_GAS + AWARD_GAS + ACCEPT_GAS + settle + callback
 
 
-def gas_after_award(gas: int) -> int:
-    """What of a job's gas is still to be paid once it is awarded."""
-    return gas - BID_GAS - AWARD_GAS
+def gas_after_award(gas: int, *, accept: bool = False) -> int:
+    """What of a job's gas is still to be paid once it is awarded, with or without an acceptance."""
+    return gas - BID_GAS - AWARD_GAS - (0 if accept else ACCEPT_GAS)
 
 
-def mined_after(config: PricingConfig, seconds: float) -> float:
-    """Seconds to allow from acceptance to a mined proof, if so many of proving come before."""
-    return seconds * config.deadline_margin + config.inclusion_seconds
+def mined_after(config: PricingConfig, seconds: float, queue: int = 0, pace: Pace | None = None) -> float:
+    """Seconds to allow until a proof is mined, if so many of proving and `queue` other proofs come before."""
+    pace = pace or Pace()
+    inclusion = max(float(config.inclusion_seconds), 2 * pace.inclusion)
+    return seconds * config.deadline_margin + inclusion + (queue + 1) * pace.sending
 
 
 def gas_reserve(gas: int, gas_price: int) -> int:
@@ -134,11 +150,22 @@ def gas_reserve(gas: int, gas_price: int) -> int:
     return GAS_HEADROOM * gas * gas_price
 
 
-def quote(config: PricingConfig, speed: Speed, offer: Offer) -> Price:
+def lowest_price(config: PricingConfig, speed: Speed, offer: Offer, gas_price: int) -> int:
+    """The lowest price that pays a job at this gas price, in wei."""
+    gas = job_gas(offer.words, offer.callback_gas, offer.slices)
+    cost = int(speed.seconds * config.wei_per_second) + gas * gas_price
+    return _gross(cost, config.floor_percent, 10_000 - offer.royalty_bps)
+
+
+def quote(config: PricingConfig, speed: Speed, offer: Offer, max_bid_window: int = 86_400) -> Price:
     """Prices a job, or declines it with the reason."""
     gas = job_gas(offer.words, offer.callback_gas, offer.slices)
     gas_cost = gas * offer.gas_price
-    cost = int(speed.seconds * config.wei_per_second) + gas_cost
+    expected = mined_after(config, offer.backlog + speed.seconds, offer.queue, offer.pace)
+    # A proof within the window to accept is settled straight from the award, and locks nothing.
+    direct = expected <= offer.accept_window
+    risk = 0 if direct else int(offer.collateral * config.collateral_risk_percent / 100)
+    cost = int(speed.seconds * config.wei_per_second) + gas_cost + risk
     # The worker keeps price * (1 - royalty); the market caps royalties at half.
     kept = 10_000 - offer.royalty_bps
     ask = _gross(cost, config.margin_percent, kept)
@@ -153,30 +180,45 @@ def quote(config: PricingConfig, speed: Speed, offer: Offer) -> Price:
         "floor": floor,
     }
 
-    def decline(reason: str) -> Price:
-        return Price(None, floor, cost, gas_cost, f"declined: {reason}", details)
+    def decline(why: str, reason: str, *, passing: bool = False) -> Price:
+        return Price(None, floor, cost, gas_cost, f"declined: {reason}", details, why, passing)
 
     if offer.time_left <= 0:
-        return decline("the bidding window is over")
-    needed = max(offer.collateral, offer.min_stake)
-    if offer.free_stake < needed:
-        return decline(f"needs {needed} wei of free stake, {offer.free_stake} are free")
-    if offer.balance < gas_reserve(gas, offer.gas_price):
+        return decline("over", "the bidding window is over")
+    if offer.bid_window > max_bid_window:
         return decline(
-            f"needs {gas_reserve(gas, offer.gas_price)} wei for gas, the account has {offer.balance} to spare"
+            "window", f"it takes bids for {offer.bid_window} s, at most {max_bid_window} are allowed"
         )
-    if offer.gas_price > config.gas_price_cap:
-        return decline(f"gas at {offer.gas_price} wei is above the cap of {config.gas_price_cap}")
+    # Half today's gas price is as far as gas may be hoped to fall while bids are taken.
+    if lowest_price(config, speed, offer, offer.gas_price // 2) > offer.max_price:
+        return decline(
+            "price", f"the lowest price that pays is {floor} wei, the ceiling is {offer.max_price}"
+        )
     # A window that no block may fall into is a trap: an award to be missed, or a collateral to be lost.
     if offer.accept_window < config.inclusion_seconds:
         return decline(
-            f"an acceptance may take {config.inclusion_seconds} s, the window is {offer.accept_window} s"
+            "window",
+            f"a transaction may take {config.inclusion_seconds} s, the window to accept is"
+            f" {offer.accept_window} s",
         )
-    expected = mined_after(config, offer.backlog + speed.seconds)
-    if expected > offer.prove_window:
-        return decline(f"a mined proof may take {expected:.1f} s, the window is {offer.prove_window} s")
+    alone = mined_after(config, speed.seconds)
+    if not direct and (reason := _accepting_objection(offer, expected)):
+        hopeless = alone > offer.accept_window and _accepting_objection(offer, alone)
+        return decline("time", reason, passing=not hopeless)
+    needed = max(offer.collateral, offer.min_stake)
+    if offer.free_stake < needed:
+        reason = f"needs {needed} wei of free stake, {offer.free_stake} are free and not promised"
+        return decline("stake", reason, passing=True)
+    if offer.balance < gas_reserve(gas, offer.gas_price):
+        reserve = gas_reserve(gas, offer.gas_price)
+        reason = f"needs {reserve} wei for gas, the account has {offer.balance} to spare"
+        return decline("funds", reason, passing=True)
+    if offer.gas_price > config.gas_price_cap:
+        reason = f"gas at {offer.gas_price} wei is above the cap of {config.gas_price_cap}"
+        return decline("gas", reason, passing=True)
     if floor > offer.max_price:
-        return decline(f"the lowest price that pays is {floor} wei, the ceiling is {offer.max_price}")
+        reason = f"the lowest price that pays is {floor} wei, the ceiling is {offer.max_price}"
+        return decline("price", reason, passing=True)
     ask = min(ask, offer.max_price)
     source = "measured" if speed.measured else "estimated"
     reason = (
@@ -184,6 +226,21 @@ def quote(config: PricingConfig, speed: Speed, offer: Offer) -> Price:
         f" royalty {offer.royalty_bps / 100:g} %, margin {config.margin_percent:g} %, floor {floor} wei"
     )
     return Price(ask, floor, cost, gas_cost, reason, details)
+
+
+def _accepting_objection(offer: Offer, expected: float) -> str:
+    """Why a job whose proof is later than the window to accept must not be accepted; "" if it may."""
+    if offer.collateral > offer.at_risk:
+        return (
+            f"a mined proof may take {expected:.1f} s, the window to accept is {offer.accept_window} s, and"
+            f" its collateral of {offer.collateral} wei may not be at risk before the proof is there"
+            " (max_collateral)"
+        )
+    # Never more at risk than can be settled in half its window.
+    allowed = offer.prove_window / 2 if offer.collateral else offer.prove_window
+    if expected > allowed:
+        return f"a mined proof may take {expected:.1f} s, the window is {offer.prove_window} s"
+    return ""
 
 
 def _gross(cost: int, percent: float, kept_bps: int) -> int:

@@ -1,0 +1,1 @@
+"""What a job is worth, and whether it can be proven in time beside what is promised."""
