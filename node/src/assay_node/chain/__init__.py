@@ -91,6 +91,7 @@ if TYPE_CHECKING:
     )
     from .keystore import AddressMissing
     from .node.clock import ChainClock
+    from .node.cross_check import CrossCheck, open_node
     from .node.fees import FeePolicy, Fees
     from .node.finality import FinalityPolicy, finality_of
     from .node.rpc import Rpc
@@ -144,6 +145,7 @@ else:  # a name's module is loaded when the name is used
             ".head": "Head",
             ".outbox.submission": "Want",
             ".contracts.identity": "check_job check_model check_verifying_key job_id_of model_id_of",
+            ".node.cross_check": "CrossCheck open_node",
         },
     )
 
@@ -167,6 +169,7 @@ __all__ = [
     "ChainError",
     "ChainEvent",
     "ContractReverted",
+    "CrossCheck",
     "Database",
     "DatabaseFailed",
     "Deployed",
@@ -245,6 +248,7 @@ __all__ = [
     "load_account",
     "load_encryption_key",
     "model_id_of",
+    "open_node",
     "read_password",
     "sign_registration",
 ]

@@ -17,6 +17,7 @@ from .database import Database
 from .errors import WrongChain
 from .follower import SCHEMA, Follower
 from .head import Head
+from .node.cross_check import CrossCheck
 from .node.finality import FinalityPolicy, finality_of
 from .node.rpc import Rpc
 from .node.types import Header, Log, Node
@@ -100,7 +101,7 @@ class Chain:
 
     async def close(self) -> None:
         """Closes the connection, if there is one to close."""
-        if isinstance(self.node, Rpc):
+        if isinstance(self.node, Rpc | CrossCheck):
             await self.node.close()
 
     @property

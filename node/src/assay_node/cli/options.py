@@ -72,6 +72,17 @@ Rpc = Annotated[
         rich_help_panel=_CHAIN,
     ),
 ]
+CHECK_RPC_VARIABLE = "ASSAY_CHECK_RPC"
+CheckRpc = Annotated[
+    str | None,
+    typer.Option(
+        "--check-rpc",
+        metavar="URL",
+        envvar=CHECK_RPC_VARIABLE,
+        help="Another operator's endpoint, which must say the same of everything that money depends on.",
+        rich_help_panel=_CHAIN,
+    ),
+]
 DeploymentFile = Annotated[
     Path | None,
     typer.Option(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -94,7 +95,7 @@ def account_address(home: Path, text: str) -> str:
 _DEVELOPMENT_CLIENTS = ("anvil", "assay-devnet", "hardhat", "ganache")
 
 
-async def development_node(node: chains.Rpc) -> bool:
+async def development_node(node: chains.Rpc | chains.CrossCheck) -> bool:
     """Whether this is a chain of one's own: a development node, on this machine.
 
     A node elsewhere could call itself one, and would be told what only one's own may be: to have inputs
@@ -173,10 +174,15 @@ async def open_outbox(node: chains.Node, signer: Signer, home: Path) -> AsyncIte
 
 
 @asynccontextmanager
-async def connect(rpc: list[str], deployment_file: Path | None, home: Path) -> AsyncIterator[Session]:
-    """Connect to a node and check that the deployment is there."""
+async def connect(
+    rpc: list[str], deployment_file: Path | None, home: Path, *, check_rpc: str | None = None
+) -> AsyncIterator[Session]:
+    """Connect to a node and check that the deployment is there.
+
+    What money depends on is asked of a second node too, if there is one: `check_rpc`, else ASSAY_CHECK_RPC.
+    """
     configure_logs()
-    async with chains.Rpc(rpc) as node:
+    async with chains.open_node(rpc, check_rpc or os.environ.get(options.CHECK_RPC_VARIABLE)) as node:
         if deployment_file is None:
             deployment_file = await find_deployment(home, node)
         chain = await chains.Chain.connect(node, chains.Deployment.load(deployment_file))

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from ..chain import (
     Chain,
     ChainEvent,
+    CrossCheck,
     JobEvent,
     JobSettled,
     JobSubmitted,
@@ -79,7 +80,7 @@ async def _look_up(chain: Chain, topics: Sequence[bytes | None]) -> list[ChainEv
     that.
     """
     node = chain.node
-    if not isinstance(node, Rpc):
+    if not isinstance(node, Rpc | CrossCheck):
         return await chain.events()
     first, head = chain.deployment.block, await node.block_number()
     span = head - first + 1

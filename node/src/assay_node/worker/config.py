@@ -86,6 +86,8 @@ class WorkerConfig(BaseModel):
     Attributes:
         rpc_url: the node's JSON-RPC endpoint; several, in order of preference, as a list or apart by commas.
             They may hold API keys, in path or query.
+        check_rpc_url: another operator's endpoint: what money depends on is asked of both, and nothing is
+            done where they differ. None believes the first.
         deployment: deployment file.
         keystore: keystore file of the operating account; its password is given apart.
         encryption_key: key file inputs are sealed to, under the same password.
@@ -129,6 +131,9 @@ class WorkerConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     rpc_url: Annotated[str | list[str], AfterValidator(_node_urls)] = Field(repr=False)
+    check_rpc_url: Annotated[str | list[str], AfterValidator(_node_urls)] | None = Field(
+        default=None, repr=False
+    )
     deployment: Path
     keystore: Path
     encryption_key: Path

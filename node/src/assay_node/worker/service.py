@@ -34,9 +34,9 @@ from ..chain import (
     Follower,
     Header,
     Outbox,
-    Rpc,
     load_account,
     load_encryption_key,
+    open_node,
     read_password,
 )
 from .config import WorkerConfig
@@ -159,7 +159,8 @@ class Worker:
         account, secret = await asyncio.to_thread(self._keys)
         library = ModelLibrary(config.bundles)
         deployment = Deployment.load(config.deployment)
-        node = await stack.enter_async_context(Rpc(config.rpc_url))
+        node = open_node(config.rpc_url, config.check_rpc_url)
+        stack.push_async_callback(node.close)
         chain = await Chain.connect(node, deployment, finality=config.finality)
         record = await chain.workers.worker_of(account.address)
         check_registration(record, account.address, secret.public_key.encode(), config.endpoint)

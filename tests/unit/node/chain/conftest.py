@@ -172,7 +172,9 @@ class FakeNode:
         assert isinstance(block, int)
         return self.blocks[block].header if block < len(self.blocks) else None
 
-    async def logs(self, first: int, last: int, addresses: Sequence[str]) -> list[Log]:
+    async def logs(
+        self, first: int, last: int, addresses: Sequence[str], topics: Sequence[bytes | None] = ()
+    ) -> list[Log]:
         self._enter("logs")
         if self.range_limit is not None and last - first + 1 > self.range_limit:
             raise RpcError("eth_getLogs", -32005, "query returned more than 10000 results")

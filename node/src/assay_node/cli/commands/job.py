@@ -66,6 +66,7 @@ def submit(
     ] = True,
     allow_local: LocalWorkers = None,
     rpc: options.Rpc = options.DEFAULT_RPC,
+    check_rpc: options.CheckRpc = None,
     deployment: options.DeploymentFile = None,
     home: options.Home = options.DEFAULT_HOME,
     key: options.KeyName = options.DEFAULT_KEY,
@@ -98,7 +99,7 @@ def submit(
 
     async def act() -> None:
         async with (
-            connect(rpc, deployment, home) as session,
+            connect(rpc, deployment, home, check_rpc=check_rpc) as session,
             session.requester(signer, allow_local=allow_local) as requester,
         ):
             try:

@@ -44,6 +44,7 @@ def verify(
         typer.Option("--save", metavar="DIR", help="Keep the job's proof.json and verifying.key here."),
     ] = None,
     rpc: options.Rpc = options.DEFAULT_RPC,
+    check_rpc: options.CheckRpc = None,
     deployment: options.DeploymentFile = None,
     home: options.Home = options.DEFAULT_HOME,
     json: options.Json = False,
@@ -71,15 +72,17 @@ def verify(
     elif job_id is not None:
         if save is not None:
             _check_folder(save)
-        evidence = asyncio.run(_gather(rpc, deployment, home, job_id))
+        evidence = asyncio.run(_gather(rpc, check_rpc, deployment, home, job_id))
         evidence.check()
         if save is not None:
             _save(evidence, save)
         _report_job(evidence, json=json)
 
 
-async def _gather(rpc: list[str], deployment: Path | None, home: Path, job_id: bytes) -> client.JobEvidence:
-    async with connect(rpc, deployment, home) as session:
+async def _gather(
+    rpc: list[str], check_rpc: str | None, deployment: Path | None, home: Path, job_id: bytes
+) -> client.JobEvidence:
+    async with connect(rpc, deployment, home, check_rpc=check_rpc) as session:
         with err.status("reading the chain"):
             return await client.gather_evidence(session.chain, job_id)
 

@@ -73,6 +73,7 @@ def init(
         float, typer.Option("--margin", min=0, metavar="PERCENT", help="On top of costs.")
     ] = 30.0,
     rpc: options.Rpc = options.DEFAULT_RPC,
+    check_rpc: options.CheckRpc = None,
     deployment: options.DeploymentFile = None,
     home: options.Home = options.DEFAULT_HOME,
     key: options.KeyName = options.DEFAULT_KEY,
@@ -111,6 +112,7 @@ def init(
     folder = config_file.resolve().parent
     config = worker.WorkerConfig.of(
         rpc_url=rpc,
+        check_rpc_url=check_rpc,
         deployment=deployment.resolve(),
         keystore=account.resolve(),
         encryption_key=folder / "encryption.json",
