@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from typing import TypeVar
 
 from ..chain import (
     Chain,
@@ -14,17 +15,31 @@ from ..chain import (
     JobSubmitted,
     NodeUnavailable,
     RateLimited,
+    Receipt,
     Rpc,
     RpcError,
 )
 from .errors import EvidenceMismatch, JobNotFound, JobNotReady
 from .evidence import JobEvidence
 
+E = TypeVar("E", bound=ChainEvent)
+
 
 async def job_events(chain: Chain, job_id: bytes) -> list[JobEvent]:
     """All events of a job in chain order. Every job event has the job id as its first indexed argument."""
     events = await _look_up(chain, (None, job_id))
     return [event for event in events if isinstance(event, JobEvent) and event.job_id == job_id]
+
+
+def logged(chain: Chain, receipt: Receipt, kind: type[E]) -> E:
+    """The event of a kind that a transaction has logged. Raises EvidenceMismatch if its receipt has none."""
+    for event in chain.decode(receipt.logs):
+        if isinstance(event, kind):
+            return event
+    raise EvidenceMismatch(
+        f"the receipt of 0x{receipt.tx_hash.hex()} does not show what the transaction did",
+        "Ask another node; what was sent is kept, and found by looking again",
+    )
 
 
 async def submissions_by(chain: Chain, requester: str) -> list[JobSubmitted]:

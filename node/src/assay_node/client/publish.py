@@ -13,6 +13,7 @@ from assay_prover import Bundle, BundleError
 from ..chain import ZERO_ADDRESS, Chain, Model, ModelRegistered, ModelSpec, Outbox, Receipt
 from .errors import ClientError, EvidenceMismatch
 from .evidence import model_id_of
+from .history import logged
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +95,7 @@ async def publish_model(
     if await chain.models.is_registered(model_id):
         return PublishedModel(model_id, None)
     receipt = await outbox.send(f"register/{model_id.hex()}", chain.models.register(spec, key, commitment))
-    registered = next(event for event in chain.decode(receipt.logs) if isinstance(event, ModelRegistered))
+    registered = logged(chain, receipt, ModelRegistered)
     if registered.model_id != model_id:
         raise EvidenceMismatch(
             f"the registry gave the id 0x{registered.model_id.hex()}, "

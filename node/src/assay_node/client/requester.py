@@ -47,7 +47,7 @@ from .errors import (
     JobNotReady,
 )
 from .evidence import JobEvidence, check_model_id, job_id_of
-from .history import gather_evidence, submissions_by
+from .history import gather_evidence, logged, submissions_by
 from .publish import describes
 from .store import JobRecord, JobSecrets, JobStore, StoreKey
 
@@ -194,7 +194,7 @@ class Requester:
         except _NEVER_SENT:
             self.store.discard(draft_id)
             raise
-        posted = next(event for event in self.chain.decode(receipt.logs) if isinstance(event, JobSubmitted))
+        posted = logged(self.chain, receipt, JobSubmitted)
         self._adopt(draft_id, posted)
         return PostedJob(posted.job_id, draft_id, receipt)
 
