@@ -31,7 +31,7 @@ from assay_node.chain import (
     deploy_all,
 )
 from assay_node.chain.keys import keystore_address
-from assay_node.client import JobStore, JobTerms, Requester, StoreKey, publish_model
+from assay_node.client import AwardPolicy, JobStore, JobTerms, Requester, StoreKey, publish_model
 from assay_node.client.stake import add_stake
 from assay_node.devnet import Devnet, DevnetConfig
 from assay_node.worker import PricingConfig, Worker, WorkerConfig, register
@@ -110,12 +110,21 @@ class Market:
         path = self.folder / name / "outbox.sqlite"
         return await self.stack.enter_async_context(await Outbox.open(self.node, account, path, config=QUICK))
 
-    async def requester(self, index: int, name: str = "requester") -> Requester:
-        """An account of the chain as a requester."""
+    async def requester(
+        self, index: int, name: str = "requester", *, policy: AwardPolicy | None = None
+    ) -> Requester:
+        """An account of the chain as a requester, with which anybody may win unless told otherwise."""
         account = self.net.accounts[index]
         store = self.stack.enter_context(JobStore(self.folder / name / "jobs.sqlite"))
         key = StoreKey(bytes(account.key))
-        return Requester(self.chain, await self.outbox(account, name), store, key, allow_local=True)
+        return Requester(
+            self.chain,
+            await self.outbox(account, name),
+            store,
+            key,
+            policy=policy or AwardPolicy(anybody=True),
+            allow_local=True,
+        )
 
     async def worker_config(
         self, index: int, model: Sampled, *, stake: int = ETHER, margin: float = 30.0, **settings: Any

@@ -24,7 +24,7 @@ from nacl.exceptions import CryptoError
 from nacl.public import PrivateKey, SealedBox
 
 from assay_node.chain import ZERO_ADDRESS, Chain, JobState, Outbox, Rpc
-from assay_node.client import JobStore, Requester, StoreKey
+from assay_node.client import AwardPolicy, JobStore, Requester, StoreKey
 from assay_node.client.stake import add_stake
 from assay_node.errors import AssayError
 from assay_node.worker import Worker, WorkerConfig, register
@@ -241,7 +241,14 @@ class _Play:
             )
             chain = await Chain.connect(node, self.chain.deployment)
             store = stack.enter_context(JobStore(folder / "jobs.sqlite"))
-            requester = Requester(chain, outbox, store, StoreKey(bytes(account.key)), allow_local=True)
+            requester = Requester(
+                chain,
+                outbox,
+                store,
+                StoreKey(bytes(account.key)),
+                policy=AwardPolicy(anybody=True),
+                allow_local=True,
+            )
             async with asyncio.timeout(HONEST_S):
                 posted = await requester.submit(stage.model.bundle, stage.model_id, stage.model.x[ROW], TERMS)
         except TimeoutError:

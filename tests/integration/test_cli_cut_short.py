@@ -22,7 +22,7 @@ import pytest
 from assay_node.chain import Outbox, Receipt
 from assay_node.chain.database import Database
 from assay_node.cli import console, main
-from assay_node.cli.commands import job as job_command
+from assay_node.cli.commands.job import watch as job_command
 from assay_node.cli.exit_codes import ExitCode
 from assay_node.cli.progress import Progress
 from assay_node.devnet import DevnetThread

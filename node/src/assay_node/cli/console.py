@@ -13,6 +13,7 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
+from ..amounts import ether as ether
 from ..chain.node.urls import mask
 
 # Lines are not wrapped here but by the terminal: an id broken over two lines could not be copied.
@@ -48,13 +49,6 @@ def fields(rows: Mapping[str, object]) -> Text:
         for name, value in rows.items()
     ]
     return Text("\n").join(lines)
-
-
-def ether(wei: int) -> str:
-    """An amount as a person reads it: exact, in ether, without trailing zeros."""
-    whole, rest = divmod(abs(wei), 10**18)
-    digits = f"{whole:,}" + (f".{rest:018d}".rstrip("0") if rest else "")
-    return f"{'-' if wei < 0 else ''}{digits} ETH"
 
 
 def _plain(value: object) -> object:

@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ..chain import BidPlaced, Chain, WorkerRecord
+from ..chain import BidPlaced, Chain, JobAwarded, JobState, WorkerRecord
+from .errors import JobNotFound
 from .history import job_events
 
 MOST = 200
@@ -37,6 +38,48 @@ class StandingBid:
     def proven(self) -> bool:
         """Whether the worker has been paid for jobs, and let no more awards lapse than that."""
         return 0 < self.record.completed >= self.record.missed
+
+
+@dataclass(frozen=True, slots=True)
+class PastBid:
+    """A worker's last bid in one round of a job, whatever became of it.
+
+    Attributes:
+        worker: whose.
+        round: from 0.
+        price: wei.
+        leads: the open job goes to it unless the requester chooses another.
+        awarded: the round was awarded to it.
+        record: the worker as registered now.
+    """
+
+    worker: str
+    round: int
+    price: int
+    leads: bool
+    awarded: bool
+    record: WorkerRecord
+
+
+async def all_bids(chain: Chain, job_id: bytes) -> list[PastBid]:
+    """All bids on a job, by round and price. JobNotFound if the market has no such job."""
+    events = await job_events(chain, job_id)
+    if not events:
+        raise JobNotFound(
+            f"the market has no job 0x{job_id.hex()}", "Check the id and that this is the right chain"
+        )
+    placed = {(event.round, event.worker): event.price for event in events if isinstance(event, BidPlaced)}
+    awards = {(event.round, event.worker) for event in events if isinstance(event, JobAwarded)}
+    job = await chain.market.job_of(job_id)
+    records: dict[str, WorkerRecord] = {}
+    found = []
+    for (round_, worker), price in sorted(placed.items(), key=lambda bid: (bid[0][0], bid[1]))[:MOST]:
+        if worker not in records:
+            records[worker] = await chain.workers.worker_of(worker)
+        leads = job.state is JobState.OPEN and (round_, worker) == (job.round, job.worker)
+        awarded = (round_, worker) in awards
+        found.append(PastBid(worker, round_, price, leads, awarded, records[worker]))
+    return found
 
 
 async def standing_bids(chain: Chain, job_id: bytes) -> list[StandingBid]:

@@ -7,7 +7,10 @@ ClientError              one line for a person: what happened, and what to do
   JobEnded               the job ended without a result
   DeliveryError          the worker did not take the input
     DeliveryRefused      it will not take it, however often it is sent
+  NobodyMayWin           a private input, and no worker that may be sent it
   EvidenceMismatch       what the chain's node says contradicts itself: nothing was verified
+    AnswerMismatch       a valid proof of an answer that the model does not give
+    UncheckedSetup       the model's keys are said to come from a ceremony that nobody has checked
 """
 
 from __future__ import annotations
@@ -45,3 +48,18 @@ class DeliveryRefused(DeliveryError):
 
 class EvidenceMismatch(ClientError):
     """Logs, storage and hashes disagree: the node that served them is faulty or lies."""
+
+
+class NobodyMayWin(ClientError):
+    """A job with a private input was to be posted, and its requester has not said who may win it."""
+
+
+class AnswerMismatch(EvidenceMismatch):
+    """The proof verifies, and the model computed on this machine gives another answer.
+
+    Only whoever knows the secrets of the model's setup can make such a proof.
+    """
+
+
+class UncheckedSetup(EvidenceMismatch):
+    """The model claims a ceremony whose transcript was not checked."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from typing import TypeVar
 
 from ..chain import (
     Chain,
@@ -15,37 +14,23 @@ from ..chain import (
     JobSubmitted,
     NodeUnavailable,
     RateLimited,
-    Receipt,
     Rpc,
     RpcError,
 )
 from .errors import EvidenceMismatch, JobNotFound, JobNotReady
 from .evidence import JobEvidence
 
-E = TypeVar("E", bound=ChainEvent)
-
 
 async def job_events(chain: Chain, job_id: bytes) -> list[JobEvent]:
     """All events of a job in chain order. Every job event has the job id as its first indexed argument."""
-    events = await _look_up(chain, (None, job_id))
+    events = await events_of(chain, chain.market.address, (None, job_id))
     return [event for event in events if isinstance(event, JobEvent) and event.job_id == job_id]
-
-
-def logged(chain: Chain, receipt: Receipt, kind: type[E]) -> E:
-    """The event of a kind that a transaction has logged. Raises EvidenceMismatch if its receipt has none."""
-    for event in chain.decode(receipt.logs):
-        if isinstance(event, kind):
-            return event
-    raise EvidenceMismatch(
-        f"the receipt of 0x{receipt.tx_hash.hex()} does not show what the transaction did",
-        "Ask another node; what was sent is kept, and found by looking again",
-    )
 
 
 async def submissions_by(chain: Chain, requester: str) -> list[JobSubmitted]:
     """The jobs a requester has posted, oldest first."""
     topic = bytes(12) + bytes.fromhex(requester.removeprefix("0x"))
-    events = await _look_up(chain, (None, None, None, topic))
+    events = await events_of(chain, chain.market.address, (None, None, None, topic))
     wanted = requester.lower()
     return [
         event for event in events if isinstance(event, JobSubmitted) and event.requester.lower() == wanted
@@ -87,8 +72,8 @@ async def gather_evidence(chain: Chain, job_id: bytes) -> JobEvidence:
     )
 
 
-async def _look_up(chain: Chain, topics: Sequence[bytes | None]) -> list[ChainEvent]:
-    """Events of the market that match, from the deployment to the newest block.
+async def events_of(chain: Chain, contract: str, topics: Sequence[bytes | None] = ()) -> list[ChainEvent]:
+    """Events of one contract that match, from the deployment to the newest block.
 
     The whole range is asked for at once, as topics make the answer small; a node that refuses gets halves.
     Providers have no common code for "range too long", so every refusal of more than one block is taken for
@@ -103,7 +88,7 @@ async def _look_up(chain: Chain, topics: Sequence[bytes | None]) -> list[ChainEv
     while first <= head:
         last = min(head, first + span - 1)
         try:
-            logs = await node.logs(first, last, [chain.market.address], topics)
+            logs = await node.logs(first, last, [contract], topics)
         except RateLimited:
             raise
         except (RpcError, NodeUnavailable):

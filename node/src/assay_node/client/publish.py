@@ -13,7 +13,6 @@ from assay_prover import Bundle, BundleError
 from ..chain import ZERO_ADDRESS, Chain, Model, ModelRegistered, ModelSpec, Outbox, Receipt
 from .errors import ClientError, EvidenceMismatch
 from .evidence import model_id_of
-from .history import logged
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +50,22 @@ def describes(bundle: Bundle, spec: ModelSpec) -> bool:
     return spec == replace(own, ceremony_hash=spec.ceremony_hash)
 
 
+def require_openable(bundle: Bundle) -> None:
+    """Raise ClientError for an output that no requester could open.
+
+    Who opens a committed output needs the salt and the integers: a requester has both if the input is private
+    and the weights are in its bundle. Otherwise it would depend on the good will of a worker already paid.
+    """
+    manifest = bundle.manifest
+    if manifest.output.visibility == "committed" and (
+        manifest.input.visibility == "public" or bundle.is_private
+    ):
+        raise ClientError(
+            f"the output of {bundle.path} is committed, and its requesters could not open it",
+            "Compile it with --output encrypted, or with a private input and constant weights",
+        )
+
+
 async def publish_model(
     chain: Chain, outbox: Outbox, bundle: Bundle, *, royalty_bps: int = 0, uri: str = ""
 ) -> PublishedModel:
@@ -68,16 +83,7 @@ async def publish_model(
             requester could read.
         ContractReverted: the registry refuses the key.
     """
-    manifest = bundle.manifest
-    if manifest.output.visibility == "committed" and (
-        manifest.input.visibility == "public" or bundle.is_private
-    ):
-        # Who opens it needs the salt and the integers: a requester has both if the input is private and the
-        # weights are in its bundle. Otherwise it would depend on the good will of a worker already paid.
-        raise ClientError(
-            f"the output of {bundle.path} is committed, and its requesters could not open it",
-            "Compile it with --output encrypted, or with a private input and constant weights",
-        )
+    require_openable(bundle)
     if bundle.is_private and not bundle.has_weights:
         raise ClientError(
             f"the bundle {bundle.path} has no weights", "Publish from the bundle that its owner committed to"
@@ -95,7 +101,7 @@ async def publish_model(
     if await chain.models.is_registered(model_id):
         return PublishedModel(model_id, None)
     receipt = await outbox.send(f"register/{model_id.hex()}", chain.models.register(spec, key, commitment))
-    registered = logged(chain, receipt, ModelRegistered)
+    registered = next(event for event in chain.decode(receipt.logs) if isinstance(event, ModelRegistered))
     if registered.model_id != model_id:
         raise EvidenceMismatch(
             f"the registry gave the id 0x{registered.model_id.hex()}, "

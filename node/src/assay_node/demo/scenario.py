@@ -35,7 +35,16 @@ from ..chain import (
     create_encryption_key,
     deploy_all,
 )
-from ..client import JobEvidence, JobStore, JobTerms, Requester, StoreKey, job_events, publish_model
+from ..client import (
+    AwardPolicy,
+    JobEvidence,
+    JobStore,
+    JobTerms,
+    Requester,
+    StoreKey,
+    job_events,
+    publish_model,
+)
 from ..client.stake import add_stake
 from ..devnet import Devnet, DevnetConfig
 from ..errors import AssayError
@@ -118,7 +127,14 @@ async def play(
             await Outbox.open(node, requester_account, work / "requester.sqlite", config=_QUICK)
         )
         store = stack.enter_context(JobStore(work / "jobs.sqlite"))
-        requester = Requester(chain, outbox, store, StoreKey(bytes(requester_account.key)), allow_local=True)
+        requester = Requester(
+            chain,
+            outbox,
+            store,
+            StoreKey(bytes(requester_account.key)),
+            policy=AwardPolicy(anybody=True),  # a chain of its own, and both workers are the demo's
+            allow_local=True,
+        )
         first = await node.block_number() + 1
         before = await snapshot(chain, names)
         posted = await requester.submit(bundle, published.model_id, patient.record, TERMS)

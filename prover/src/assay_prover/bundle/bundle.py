@@ -358,11 +358,6 @@ class Bundle:
             raise BundleError(f"{self.path} has no keys of its circuit: run setup")
         return ModelProver(self, threads, table_bytes=table_bytes)
 
-    def _repr_html_(self) -> str:
-        from assay_prover.bundle.html import of_bundle
-
-        return of_bundle(self)
-
     # -- inputs and outputs
 
     def encode_input(self, x: NDArray[Any], *, saturate: bool = False) -> Int64Array:

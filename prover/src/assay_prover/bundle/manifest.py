@@ -69,9 +69,7 @@ class InputInfo(_Part):
 class OutputInfo(_Part):
     """The output's shape without batch axis; integers in [lo, hi], a step of which is worth `scale`.
 
-    kind: `logits` are values, the greatest being the class; a `label` is the class's number itself; `values`
-    are numbers that mean themselves, a regression's.
-    `labels` names the classes, if they have names.
+    kind: `logits` are values, the greatest being the class; a `label` is the class's number itself.
     `words` is the number of statement words (1, the commitment, for a committed output).
     """
 
@@ -81,9 +79,8 @@ class OutputInfo(_Part):
     hi: int
     bits: int = Field(ge=1, le=62)
     words: int = Field(ge=1)
-    kind: Literal["logits", "label", "values"]
+    kind: Literal["logits", "label"]
     visibility: OutputVisibility
-    labels: tuple[str, ...] = ()
 
 
 class WeightsInfo(_Part):
@@ -227,8 +224,7 @@ def metadata_hash(model: ModelInfo, input_: InputInfo, output: OutputInfo, weigh
     parts = {
         "model": model.model_dump(mode="json"),
         "input": input_.model_dump(mode="json"),
-        # a model without names has the hash that it had before there were names
-        "output": output.model_dump(mode="json", exclude=None if output.labels else {"labels"}),
+        "output": output.model_dump(mode="json"),
         "weights": weights.visibility,
     }
     text = json.dumps(parts, sort_keys=True, separators=(",", ":"))

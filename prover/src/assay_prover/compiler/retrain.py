@@ -15,9 +15,8 @@ from assay_prover.bundle.files import new_directory, replace_file
 from assay_prover.bundle.keyed_circuit import PROVING_KEY, SETUP, VERIFYING_KEY
 from assay_prover.bundle.manifest import Manifest, metadata_hash
 from assay_prover.bundle.weights import WEIGHTS, dump_weights, write_secret
-from assay_prover.compiler.labels import read_labels
 from assay_prover.compiler.onnxruntime_check import check_import
-from assay_prover.compiler.preparation import Samples, shape_samples, wanted
+from assay_prover.compiler.preparation import Samples, check_labels, shape_samples, wanted
 from assay_prover.errors import BundleError, QuantisationError
 from assay_prover.frontend import Wanted, import_model, read_model
 from assay_prover.graph.graph import FloatAffine
@@ -42,7 +41,7 @@ def with_weights(
     out: Path | str,
     *,
     samples: Samples | None = None,
-    labels: Any = None,
+    labels: NDArray[Any] | None = None,
     take: str | None = None,
     name: str | None = None,
     overwrite: bool = False,
@@ -55,7 +54,7 @@ def with_weights(
         model: ONNX file or its bytes; the same network as the bundle's, trained otherwise.
         out: the new bundle's directory. Keys are linked, not copied, where the file system can.
         samples: typical inputs to measure the accuracy on; None takes uniform noise.
-        labels: what the samples are judged by; see `compile_model`.
+        labels: class numbers of the samples.
         take: the tensor to prove, of a model with several outputs.
         name: the model's name; by default the file's.
         overwrite: replace a bundle that is there.
@@ -81,7 +80,7 @@ def with_weights(
             "no weights differ): compile it as a model of its own"
         )
     given = None if samples is None else shape_samples(samples, imported)
-    truth, _ = read_labels(labels, None if given is None else len(given), bundle.manifest.output.labels)
+    truth = check_labels(labels, given)
     declared = bundle.manifest.input.declared_range
     x = synthetic_samples(imported, declared) if given is None else given
     is_label = bundle.manifest.output.kind == "label"

@@ -31,9 +31,10 @@ def test_the_commands_are_those_promised() -> None:
     promised = {
         "assay": "demo deploy devnet faucet infer prove send up verify",
         "assay keys": "list new show",
-        "assay model": "commit compile cost export payout publish retire retrain setup show",
-        "assay job": "award bids cancel list result status submit",
-        "assay worker": "init register run stake status unstake",
+        "assay model": "commit compile cost export list payout publish retire retrain setup show",
+        "assay job": "award bids cancel history list result status submit",
+        "assay worker": "init list register run stake status unstake",
+        "assay trust": "add list remove",
         "assay vault": "balance withdraw",
     }
     assert set(ALL) == {f"{group} {name}" for group, names in promised.items() for name in names.split()}

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
+import socket
 from collections.abc import Awaitable, Callable
 
 import numpy as np
@@ -12,7 +14,8 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 from nacl.public import PrivateKey, SealedBox
 
-from assay_node.client.delivery import Recipient, deliver, inbox_url, is_local, seal
+from assay_node.client.delivery import Recipient, deliver, seal, wants_input
+from assay_node.client.endpoints import inbox_url, is_inward
 from assay_node.client.errors import DeliveryError, DeliveryRefused
 from assay_node.client.store import JobSecrets
 
@@ -20,6 +23,10 @@ KEY = PrivateKey.generate()
 JOB = b"\x07" * 32
 SECRETS = JobSecrets(salt=987654321, integers=np.array([1, -2, 3]), shape=(3,))
 WORKER = "0x" + "55" * 20
+
+
+def unsigned(_: bytes) -> dict[str, str]:
+    return {}
 
 
 async def inbox(answers: list[int], bodies: list[bytes]) -> TestServer:
@@ -50,7 +57,9 @@ def send() -> Send:
         bodies: list[bytes] = []
         server = await inbox(answers, bodies)
         try:
-            return await deliver(recipient(server), JOB, SECRETS, patience=patience, allow_local=True), bodies
+            return await deliver(
+                recipient(server), JOB, SECRETS, sign=unsigned, patience=patience, allow_local=True
+            ), bodies
         finally:
             await server.close()
 
@@ -96,7 +105,7 @@ async def test_an_unreachable_inbox_is_given_up_in_time() -> None:
     gone = recipient(server)
     await server.close()
     with pytest.raises(DeliveryError, match="cannot be reached"):
-        await deliver(gone, JOB, SECRETS, patience=0.3, allow_local=True)
+        await deliver(gone, JOB, SECRETS, sign=unsigned, patience=0.3, allow_local=True)
 
 
 async def test_a_redirect_is_not_followed() -> None:
@@ -112,7 +121,7 @@ async def test_a_redirect_is_not_followed() -> None:
     await server.start_server()
     try:
         with pytest.raises(DeliveryError, match="307"):
-            await deliver(recipient(server), JOB, SECRETS, patience=0.3, allow_local=True)
+            await deliver(recipient(server), JOB, SECRETS, sign=unsigned, patience=0.3, allow_local=True)
     finally:
         await server.close()
         await other.close()
@@ -120,19 +129,92 @@ async def test_a_redirect_is_not_followed() -> None:
 
 
 @pytest.mark.parametrize(
-    "endpoint",
-    ["http://127.0.0.1:8080", "http://localhost", "http://[::1]:9", "http://10.0.0.7", "http://169.254.169.254/",
-     "http://box.local", "http://192.168.1.1:80", "http://0.0.0.0"],
-)  # fmt: skip
-async def test_a_local_endpoint_is_refused_unless_allowed(endpoint: str) -> None:
-    assert is_local(endpoint)
-    with pytest.raises(DeliveryRefused, match="local address"):
-        await deliver(Recipient(WORKER, endpoint, KEY.public_key.encode()), JOB, SECRETS, patience=1.0)
+    "host",
+    [
+        *("127.0.0.1", "localhost", "[::1]", "10.0.0.7", "169.254.169.254", "192.168.1.1", "LOCALHOST."),
+        "0.0.0.0",  # noqa: S104 - connected to, not bound
+        *("0x7f.1", "127.1", "2130706433", "0x7f000001", "0177.0.0.1", "0xA9FEA9FE"),
+        *("[::ffff:127.0.0.1]", "[::ffff:7f00:1]", "[::127.0.0.1]", "[64:ff9b::7f00:1]", "[2002:7f00:1::]"),
+        *("[fe80::1]", "[fd00::1]", "100.64.0.1", "224.0.0.1"),
+    ],
+)
+async def test_a_local_endpoint_is_refused_unless_allowed(host: str) -> None:
+    """In whatever form its address is written: the listener at this port hears nothing."""
+    bodies: list[bytes] = []
+    server = await inbox([200], bodies)
+    there = Recipient(WORKER, f"http://{host}:{server.port}", KEY.public_key.encode())
+    try:
+        with pytest.raises(DeliveryError) as caught:
+            await deliver(there, JOB, SECRETS, sign=unsigned, patience=0.1)
+    finally:
+        await server.close()
+    assert bodies == []
+    # A form that this system's resolver does not know ends as a name without an address, which is as good.
+    assert isinstance(caught.value, DeliveryRefused) or "cannot be reached" in str(caught.value)
 
 
-def test_a_public_endpoint_is_not_local() -> None:
-    assert not is_local("https://worker.example.org:8443/assay")
-    assert not is_local("http://8.8.8.8")
+async def test_a_name_that_resolves_inwards_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    bodies: list[bytes] = []
+    server = await inbox([200], bodies)
+    asked: list[str] = []
+
+    async def resolve(host: str, port: int, **_: object) -> list[tuple[object, ...]]:
+        asked.append(host)
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port))]
+
+    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", resolve)
+    named = Recipient(WORKER, f"http://worker.example:{server.port}", KEY.public_key.encode())
+    try:
+        with pytest.raises(DeliveryRefused, match=r"leads to 127\.0\.0\.1"):
+            await deliver(named, JOB, SECRETS, sign=unsigned, patience=5.0)
+    finally:
+        await server.close()
+    assert asked == ["worker.example"]
+    assert bodies == []
+
+
+async def test_only_the_address_that_was_judged_is_connected_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Names are looked up once for a connection: the judged address and the connected one are the same."""
+    server = await inbox([200], [])
+    looked_up: list[str] = []
+
+    async def resolve(host: str, port: int, **_: object) -> list[tuple[object, ...]]:
+        looked_up.append(host)
+        inward = len(looked_up) > 1  # a second look-up would lead here
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1" if inward else "192.0.2.1", port))]
+
+    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", resolve)
+    named = Recipient(WORKER, f"http://worker.example:{server.port}", KEY.public_key.encode())
+    try:
+        with pytest.raises(DeliveryRefused, match=r"leads to 192\.0\.2\.1"):
+            await deliver(named, JOB, SECRETS, sign=unsigned, patience=0.1)
+    finally:
+        await server.close()
+    assert looked_up == ["worker.example"]
+
+
+async def test_a_worker_that_wants_its_input_again_says_so() -> None:
+    answers = ['{"input": "wanted"}', '{"input": "held"}', "[" * 100_000, "wanted", '["wanted"]']
+
+    async def get(_: web.Request) -> web.Response:
+        return web.Response(text=answers.pop(0))
+
+    app = web.Application()
+    app.router.add_get(f"/v1/jobs/0x{JOB.hex()}/input", get)
+    server = TestServer(app, host="127.0.0.1")
+    await server.start_server()
+    there = recipient(server)
+    try:
+        asked = [await wants_input(there, JOB, allow_local=True) for _ in range(5)]
+    finally:
+        await server.close()
+    assert asked == [True, False, False, False, False]
+    assert not await wants_input(there, JOB, allow_local=True)  # nobody answers
+
+
+@pytest.mark.parametrize("address", ["8.8.8.8", "2606:4700::1111", "::ffff:8.8.8.8", "64:ff9b::808:808"])
+def test_an_address_of_the_internet_is_outward(address: str) -> None:
+    assert not is_inward(address)
 
 
 @pytest.mark.parametrize(

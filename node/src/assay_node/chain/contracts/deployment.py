@@ -30,6 +30,8 @@ class Deployment(BaseModel):
         genesis: hash of the chain's first block, which tells chains of one id apart; None in files of
             versions that did not write it.
         verifier, models, vault, workers, market: the contracts.
+        local: it is on a chain of one's own, for development: whoever bids may win a private input there,
+            and workers may be on this machine.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -43,6 +45,7 @@ class Deployment(BaseModel):
     vault: Address
     workers: Address
     market: Address
+    local: bool = False
 
     @classmethod
     def load(cls, path: Path) -> Deployment:

@@ -93,7 +93,7 @@ class Rpc:
         await self.close()
 
     async def close(self) -> None:
-        """Closes the connections. Further requests fail."""
+        """Closes the connections. Further requests would open new ones."""
         await asyncio.gather(*(endpoint.close() for endpoint in (*self._endpoints, *self._retired)))
         self._retired = []
 

@@ -31,6 +31,13 @@ def deploy(
             "--again", help="Deploy although FILE names a deployment; the file is kept as FILE.1, FILE.2, .."
         ),
     ] = False,
+    local: Annotated[
+        bool,
+        typer.Option(
+            "--local",
+            help="Mark it as one on a chain of your own: any worker may win private inputs there.",
+        ),
+    ] = False,
     rpc: options.Rpc = options.DEFAULT_RPC,
     home: options.Home = options.DEFAULT_HOME,
     key: options.KeyName = options.DEFAULT_KEY,
@@ -59,10 +66,11 @@ def deploy(
             _check_target(target, again=again or not await _is_there(node, target))
             async with open_outbox(node, signer, home) as outbox:
                 deployed = await chain.deploy_all(outbox, progress=lambda name: note(f"deploying {name}"))
-        addresses = deployed.deployment.model_dump()
+        made = deployed.deployment.model_copy(update={"local": local})
+        addresses = made.model_dump()
         try:
             kept = targets.set_aside(target)
-            deployed.deployment.save(target)
+            made.save(target)
         except AssayError:
             # The contracts are there and paid for: where, must not be lost with the disk.
             note(chain_text(addresses), label="deployed, but not written down:")

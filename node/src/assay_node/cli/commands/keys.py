@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -10,6 +9,7 @@ import typer
 from ... import chain
 from ...chain.errors import KeyFileError
 from ...errors import AssayError
+from ...session import key_path
 from .. import options
 from ..console import emit, fields, note, out
 
@@ -17,13 +17,6 @@ app = typer.Typer(
     no_args_is_help=True, help="Accounts: encrypted keystore files (Web3 secret storage, scrypt)."
 )
 Name = Annotated[str, typer.Argument(metavar="NAME|FILE", help="A name in the home's keys, or a path.")]
-
-
-def key_path(home: Path, name: str) -> Path:
-    """Where a key is: ``name`` itself if it looks like a path, else in the home."""
-    if "/" in name or name.endswith(".json"):
-        return Path(name).expanduser()
-    return home / "keys" / f"{name}.json"
 
 
 @app.command("new")

@@ -14,10 +14,14 @@ from .. import options, targets
 from ..answers import answer_document, answer_fields
 from ..console import emit, err, ether, fields, out
 from ..session import connect
+from .job.show import trust_fields
 
 if TYPE_CHECKING:
     from assay_prover import Decoded
 
+UNKNOWN_SETUP = (
+    "whoever made this key can forge a proof of any statement, and the file does not say who that was"
+)
 MAX_KEY = 1 << 24  # bytes
 
 
@@ -43,6 +47,14 @@ def verify(
         Path | None,
         typer.Option("--save", metavar="DIR", help="Keep the job's proof.json and verifying.key here."),
     ] = None,
+    bundle: Annotated[
+        Path | None,
+        typer.Option(
+            "--bundle",
+            metavar="DIR",
+            help="The model's bundle: compute the answer to a public input again, and compare.",
+        ),
+    ] = None,
     rpc: options.Rpc = options.DEFAULT_RPC,
     check_rpc: options.CheckRpc = None,
     deployment: options.DeploymentFile = None,
@@ -55,6 +67,9 @@ def verify(
     recomputed from what it stands for, and the proof verified here; no contract is trusted. With --proof and
     --key: no chain.
 
+    A proof is no evidence against whoever made the model's keys: "setup" and "trust" say who that is. Where
+    the input is public and the weights are in the bundle, --bundle computes the answer again.
+
     Examples:
 
       assay verify 0x5e1f...09 --save evidence
@@ -65,6 +80,8 @@ def verify(
     """
     if (job_id is None) == (proof is None):
         raise typer.BadParameter("give either a job id or --proof")
+    if bundle is not None and job_id is None:
+        raise typer.BadParameter("--bundle goes with a job id")
     if (verifying_key is None) != (proof is None):
         raise typer.BadParameter("--proof and --key go together")
     if proof is not None and verifying_key is not None:
@@ -74,9 +91,11 @@ def verify(
             _check_folder(save)
         evidence = asyncio.run(_gather(rpc, check_rpc, deployment, home, job_id))
         evidence.check()
+        setup = client.setup_of(evidence.model, evidence.submitted.request.model_id)
+        recomputed = bundle is not None and _compute_again(evidence, bundle)
         if save is not None:
             _save(evidence, save)
-        _report_job(evidence, json=json)
+        _report_job(evidence, setup, recomputed=recomputed, json=json)
 
 
 async def _gather(
@@ -103,16 +122,23 @@ def _verify_file(path: Path, key_path: Path, answer_file: Path | None, *, json: 
             f"cannot read {key_path} ({error.strerror})", "Name the verifying key's file"
         ) from error
     loaded.check(key)
-    document = {"verified": True, "vk_hash": loaded.vk_hash, "public_inputs": len(loaded.public)}
+    document = {
+        "verified": True,
+        "setup": "unknown",
+        "trust": UNKNOWN_SETUP,
+        "vk_hash": loaded.vk_hash,
+        "public_inputs": len(loaded.public),
+    }
     answer = None if bundle is None or answer_file is None else _answer(loaded, bundle, answer_file)
 
     def human() -> None:
         out.print(
-            f"[bold green]verified[/]: the proof holds for its {len(loaded.public)} public inputs under "
-            f"the key 0x{loaded.vk_hash.hex()}"
+            f"[bold green]verified[/] under the key 0x{loaded.vk_hash.hex()}: the proof holds for its "
+            f"{len(loaded.public)} public inputs"
         )
         if answer is not None:
             out.print(fields(answer_fields(answer)))
+        out.print(fields({"trust": UNKNOWN_SETUP}))
 
     emit(document | ({} if answer is None else answer_document(answer)), as_json=json, human=human)
 
@@ -127,6 +153,27 @@ def _answer(proof: client.ProofFile, folder: Path, answer_file: Path) -> Decoded
     salt = kept.salt if spec.visibility != "public" else None
     words = proof.public[len(proof.public) - spec.words :]
     return bundle.decode_output(words, salt=salt, outputs=kept.integers(spec.shape))
+
+
+def _compute_again(evidence: client.JobEvidence, folder: Path) -> bool:
+    """Whether the bundle's model gives the proven answer to the job's public input; raises if another."""
+    import assay_prover
+
+    from ...client.answer import public_input
+    from ...client.requester import require_same
+
+    opened = assay_prover.Bundle.open(folder)
+    require_same(opened, evidence.submitted.request.model_id, evidence.model)
+    if evidence.model.spec.input_private or not opened.has_weights:
+        what = (
+            "the job's input is private" if evidence.model.spec.input_private else "the weights are private"
+        )
+        raise AssayError(
+            f"the answer cannot be computed again: {what}",
+            "Its requester can: assay job result" if evidence.model.spec.input_private else "",
+        )
+    integers = public_input(opened, evidence.submitted.input_words)
+    return client.read_answer(opened, evidence.settled.output_words, integers, None)[1]
 
 
 def _check_folder(folder: Path) -> None:
@@ -170,7 +217,9 @@ def _output(evidence: client.JobEvidence) -> str:
     return "a commitment" if spec.output_committed else "public"
 
 
-def _report_job(evidence: client.JobEvidence, *, json: bool) -> None:
+def _report_job(
+    evidence: client.JobEvidence, setup: client.SetupTrust, *, recomputed: bool, json: bool
+) -> None:
     from assay_prover.groth16 import is_sliced, split_key
 
     settled = evidence.settled
@@ -178,6 +227,7 @@ def _report_job(evidence: client.JobEvidence, *, json: bool) -> None:
     slices = len(split_key(key)) if is_sliced(key) else 1
     document = {
         "verified": True,
+        **trust_fields(setup, recomputed=recomputed),
         "job_id": evidence.job_id,
         "model_id": evidence.submitted.request.model_id,
         "requester": evidence.submitted.requester,
@@ -192,7 +242,8 @@ def _report_job(evidence: client.JobEvidence, *, json: bool) -> None:
     }
 
     def human() -> None:
-        out.print("[bold green]verified[/] on this machine, from chain data alone")
+        also = "; computed again here with the same answer" if recomputed else ""
+        out.print(f"[bold green]verified[/] on this machine, from chain data alone, {setup.short}{also}")
         out.print(
             fields(
                 {
@@ -204,6 +255,7 @@ def _report_job(evidence: client.JobEvidence, *, json: bool) -> None:
                     "output": _output(evidence),
                     **({"proven in": f"{slices} linked slices"} if slices > 1 else {}),
                     "settled in block": settled.origin.block_number,
+                    "trust": setup.trust(recomputed=recomputed),
                 }
             )
         )

@@ -17,12 +17,13 @@ import assay_prover
 from ... import chain as chains
 from ... import worker
 from ...errors import AssayError
+from ...session import key_path
 from .. import options, targets
 from ..console import emit, ether, fields, note, out
 from ..known_workers import KnownWorkers
 from ..logs import configure_logs
 from ..session import find_deployment
-from .keys import key_path
+from .worker_list import list_
 
 app = typer.Typer(no_args_is_help=True, help="Workers: set up, register, stake, run.")
 
@@ -33,6 +34,9 @@ ConfigFile = Annotated[
     ),
 ]
 DEFAULT_CONFIG = Path("worker.json")
+
+
+app.command("list")(list_)
 
 
 @app.command("init")

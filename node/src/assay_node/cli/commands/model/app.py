@@ -19,6 +19,7 @@ from ...enums import Target, Visibility, Weights, disclosure_of
 from ...progress import Progress
 from ...session import connect, unlock
 from .cost import cost
+from .listing import list_
 from .owner import payout, retire
 from .report import show_bundle
 
@@ -277,6 +278,8 @@ def publish(
     asyncio.run(act())
 
 
+app.command("list")(list_)
+app.command("list")(list_)
 app.command("payout")(payout)
 app.command("retire")(retire)
 

@@ -1,0 +1,176 @@
+"""`assay job status` and `result`: where a job stands, to stay with it, and its answer."""
+
+from __future__ import annotations
+
+import asyncio
+import shlex
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+import assay_prover
+
+from .... import chain, client
+from ....amounts import ether
+from ....client.errors import JobNotFound
+from ....errors import AssayError
+from ... import options
+from ...console import note
+from ...session import Session, connect, jobs_path, unlock
+from .show import describe, disclosed, show_job, show_result
+
+LocalWorkers = Annotated[
+    bool | None,
+    typer.Option(
+        "--allow-local/--no-allow-local",
+        help="Deliver inputs to workers on this machine or a private network. "
+        "Default: on a chain of your own.",
+    ),
+]
+
+
+def status(
+    job_id: options.JobId,
+    *,
+    follow: Annotated[
+        bool, typer.Option("--follow", help="Stay until the job ends, and do your part of it.")
+    ] = False,
+    allow_local: LocalWorkers = None,
+    rpc: options.Rpc = options.DEFAULT_RPC,
+    check_rpc: options.CheckRpc = None,
+    deployment: options.DeploymentFile = None,
+    home: options.Home = options.DEFAULT_HOME,
+    key: options.KeyName = options.DEFAULT_KEY,
+    password_file: options.PasswordFile = None,
+    json: options.Json = False,
+) -> None:
+    """Show where a job stands, why it ended, and who has been sent its input. With --follow, award it and
+    deliver the input as it was posted for, and take the exits that are due.
+
+    Examples:
+
+      assay job status 0x5e1f...09
+
+      assay job status 0x5e1f...09 --follow --key alice
+    """
+
+    async def look() -> None:
+        async with connect(rpc, deployment, home, check_rpc=check_rpc) as session:
+            job = await session.chain.market.job_of(job_id)
+            if job.state is chain.JobState.NONE:
+                raise JobNotFound(f"the market has no job 0x{job_id.hex()}", "Check the id and the chain")
+            await report(session, job_id, job, json=json)
+
+    async def stay() -> None:
+        signer = unlock(home, key, password_file)
+        async with (
+            connect(rpc, deployment, home, check_rpc=check_rpc) as session,
+            session.requester(signer, allow_local=allow_local) as requester,
+        ):
+            last = await stay_with(requester, job_id, key, allow_local=allow_local)
+            record = requester.record_of(job_id)
+            current = record.job_id if record is not None and record.job_id else job_id
+            await report(session, current, last, json=json)
+
+    asyncio.run(stay() if follow else look())
+
+
+async def report(session: Session, job_id: bytes, job: chain.Job, *, json: bool) -> None:
+    """Print a job with everything that is known of it here and there."""
+    with ExitStack() as stack:
+        store = None
+        if jobs_path(session.home).exists():
+            store = stack.enter_context(client.JobStore(jobs_path(session.home)))
+        record = None if store is None else store.find(job_id)
+        why, hint = "", ""
+        if job.state.final and job.state is not chain.JobState.SETTLED:
+            events = await client.job_history(session.chain, job_id)
+            why = client.why_it_ended(events, "" if record is None else record.remark)
+            if job.state is chain.JobState.REFUNDED:
+                hint = await _price_advice(session, job)
+        show_job(job_id, job, json=json, why=why, hint=hint, sent=disclosed(store, record))
+
+
+async def _price_advice(session: Session, job: chain.Job) -> str:
+    """What to offer next time, and the other reason why nobody bids."""
+    model = await session.chain.models.model_of(job.model_id)
+    hint = await client.price_hint(session.chain, job.model_id, model)
+    paid = "no job of this model was settled yet"
+    if hint.settled:
+        paid = f"jobs of this model were settled for {ether(min(hint.settled))} to {ether(max(hint.settled))}"
+    low = "; your ceiling was below that" if job.max_price < hint.suggested else ""
+    return (
+        f"a worker pays about {ether(hint.gas)} for gas alone, and {paid}. Offer {ether(hint.suggested)} or "
+        f"more{low}. If that is not it, no running worker serves the model: assay worker list"
+    )
+
+
+def result(
+    job_id: options.JobId,
+    *,
+    bundle: Annotated[
+        Path | None,
+        typer.Option("--bundle", metavar="DIR", help="The model's bundle. Default: as it was posted."),
+    ] = None,
+    rpc: options.Rpc = options.DEFAULT_RPC,
+    check_rpc: options.CheckRpc = None,
+    deployment: options.DeploymentFile = None,
+    home: options.Home = options.DEFAULT_HOME,
+    key: options.KeyName = options.DEFAULT_KEY,
+    password_file: options.PasswordFile = None,
+    json: options.Json = False,
+) -> None:
+    """Verify a settled job here, check that it is about your input, decrypt its answer, and compute it again.
+
+    With constant weights the model is run on this machine, too: a proof alone is no evidence against whoever
+    made the keys. Exit status 4 if there is no answer yet, 5 if there will be none, 3 if anything does not
+    verify or the model gives another answer.
+
+    Example:
+
+      assay job result 0x5e1f...09 --json
+    """
+    signer = unlock(home, key, password_file)
+
+    async def act() -> None:
+        async with (
+            connect(rpc, deployment, home, check_rpc=check_rpc) as session,
+            session.requester(signer, allow_local=False) as requester,
+        ):
+            record = requester.store.by_job(job_id)
+            folder = bundle or record.bundle
+            if folder is None:
+                raise AssayError("the model's bundle is not known", "Name it with --bundle")
+            job = await requester.job(record.job_id or job_id)
+            if job.state.final and job.state is not chain.JobState.SETTLED:
+                events = await client.job_history(session.chain, record.job_id or job_id)
+                raise client.JobEnded(
+                    f"job 0x{job_id.hex()} ended {job.state.name.lower()}, without a result: "
+                    + client.why_it_ended(events, record.remark),
+                    "What was held for it is back in your vault balance: assay vault balance",
+                )
+            found = await requester.result(job_id, assay_prover.Bundle.open(folder))
+            show_result(found, record, requester.store, json=json)
+
+    asyncio.run(act())
+
+
+async def stay_with(
+    requester: client.Requester, job_id: bytes, key: str, *, allow_local: bool | None
+) -> chain.Job:
+    """Stay with a job to its end, and return it. Ctrl-C leaves it, and is told how to take it up again."""
+    last = None
+    try:
+        async for job in requester.follow(job_id, say=note):
+            note(describe(job))
+            last = job
+    except asyncio.CancelledError:
+        flags = "" if key == options.DEFAULT_KEY else f" --key {shlex.quote(key)}"
+        if allow_local is not None:
+            flags += " --allow-local" if allow_local else " --no-allow-local"
+        note(f"The job goes on. Take it up again: assay job status 0x{job_id.hex()} --follow{flags}")
+        raise
+    assert last is not None  # noqa: S101 - following yields the job once, at least
+    return last

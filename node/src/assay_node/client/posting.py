@@ -1,0 +1,195 @@
+"""Puts a job on chain, and puts it there again when the chain forgets it.
+
+What a job is, is written before its transaction exists (see `store`). A re-org may drop the transaction of a
+posting, and may give the same draft another job id when it is mined again. Nothing of that ends a job: the
+draft is kept, the transaction is sent again, and the job's former ids find it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Sequence
+
+from ..chain import (
+    Chain,
+    ContractReverted,
+    FeesTooHigh,
+    InsufficientFunds,
+    Intent,
+    IntentStatus,
+    JobRequest,
+    JobSubmitted,
+    Outbox,
+    Receipt,
+    TransactionFailed,
+    TransactionPending,
+)
+from .errors import EvidenceMismatch
+from .evidence import job_id_of
+from .history import submissions_by
+from .store import JobRecord, JobStore
+
+# Failures after which no transaction can be under way: the draft may be forgotten.
+_NEVER_SENT = (ContractReverted, FeesTooHigh, InsufficientFunds, TransactionFailed)
+
+PATIENCE_WITH_REPOSTING = 5.0
+"""Seconds that one look waits for a dropped posting to be mined again."""
+
+
+class Poster:
+    """Posts the jobs of one account on one market.
+
+    Args:
+        chain: the market and its neighbours.
+        outbox: sends the account's transactions.
+        store: holds the drafts.
+    """
+
+    def __init__(self, chain: Chain, outbox: Outbox, store: JobStore) -> None:
+        self._chain = chain
+        self._outbox = outbox
+        self._store = store
+        self._turn = asyncio.Lock()
+
+    async def post(self, draft_id: bytes, request: JobRequest, words: Sequence[int]) -> tuple[bytes, Receipt]:
+        """Send a stored draft's transaction and wait for it; the job's id and the receipt.
+
+        The vault's balance pays the ceiling as far as it is not promised to postings under way; the
+        transaction carries the rest. Several calls at once take turns at that sum, not at being mined.
+
+        Raises:
+            ChainError: as `Outbox.send`. After TransactionPending the draft is kept: `recover` finds its job.
+        """
+        key = _key(draft_id)
+        try:
+            await self._submit(key, request, words)
+            try:
+                receipt = await self._outbox.wait(key)
+            except TransactionFailed:
+                # What the vault had when the sum was made, something else took meanwhile: once more.
+                await self._submit(key, request, words)
+                receipt = await self._outbox.wait(key)
+        except _NEVER_SENT:
+            self._store.discard(draft_id)
+            raise
+        return self._adopt_from(draft_id, receipt), receipt
+
+    async def post_again(self, record: JobRecord) -> bytes | None:
+        """Make sure that a job whose posting a re-org dropped is on its way; its id once it is mined.
+
+        None while it is under way, and for a job of an earlier version, whose request was not kept. Raises
+        as `Outbox.send` does, except TransactionPending.
+        """
+        posting = record.posting
+        if posting is None:
+            return None
+        key = _key(record.draft_id)
+        await self._outbox.step()
+        await self._submit(key, posting.request, posting.input_words)
+        try:
+            receipt = await self._outbox.wait(key, timeout=PATIENCE_WITH_REPOSTING)
+        except TransactionPending:
+            return None
+        return self._adopt_from(record.draft_id, receipt)
+
+    async def recover(self) -> list[JobRecord]:
+        """Find the jobs of drafts whose posting was not heard back of; return the records that gained one.
+
+        Postings that are not final yet are looked at, too: a re-org may have given them another id.
+        """
+        deployment = self._chain.deployment
+        drafts = self._store.drafts(
+            chain_id=deployment.chain_id, market=deployment.market, requester=self._outbox.account.address
+        )
+        waiting = {record.draft_id for record in drafts}
+        for intent in self._outbox.pending():
+            draft_id = _draft_of(intent)
+            if draft_id is None or draft_id in waiting or intent.tx_hash is None:
+                continue
+            receipt = await self._outbox.node.receipt(intent.tx_hash)
+            if receipt is not None and receipt.succeeded and self._store.by_draft(draft_id) is not None:
+                self._adopt_from(draft_id, receipt)
+        found = []
+        if waiting:
+            for event in await submissions_by(self._chain, self._outbox.account.address):
+                if event.request.input_ref in waiting:
+                    self._adopt(event.request.input_ref, event)
+                    found.append(self._store.by_job(event.job_id))
+        return found
+
+    async def _submit(self, key: str, request: JobRequest, words: Sequence[int]) -> None:
+        async with self._turn:
+            value = max(0, request.max_price - await self._free_balance(key))
+            call = self._chain.market.submit_job(request, words, value=value)
+            await self._outbox.submit(key, call, again=True)
+
+    async def _free_balance(self, own: str) -> int:
+        """What the vault has for this account beside what transactions under way will take of it, in wei.
+
+        The transactions are looked at first: one that is mined in between is counted twice, so that the
+        posting carries too much, which is credited, and never too little, which would revert.
+        """
+        pending = [
+            intent
+            for intent in self._outbox.pending()
+            if intent.status is IntentStatus.PENDING and intent.key != own
+        ]
+        promised = sum(self._takes(intent) for intent in pending)
+        balance = await self._chain.vault.balance_of(self._outbox.account.address)
+        return max(0, balance - promised)
+
+    def _takes(self, intent: Intent) -> int:
+        """What a transaction under way takes of the vault's balance, in wei."""
+        draft_id = _draft_of(intent)
+        if draft_id is not None:
+            record = self._store.by_draft(draft_id)
+            if record is None or record.posting is None:
+                return 0
+            return max(0, record.posting.request.max_price - intent.call.value)
+        for contract, function in (
+            (self._chain.vault, "withdraw"),
+            (self._chain.workers, "addStakeFromBalance"),
+        ):
+            if intent.call.to == contract.address:
+                with contextlib.suppress(ValueError):  # another function of that contract
+                    return int(contract.interface.decode_arguments(function, intent.call.data)["amount"])
+        return 0
+
+    def _adopt_from(self, draft_id: bytes, receipt: Receipt) -> bytes:
+        events = self._chain.decode(receipt.logs)
+        posted = next((event for event in events if isinstance(event, JobSubmitted)), None)
+        if posted is None:
+            raise EvidenceMismatch(
+                "the transaction that posted the job was mined, and its receipt has no job",
+                "The node or the deployment file is wrong",
+            )
+        self._adopt(draft_id, posted)
+        return posted.job_id
+
+    def _adopt(self, draft_id: bytes, event: JobSubmitted) -> None:
+        deployment = self._chain.deployment
+        expected = job_id_of(
+            deployment.chain_id,
+            deployment.market,
+            event.requester,
+            event.nonce,
+            event.request,
+            event.input_words,
+        )
+        if expected != event.job_id:
+            raise EvidenceMismatch(
+                f"the market logged job 0x{event.job_id.hex()}, its content hashes to 0x{expected.hex()}",
+                "The node or the deployment file is wrong",
+            )
+        self._store.set_job_id(draft_id, event.job_id)
+
+
+def _key(draft_id: bytes) -> str:
+    return f"job/{draft_id.hex()}"
+
+
+def _draft_of(intent: Intent) -> bytes | None:
+    """The draft that an intent posts; None if it does something else."""
+    kind, _, text = intent.key.partition("/")
+    return bytes.fromhex(text) if kind == "job" else None
