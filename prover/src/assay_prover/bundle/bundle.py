@@ -49,6 +49,7 @@ from assay_prover.bundle.keyed_circuit import (
     read_bytes,
     read_report,
 )
+from assay_prover.bundle.limits import touched
 from assay_prover.bundle.manifest import Manifest
 from assay_prover.bundle.prover import ModelProver, sliced_progress
 from assay_prover.bundle.setup_and_prove import Progress
@@ -67,6 +68,7 @@ from assay_prover.circuit import (
 from assay_prover.errors import BundleError
 from assay_prover.groth16 import join_keys, verify, verifying_key_hash
 from assay_prover.lowering.slices import cut
+from assay_prover.passes.quantise.limits import Limit
 from assay_prover.reference import IntegerGraph
 from assay_prover.reference.tensor import Int64Array
 
@@ -408,6 +410,20 @@ class Bundle:
             InputError: not integers of the output's shape.
         """
         return read_output(self.manifest.output, integers)
+
+    def limits_touched(self, ints: Int64Array) -> tuple[Limit, ...]:
+        """The tables and clamps (`Manifest.limits`) that the answer to an input ran into, by replaying it.
+
+        An answer that touched one is that of the limit: the network itself may answer anything beyond.
+
+        Raises:
+            InputError: integers that do not fit.
+            BundleError: the weights are private and not here.
+        """
+        if not self.has_weights:
+            raise BundleError(f"{self.path} has no {WEIGHTS}: only the model's owner has them")
+        values = self.check_integers(ints).reshape(1, *self.graph.input.shape)
+        return touched(self.graph, self.manifest.limits, values)
 
     def decode_output(
         self, words: Sequence[int], *, salt: int | None = None, outputs: Int64Array | None = None

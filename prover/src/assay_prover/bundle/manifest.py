@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from assay_prover.circuit import CostReport, InputVisibility, OutputVisibility
 from assay_prover.errors import BundleError
 from assay_prover.lowering.slices import MAX_SLICES
+from assay_prover.passes.quantise.limits import Limit
 from assay_prover.passes.selection.layers import LayerError
 from assay_prover.passes.selection.report import AccuracyReport
 
@@ -173,6 +174,8 @@ class Manifest(_Part):
     selection: AccuracyReport | None = None
     """On the samples that chose scales and precision."""
     layers: tuple[LayerError, ...] = ()
+    limits: tuple[Limit, ...] = ()
+    """Tables and clamps that end before the worst case, furthest exceeded first (`Bundle.limits_touched`)."""
     warnings: tuple[str, ...] = ()
     hashes: Hashes
 

@@ -52,6 +52,7 @@ from assay_prover.groth16 import Cancelled
 from assay_prover.lowering import compile_graph, planned_cost
 from assay_prover.lowering.slices import compile_slices, live, words
 from assay_prover.passes import QuantisedModel
+from assay_prover.passes.quantise.limits import Limit
 from assay_prover.passes.quantise.private_layers import architecture
 from assay_prover.passes.selection.goals import GOALS, Target
 from assay_prover.passes.selection.layers import LayerError, compare_layers, worst
@@ -86,6 +87,8 @@ class CompileReport(BaseModel):
     selection: AccuracyReport
     """On the samples that chose scales and precision."""
     worst_layers: tuple[LayerError, ...]
+    limits: tuple[Limit, ...] = ()
+    """Tables and clamps that end before the worst case, those that it exceeds furthest first."""
     costs: CostReport
     notes: tuple[str, ...]
     warnings: tuple[str, ...]
@@ -214,6 +217,7 @@ def compile_model(
         accuracy=choice.report,
         selection=choice.selection,
         worst_layers=worst(layers),
+        limits=manifest.limits,
         costs=manifest.costs,
         notes=prepared.notes,
         warnings=warnings,
@@ -365,6 +369,7 @@ def _manifest(
         report=choice.report,
         selection=choice.selection,
         layers=layers,
+        limits=tuple(sorted(quantised.limits, key=lambda limit: -limit.beyond)),
         warnings=warnings,
         hashes=Hashes(
             circuit=circuit_hash([part.circuit for part in slices]),

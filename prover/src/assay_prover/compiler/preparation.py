@@ -18,7 +18,7 @@ from assay_prover.graph import FloatGraph
 from assay_prover.graph.graph import FloatAffine
 from assay_prover.graph.maps import Float64Array, FloatConv, FloatDense
 from assay_prover.passes import Calibration, QuantisedModel, calibrate, declare_range, fuse, synthetic_samples
-from assay_prover.passes.calibrate import run_float
+from assay_prover.passes.calibrate import probe_range, run_float
 from assay_prover.passes.selection.goals import Target
 from assay_prover.passes.selection.search import Choice, HeldOut, hold_out, search
 from assay_prover.passes.selection.work import sample_work
@@ -124,6 +124,7 @@ def prepare(
     if not whole:
         few = np.linspace(0, len(x) - 1, affordable).astype(np.int64)
         x, truth = x[few], None if truth is None else truth[few]
+    probes = None if input_range is None or given is None else probe_range(graph, declared)
     chosen, rest = hold_out(len(x))
     held_out = None
     if rest.size:
@@ -136,7 +137,7 @@ def prepare(
         notes=imported.notes,
         difference=difference,
         declared=declared,
-        calibration=calibrate(graph, x[chosen], declared),
+        calibration=calibrate(graph, x[chosen], declared, probes),
         samples=x[chosen],
         labels=None if truth is None else truth[chosen],
         held_out=held_out,

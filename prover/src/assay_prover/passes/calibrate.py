@@ -6,7 +6,7 @@ it: ranges come from the worst case (`reference.IntegerGraph`) and from clamps t
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 
 import numpy as np
@@ -18,6 +18,9 @@ from assay_prover.graph.maps import Float64Array
 CHUNK_VALUES = 1 << 21
 """Samples are run in chunks of about this many values at once (16 MB)."""
 
+PROBES = 32
+"""Corners of the declared range that are probed, and as many points inside."""
+
 NATURAL_RANGES = ((0.0, 1.0), (-1.0, 1.0), (0.0, 255.0))
 MARGIN = 0.1
 """Part of the samples' span that is added at each side, unless they fill a natural range."""
@@ -25,11 +28,27 @@ MARGIN = 0.1
 
 @dataclass(frozen=True)
 class TensorStatistics:
-    """Least and greatest value and root mean square over all samples and elements."""
+    """Least and greatest value and root mean square over all samples and elements.
+
+    `far` is what probes of the declared range reach beyond that: clamps and tables hold it, scales ignore it.
+    """
 
     lo: float
     hi: float
     rms: float
+    far: tuple[float, float] | None = None
+
+    @property
+    def ends(self) -> tuple[float, float]:
+        """The least and greatest value of samples and probes."""
+        if self.far is None:
+            return self.lo, self.hi
+        return min(self.lo, self.far[0]), max(self.hi, self.far[1])
+
+    @property
+    def far_reach(self) -> float:
+        """Largest absolute value of samples and probes."""
+        return max(map(abs, self.ends))
 
     @property
     def reach(self) -> float:
@@ -91,8 +110,30 @@ def synthetic_samples(graph: FloatGraph, input_range: tuple[float, float], count
     return np.rint(samples) if graph.whole_input else samples
 
 
-def calibrate(graph: FloatGraph, samples: Float64Array, input_range: tuple[float, float]) -> Calibration:
-    """Run the samples, `[n, *input_shape]`, clipped to the declared range, in float64."""
+def probe_range(graph: FloatGraph, input_range: tuple[float, float]) -> Float64Array:
+    """Inputs that a declared range allows and samples may not show: ends, corners, noise; always the same."""
+    rng = np.random.default_rng(0)
+    lo, hi = input_range
+    ends = [np.full((1, *graph.input_shape), end) for end in (lo, hi)]
+    corners = np.where(rng.random((PROBES, *graph.input_shape)) < 0.5, lo, hi)
+    noise = rng.uniform(lo, hi, size=(PROBES, *graph.input_shape))
+    return np.concatenate([*ends, corners, np.rint(noise) if graph.whole_input else noise])
+
+
+def calibrate(
+    graph: FloatGraph,
+    samples: Float64Array,
+    input_range: tuple[float, float],
+    probes: Float64Array | None = None,
+) -> Calibration:
+    """Run the samples, `[n, *input_shape]`, clipped to the declared range, in float64.
+
+    Args:
+        graph: the network.
+        samples: typical inputs; scales and errors are judged by them.
+        input_range: where inputs are clipped.
+        probes: further inputs (`probe_range`) whose values widen clamps and tables, and nothing else.
+    """
     chunk = max(1, CHUNK_VALUES // graph.values_alive)
     lo: dict[str, float] = {}
     hi: dict[str, float] = {}
@@ -112,7 +153,22 @@ def calibrate(graph: FloatGraph, samples: Float64Array, input_range: tuple[float
         )
         for name in lo
     }
+    if probes is not None:
+        for name, far in _extremes(graph, np.clip(probes, *input_range), chunk).items():
+            tensors[name] = replace(tensors[name], far=far)
     return Calibration(tensors, np.concatenate(outputs), len(samples), input_range)
+
+
+def _extremes(graph: FloatGraph, inputs: Float64Array, chunk: int) -> dict[str, tuple[float, float]]:
+    """Least and greatest finite value of each tensor; a function may be undefined where no sample goes."""
+    found: dict[str, tuple[float, float]] = {}
+    for start in range(0, len(inputs), chunk):
+        for name, value in graph.stream(inputs[start : start + chunk]):
+            finite = value[np.isfinite(value)]
+            if finite.size:
+                lo, hi = found.get(name, (np.inf, -np.inf))
+                found[name] = min(lo, float(finite.min())), max(hi, float(finite.max()))
+    return found
 
 
 def run_float(graph: FloatGraph, samples: Float64Array, input_range: tuple[float, float]) -> Float64Array:

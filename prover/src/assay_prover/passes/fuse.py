@@ -14,11 +14,12 @@ import numpy as np
 from assay_prover.graph.graph import FloatAffine, FloatClip, FloatGraph, FloatOp
 from assay_prover.graph.maps import compose
 from assay_prover.passes.recognise import recognise
+from assay_prover.passes.thresholds import compare_inputs
 
 
 def fuse(graph: FloatGraph) -> FloatGraph:
     """Apply every fusion until none is left; the result computes the same function."""
-    return _join(recognise(_join(graph)))
+    return _join(compare_inputs(_join(recognise(_join(graph)))))
 
 
 def _join(graph: FloatGraph) -> FloatGraph:

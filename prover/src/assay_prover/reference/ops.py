@@ -13,7 +13,7 @@ from math import prod
 import numpy as np
 
 from assay_prover.errors import QuantisationError
-from assay_prover.reference.maps import LinearMap
+from assay_prover.reference.maps import Gather, LinearMap
 from assay_prover.reference.operation import Binary, Operation, Unary
 from assay_prover.reference.tensor import LARGEST, LIMIT, Int64Array, Tensor
 
@@ -41,6 +41,17 @@ class Affine(Operation):
             raise ValueError(f"{self.output!r}: bias must be int64[{size}]")
         if any(m.n_out != size for m in self.maps):
             raise ValueError(f"{self.output!r}: a map's rows differ from the output's size {size}")
+
+    @property
+    def only_moves(self) -> bool:
+        """Whether every element is one of its input's: reshapes, slices, repetitions."""
+        (first, *others) = self.maps
+        return (
+            not others
+            and isinstance(first, Gather)
+            and not self.bias.any()
+            and bool((first.index >= 0).all())
+        )
 
     def evaluate(self, *values: Int64Array) -> Int64Array:
         """Exact; the intervals guarantee that no sum leaves int64."""

@@ -33,6 +33,7 @@ def clip(q: Quantiser, op: FloatClip) -> None:
     # one that no tensor reaches is none
     lo = int(np.rint(least)) if least > -ref.LIMIT else None
     hi = int(np.rint(most)) if most < ref.LIMIT else None
+    own = lo, hi
     if plan is not None and plan.clamp is not None:
         # counted in the steps that were planned, each a power of two of the finer ones
         clamp = plan.clamp * round(planned / scale)
@@ -40,6 +41,13 @@ def clip(q: Quantiser, op: FloatClip) -> None:
         lo = -clamp if lo is None else lo
     integer = q.requantise(source, op.output, shift, lo, hi)
     q.append(op, integer, scale)
+    q.limited(
+        op,
+        "clamp",
+        integer,
+        integer.lo if integer.lo != own[0] else None,
+        integer.hi if integer.hi != own[1] else None,
+    )
 
 
 def _finer(q: Quantiser, op: FloatClip, source: str, shift: int) -> tuple[str, int]:

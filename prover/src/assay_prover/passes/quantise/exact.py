@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from assay_prover import reference as ref
 from assay_prover.errors import QuantisationError
@@ -16,6 +17,7 @@ from assay_prover.graph.exact_ops import (
     FloatRound,
     FloatTrees,
 )
+from assay_prover.graph.maps import Float64Array, Int64Array
 from assay_prover.passes.quantise.precision import UNBOUNDED, ScalePlan, plan_shift
 from assay_prover.passes.quantise.registry import quantises
 
@@ -47,12 +49,16 @@ def round_plan(q: Quantiser, op: FloatRound, noise: float) -> ScalePlan:
 def compare(q: Quantiser, op: FloatCompare) -> None:
     """[x s > t] = [x > floor(t / s)], [x s >= t] = [x >= ceil(t / s)]: exact for the integer x.
 
-    An accumulator is compared as it is, before any rounding.
+    An accumulator is compared as it is, before any rounding. The input itself was rounded
+    when it was encoded, and the threshold is rounded with it (`_like_the_input`).
     """
     source = q.waiting(op.input)
     scale = q.scales[source]
     ratio = np.clip(op.threshold / scale, -(2.0**60), 2.0**60)
-    least = np.where(op.strict, np.floor(ratio) + 1, np.ceil(ratio)).astype(np.int64)
+    if source in q.encoded:
+        least = _like_the_input(ratio, op.strict, scale)
+    else:
+        least = np.where(op.strict, np.floor(ratio) + 1, np.ceil(ratio)).astype(np.int64)
     # beyond the worst case every threshold is the same
     tensor = q.tensors[source]
     least = np.clip(least, tensor.min, tensor.max + 1)
@@ -60,6 +66,21 @@ def compare(q: Quantiser, op: FloatCompare) -> None:
     identity = ref.Gather(np.arange(least.size, dtype=np.int64), least.size)
     q.define(ref.Affine((source,), margin, op.shape, (identity,), -least), scale, op.label)
     q.append(op, ref.Step(margin, op.output), 1.0)
+
+
+def _like_the_input(ratio: Float64Array, strict: NDArray[np.bool_], scale: float) -> Int64Array:
+    """The least integer that meets each comparison, where the integer is round(x / s) and ratio t / s.
+
+    Encoding is monotone, so that x > t where round(x / s) > round(t / s), and x = t has the threshold's own
+    code: [x > t] is [code > round(t / s)] and [x >= t] is [code >= round(t / s)]. Both are what floats decide
+    for every x that the encoding tells apart from t, and for t itself. On a scale that is a
+    power of two, where data are whole steps, a threshold half-way between two codes lies between two values,
+    and both answers are [code >= the upper one].
+    """
+    below, nearest = np.floor(ratio), np.rint(ratio)
+    half = (ratio - below == 0.5) & (np.frexp(scale)[0] == 0.5)
+    least = np.where(half, below + 1, np.where(strict, nearest + 1, nearest))
+    return np.asarray(least, dtype=np.int64)
 
 
 @quantises(FloatRound)

@@ -59,7 +59,10 @@ def coarse(statistics: TensorStatistics) -> TensorStatistics:
     def above(value: float) -> float:
         return octave(value, True) if value > 0 else -octave(-value, False) if value < 0 else 0.0
 
-    return TensorStatistics(-above(-statistics.lo), above(statistics.hi), above(statistics.rms))
+    far = None
+    if statistics.far is not None:
+        far = -above(-statistics.far[0]), above(statistics.far[1])
+    return TensorStatistics(-above(-statistics.lo), above(statistics.hi), above(statistics.rms), far)
 
 
 def is_private(op: FloatAffine) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from math import prod
 
@@ -18,6 +19,7 @@ from assay_prover.graph.graph import (
 )
 from assay_prover.graph.maps import FloatGather
 from assay_prover.passes.calibrate import Calibration
+from assay_prover.passes.quantise.limits import Limit
 from assay_prover.passes.quantise.precision import (
     InputEncoding,
     Precision,
@@ -34,7 +36,8 @@ class QuantisedModel:
     """An integer graph and how its ends relate to real values.
 
     `scales[name]` is the real value of one step of each tensor; `names` the integer tensor of each tensor of
-    the float graph; `is_label` when the output is a class, not values.
+    the float graph; `is_label` when the output is a class, not values; `limits` where integers stop although
+    the network goes on.
     """
 
     graph: ref.IntegerGraph
@@ -44,6 +47,7 @@ class QuantisedModel:
     is_label: bool
     precision: Precision
     names: dict[str, str] = field(default_factory=dict)
+    limits: tuple[Limit, ...] = ()
 
     @property
     def output_scale(self) -> float:
@@ -80,6 +84,8 @@ class Quantiser:
         tensors: shape and worst case of each integer tensor.
         scales: the real value of one step of each integer tensor.
         names: the integer tensor of each float tensor.
+        limits: clamps and ends of tables that the network itself does not have.
+        encoded: integer tensors whose elements are those of the input, rounded when it was encoded.
         plans: accumulators that still wait for their requantisation, by float tensor.
         behind: for each float tensor the elements of all accumulators that are computed after it.
     """
@@ -107,6 +113,9 @@ class Quantiser:
         self.scales = {graph.input: self.input.scale}
         self.labels: dict[str, str] = {}
         self.names = {graph.input: graph.input}
+        self.encoded = {graph.input}
+        self.limits: list[Limit] = []
+        self.producers = {op.output: op for op in graph.ops}
         self.plans: dict[str, ScalePlan] = {}
         self.behind = _behind(graph)
         self.spanned: set[str] = set()
@@ -131,6 +140,7 @@ class Quantiser:
             self.graph.is_label,
             self.precision,
             self.names,
+            tuple(self.limits),
         )
 
     # -- bookkeeping
@@ -144,6 +154,8 @@ class Quantiser:
         """Add an integer operation whose steps are worth `scale`; `label` is the ONNX node's name."""
         self.tensors[integer.output] = integer.infer(*(self.tensors[i] for i in integer.inputs))
         self.ops.append(integer)
+        if isinstance(integer, ref.Affine) and set(integer.inputs) <= self.encoded and integer.only_moves:
+            self.encoded.add(integer.output)
         self.scales[integer.output] = scale
         self.labels[integer.output] = label
 
@@ -172,6 +184,8 @@ class Quantiser:
             lo, hi = (None, None) if plan.clamp is None else (-(plan.clamp // 2) - 1, plan.clamp // 2)
             integer = self.requantise(source, target, plan.shift, lo, hi)
             self.define(integer, plan.scale, self.labels[source])
+            if plan.clamp is not None:
+                self.limited(self.producers[name], "clamp", integer, integer.lo, integer.hi)
             self.names[name] = target
         return self.names[name]
 
@@ -207,7 +221,7 @@ class Quantiser:
 
     def clamp(self, name: str, scale: float, resolution: int) -> int:
         """All that samples showed of a float tensor and what its resolution asks, in whole limbs."""
-        seen = np.log2(self.statistics[name].reach / scale + 1) + 1
+        seen = np.log2(self.statistics[name].far_reach / scale + 1) + 1
         return int((1 << self.precision.align(max(resolution + 2, seen))) - 1)
 
     def requantise(
@@ -230,6 +244,42 @@ class Quantiser:
             shift,
             None if lo is None or lo <= free.min else lo,
             None if hi is None or hi >= free.max else hi,
+        )
+
+    def limited(
+        self,
+        op: FloatOp,
+        kind: str,
+        clamped: ref.Requantise,
+        lo: int | None,
+        hi: int | None,
+        answer: Callable[[float], float] | None = None,
+    ) -> None:
+        """Note that a requantisation stops at lo and hi although the network does not.
+
+        `answer` is what becomes of a limit; by default it is the answer itself.
+        """
+        if lo is None and hi is None:
+            return
+        free = ref.Requantise(clamped.input, "", clamped.shift).infer(self.tensors[clamped.input])
+        step = self.scales[clamped.output]
+        answer = answer or (lambda value: value)
+        seen = self.statistics[op.output if kind == "clamp" else op.inputs[0]]
+        self.limits.append(
+            Limit(
+                layer=op.label,
+                kind=kind,
+                tensor=clamped.output,
+                lo=lo,
+                hi=hi,
+                step=step,
+                worst=(free.min * step, free.max * step),
+                seen=seen.ends,
+                answers=(
+                    None if lo is None else float(answer(lo * step)),
+                    None if hi is None else float(answer(hi * step)),
+                ),
+            )
         )
 
     def destination(self, name: str) -> tuple[str, FloatOp | None]:

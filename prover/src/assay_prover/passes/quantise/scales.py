@@ -76,7 +76,7 @@ def scale_plan(q: Quantiser, op: FloatAffine, lo: np.ndarray, hi: np.ndarray, sp
         # what is told apart lies between the ends, however far they are from zero
         reach, cap = min(reach, seen.span or reach), reader.hi - reader.lo
     scale, bits, clamp = plan_scale(q.precision, resolution, worst, reach, room)
-    if compared or (clamp is not None and clamp * scale < seen.reach):
+    if compared or (clamp is not None and clamp * scale < seen.far_reach):
         clamp = None
     if cap is not None:
         found = plan_capped(q.precision, resolution, worst, reach, cap)
@@ -84,7 +84,7 @@ def scale_plan(q: Quantiser, op: FloatAffine, lo: np.ndarray, hi: np.ndarray, sp
     # judged by the steps that were asked for, not by the finer ones that fill the limbs
     wanted = reach / ((1 << resolution) - 1)
     if isinstance(reader, FloatFunction):
-        return table_plan(q, reader, spread)
+        return table_plan(q, reader, spread, (float(lo.min()), float(hi.max())))
     if isinstance(reader, FloatRound):
         return round_plan(q, reader, spread)
     noise = spread * min(1.0, scale / wanted if wanted > 0 else 1.0)
