@@ -23,7 +23,8 @@ FLOORS: dict[str, tuple[tuple[str, ...], ...]] = {
         ("",),
     ),
     "assay_node": (
-        ("", "errors", "signed_delivery"),
+        ("errors", "recursion_limit", "signed_delivery"),
+        ("",),
         ("chain", "devnet"),
         ("client",),
         ("worker",),

@@ -39,7 +39,7 @@ from assay_prover.bundle.encoding import (
     input_words,
     read_output,
 )
-from assay_prover.bundle.files import new_directory, replace_file
+from assay_prover.bundle.files import CIRCUIT, MANIFEST, replace_file
 from assay_prover.bundle.keyed_circuit import (
     PROVING_KEY,
     SETUP,
@@ -54,10 +54,8 @@ from assay_prover.bundle.manifest import Manifest
 from assay_prover.bundle.prover import ModelProver, sliced_progress
 from assay_prover.bundle.setup_and_prove import Progress
 from assay_prover.bundle.weights import (
-    COMMITMENT,
     WEIGHTS,
     load_weights,
-    published,
     read_commitment,
 )
 from assay_prover.circuit import (
@@ -72,7 +70,7 @@ from assay_prover.passes.quantise.limits import Limit
 from assay_prover.reference import IntegerGraph
 from assay_prover.reference.tensor import Int64Array
 
-MANIFEST, CIRCUIT, SLICES = "manifest.json", "circuit.npz", "slices"
+SLICES = "slices"
 MAX_MANIFEST_BYTES = 16 << 20
 
 
@@ -175,21 +173,8 @@ class Bundle:
         Raises:
             BundleError: no keys, private weights not committed to, or `path` is there already.
         """
-        folder = Path(path)
-        if not self.is_private:
-            raise BundleError(f"{self.path}: circuit.npz holds its constant weights; nothing can be left out")
-        if folder.exists() and not overwrite:
-            raise BundleError(f"{folder} exists already; overwrite it or choose another place")
-        if self.model_commitment is None:
-            raise BundleError(f"{self.path} has no commitment")
-        try:
-            with new_directory(folder, overwrite=overwrite) as partial:
-                for name in (CIRCUIT, VERIFYING_KEY, SETUP, COMMITMENT):
-                    replace_file(partial / name, read_bytes(self.path / name))
-                replace_file(partial / MANIFEST, published(self.manifest).write().encode())
-        except OSError as error:
-            raise BundleError(f"cannot write {folder}: {error.strerror}") from error
-        return Bundle.open(folder)
+        private_weights.export_public(self, Path(path), overwrite=overwrite)
+        return Bundle.open(path)
 
     def with_weights(self, model: Path | str | bytes, out: Path | str, **options: Any) -> Bundle:
         """Deprecated: use `assay_prover.with_weights(bundle, model, out)`, which this calls."""
@@ -420,10 +405,7 @@ class Bundle:
             InputError: integers that do not fit.
             BundleError: the weights are private and not here.
         """
-        if not self.has_weights:
-            raise BundleError(f"{self.path} has no {WEIGHTS}: only the model's owner has them")
-        values = self.check_integers(ints).reshape(1, *self.graph.input.shape)
-        return touched(self.graph, self.manifest.limits, values)
+        return touched(self, ints)
 
     def decode_output(
         self, words: Sequence[int], *, salt: int | None = None, outputs: Int64Array | None = None

@@ -1,4 +1,4 @@
-"""Files that are there completely or not at all."""
+"""A bundle's files: what they are called, and how one is there completely or not at all."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ import secrets
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+
+MANIFEST, CIRCUIT = "manifest.json", "circuit.npz"
 
 
 def sync(path: Path) -> None:

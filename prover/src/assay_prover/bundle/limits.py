@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
+from assay_prover.bundle.weights import WEIGHTS
+from assay_prover.errors import BundleError
 from assay_prover.passes.quantise.limits import Limit
-from assay_prover.reference import IntegerGraph, Requantise
-from assay_prover.reference.tensor import Int64Array
+from assay_prover.reference import Requantise
+
+if TYPE_CHECKING:
+    from assay_prover.bundle.bundle import Bundle
+    from assay_prover.reference.tensor import Int64Array
 
 
-def touched(graph: IntegerGraph, limits: Sequence[Limit], values: Int64Array) -> tuple[Limit, ...]:
-    """The limits beyond which a value lay; `values` are the inputs, int64 `[n, *shape]`."""
-    wanted = {limit.tensor: limit for limit in limits}
-    tensors = graph.run(values)
+def touched(bundle: Bundle, ints: Int64Array) -> tuple[Limit, ...]:
+    """See `Bundle.limits_touched`."""
+    if not bundle.has_weights:
+        raise BundleError(f"{bundle.path} has no {WEIGHTS}: only the model's owner has them")
+    graph = bundle.graph
+    wanted = {limit.tensor: limit for limit in bundle.manifest.limits}
+    tensors = graph.run(bundle.check_integers(ints).reshape(1, *graph.input.shape))
     found = []
     for op in graph.ops:
         limit = wanted.get(op.output)

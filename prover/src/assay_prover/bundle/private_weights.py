@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from assay_prover.bundle.keyed_circuit import read_bytes
+from assay_prover.bundle.files import CIRCUIT, MANIFEST, new_directory, replace_file
+from assay_prover.bundle.keyed_circuit import SETUP, VERIFYING_KEY, read_bytes
 from assay_prover.bundle.weights import (
+    COMMITMENT,
     WEIGHTS,
     Opening,
+    published,
     read_commitment,
     read_opening,
     weights_hash,
@@ -69,6 +73,23 @@ def commitments(bundle: Bundle) -> list[bytes | None]:
         raise BundleError(f"{bundle.path}: the commitment is not that of these slices: commit again")
     pieces = (joined[start : start + 64] for start in range(0, len(joined), 64))
     return [next(pieces) if part.graph.private else None for part in bundle.slices]
+
+
+def export_public(bundle: Bundle, folder: Path, *, overwrite: bool = False) -> None:
+    """See `Bundle.export_public`."""
+    if not bundle.is_private:
+        raise BundleError(f"{bundle.path}: circuit.npz holds its constant weights; nothing can be left out")
+    if folder.exists() and not overwrite:
+        raise BundleError(f"{folder} exists already; overwrite it or choose another place")
+    if bundle.model_commitment is None:
+        raise BundleError(f"{bundle.path} has no commitment")
+    try:
+        with new_directory(folder, overwrite=overwrite) as partial:
+            for name in (CIRCUIT, VERIFYING_KEY, SETUP, COMMITMENT):
+                replace_file(partial / name, read_bytes(bundle.path / name))
+            replace_file(partial / MANIFEST, published(bundle.manifest).write().encode())
+    except OSError as error:
+        raise BundleError(f"cannot write {folder}: {error.strerror}") from error
 
 
 def _opening(bundle: Bundle) -> Opening | None:

@@ -15,8 +15,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
 from assay_prover.bundle.archive import dump_graph
-from assay_prover.bundle.bundle import CIRCUIT, MANIFEST
-from assay_prover.bundle.files import new_directory, replace_file
+from assay_prover.bundle.files import CIRCUIT, MANIFEST, new_directory, replace_file
 from assay_prover.bundle.manifest import (
     PRIVATE_WEIGHTS_NOTE,
     CutInfo,

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from assay_prover.bundle.bundle import CIRCUIT, MANIFEST, Bundle
-from assay_prover.bundle.files import new_directory, replace_file
+from assay_prover.bundle.bundle import Bundle
+from assay_prover.bundle.files import CIRCUIT, MANIFEST, new_directory, replace_file
 from assay_prover.bundle.keyed_circuit import PROVING_KEY, SETUP, VERIFYING_KEY
 from assay_prover.bundle.manifest import Manifest, metadata_hash
 from assay_prover.bundle.weights import WEIGHTS, dump_weights, write_secret
