@@ -156,7 +156,7 @@ contract DataCodeTest is VectorTest {
     function filled(uint256 length) private pure returns (bytes memory data) {
         data = new bytes(length);
         for (uint256 i; i < length; i += 997) {
-            data[i] = bytes1(uint8(i));
+            data[i] = 0x5a;
         }
         data[length - 1] = 0xff;
     }

@@ -39,6 +39,7 @@ interface Vm {
     function snapshotState() external returns (uint256);
     function startPrank(address sender) external;
     function stopPrank() external;
+    function store(address target, bytes32 slot, bytes32 value) external;
     function toString(uint256 value) external pure returns (string memory);
     function revertToState(uint256 snapshot) external returns (bool);
     function warp(uint256 newTimestamp) external;
