@@ -20,7 +20,7 @@ CONTRACT_TESTS := test-contracts
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help setup native node-tools demo test test-rust test-counts test-python onnx-conformance test-contracts lint format contracts docs bench bench-quick bench-models bench-node soak liar fuzz sanitize clean
+.PHONY: help setup native node-tools demo test test-rust test-counts test-python onnx-conformance test-contracts slither halmos differential deep-contracts lint format contracts docs bench bench-quick bench-models bench-node soak liar fuzz sanitize clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -82,6 +82,28 @@ test-contracts: setup node-tools ## forge tests, gas snapshots, generated files 
 	FORGE_SNAPSHOT_CHECK=true contracts/scripts/forge.sh test
 	contracts/scripts/export_abi.mjs --check
 	$(BIN)/python contracts/test/vectors/generate.py --check
+
+# Analysers of the contracts, in an environment of their own: they share no dependency with what is shipped.
+ANALYSIS := build/analysis
+ANALYSERS := slither-analyzer==0.11.6 halmos==0.3.3
+
+$(ANALYSIS)/.ready: Makefile
+	$(PYTHON) -m venv $(ANALYSIS)
+	PIP_CONSTRAINT= $(ANALYSIS)/bin/pip install --quiet $(ANALYSERS)
+	@touch $@
+
+slither: $(ANALYSIS)/.ready node-tools ## Slither on the contracts; fails on what contracts/analysis/slither.md does not triage
+	contracts/scripts/slither.py $(CURDIR)/$(ANALYSIS)/bin/slither
+
+halmos: $(ANALYSIS)/.ready node-tools ## symbolic checks of vault and market, for all times and amounts; ARGS="--contract VaultSymbolic"
+	contracts/scripts/halmos.sh $(CURDIR)/$(ANALYSIS)/bin/halmos $(ARGS)
+
+differential: setup ## keys and proofs, valid and spoilt, judged by core, contracts and py_ecc for SECONDS
+	PYTHONPATH=tests $(BIN)/python -m differential --seconds $(SECONDS) $(ARGS)
+
+deep-contracts: node-tools ## fuzz tests and invariants of the contracts, some hundred times as long as in `make test`
+	FOUNDRY_FUZZ_RUNS=10000 FOUNDRY_INVARIANT_RUNS=1000 FOUNDRY_INVARIANT_DEPTH=256 FOUNDRY_FUZZ_SEED=$$(od -An -N8 -tu8 /dev/urandom | tr -d ' ') \
+	  contracts/scripts/forge.sh test --match-test 'testFuzz|invariant'
 
 # A nightly compiler for what needs one; the prover itself is built by a stable one.
 NIGHTLY ?= nightly
