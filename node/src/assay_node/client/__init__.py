@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     )
     from .evidence import JobEvidence, job_id_of, model_id_of, request_hash
     from .history import gather_evidence, job_events, submissions_by
+    from .limits import shapes_of_bundle, size_warning
     from .outcome import Moment, job_history, moments, why_it_ended
     from .policy import DEFAULT_SETTLED, STRANGERS_STAKE_PER_PRICE, AwardPolicy, RecordRule
     from .proof_file import ProofFile
@@ -61,6 +62,7 @@ else:  # a name's module is loaded when the name is used
             ),
             ".evidence": "JobEvidence job_id_of model_id_of request_hash",
             ".history": "gather_evidence job_events submissions_by",
+            ".limits": "shapes_of_bundle size_warning",
             ".outcome": "Moment job_history moments why_it_ended",
             ".policy": "DEFAULT_SETTLED STRANGERS_STAKE_PER_PRICE AwardPolicy RecordRule",
             ".proof_file": "ProofFile",
@@ -125,7 +127,9 @@ __all__ = [
     "read_answer",
     "request_hash",
     "setup_of",
+    "shapes_of_bundle",
     "signed_recipient",
+    "size_warning",
     "spec_of",
     "standing_bids",
     "submissions_by",

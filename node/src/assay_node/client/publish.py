@@ -13,6 +13,7 @@ from assay_prover import Bundle, BundleError
 from ..chain import ZERO_ADDRESS, Chain, Model, ModelRegistered, ModelSpec, Outbox, Receipt
 from .errors import ClientError, EvidenceMismatch
 from .evidence import model_id_of
+from .limits import require_publishable
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +101,7 @@ async def publish_model(
     model_id = model_id_of(Model(owner, owner, False, ZERO_ADDRESS, keccak(key), commitment, spec), key)
     if await chain.models.is_registered(model_id):
         return PublishedModel(model_id, None)
+    require_publishable(key)
     receipt = await outbox.send(f"register/{model_id.hex()}", chain.models.register(spec, key, commitment))
     registered = next(event for event in chain.decode(receipt.logs) if isinstance(event, ModelRegistered))
     if registered.model_id != model_id:

@@ -178,10 +178,11 @@ class Requester:
         """
         require_openable(bundle)
         model = await self.chain.models.model_of(model_id)
+        setup = setup_of(model, model_id)
         require_same(bundle, model_id, model)
         # A node that serves one model's record for another's id would have a job posted for the other.
         check_model_id(model_id, model, bundle.verifying_key)
-        return setup_of(model, model_id)
+        return setup
 
     async def recover(self) -> list[JobRecord]:
         """Find the jobs of drafts whose posting was not heard back of; return the records that gained one."""

@@ -96,6 +96,8 @@ def compile_(
     )
     for remark in () if json else (*report.warnings, *report.notes):
         note(remark, label="note:")
+    if warning := client.size_warning(client.shapes_of_bundle(assay_prover.Bundle.open(out_dir))):
+        note(warning, label="warning:")
     if not json:
         note(f"Next: assay model setup {out_dir}")
 

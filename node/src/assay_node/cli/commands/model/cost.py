@@ -12,7 +12,9 @@ from rich.table import Table
 
 from assay_prover import quote as quotes
 
+from .... import client
 from ....chain.contracts.gas import job_gas, verify_gas
+from ....chain.contracts.key_gas import KeyShape, most_words
 from ... import options, sample_files
 from ...console import emit, fields, note, out
 from ...enums import Target, Visibility, Weights, disclosure_of
@@ -80,10 +82,14 @@ def cost(
     committed, private = quote.costs.mode == "committed", quote.weights == "private"
     words = quote.costs.public_inputs
     document = quote.model_dump(mode="json") | {
+        "most_words": most_words(committed=committed, private_weights=private),
         "verify_gas": verify_gas(words, committed=committed, private_weights=private),
         "job_gas": job_gas(words, committed=committed, private_weights=private),
     }
     emit(document, as_json=json, human=lambda: show(quote, document["verify_gas"], document["job_gas"]))
+    warning = client.size_warning([KeyShape(words, committed, private)])
+    if warning:
+        note(warning, label="warning:")
     if not json:
         note(
             f"Times: profile of {quote.prediction.cpu}, {quote.prediction.threads} threads, measured "

@@ -1,0 +1,84 @@
+"""Jobs that a re-org drops are posted again, and several postings at once add up."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from assay_node.chain import JobState
+from assay_node.client import JobTerms
+
+ETHER = 10**18
+TERMS = JobTerms(max_price=ETHER // 50, bid_window=3600, accept_window=3600, prove_window=3600)
+
+
+@pytest.mark.parametrize("above", [0, 4], ids=["at the head", "below what counts as final"])
+async def test_a_job_that_a_reorg_dropped_is_posted_again_and_followed_to_its_end(
+    market: Any, digits_mlp: Any, monkeypatch: pytest.MonkeyPatch, above: int
+) -> None:
+    monkeypatch.setattr("assay_node.client.following.HOUSEKEEPING", 0.05)
+    model_id = await market.publish(digits_mlp)
+    requester = await market.requester(1)
+    posted = await requester.submit(digits_mlp.bundle, model_id, digits_mlp.x[0], TERMS)
+    for _ in range(above):
+        await market.net.rpc("evm_mine")
+        await requester.outbox.step()
+    states: list[JobState] = []
+
+    async def follow() -> None:
+        async for job in requester.follow(posted.job_id, interval=0.05):
+            states.append(job.state)  # noqa: PERF401 - looked at while it grows
+
+    following = asyncio.create_task(follow())
+    while not states:
+        await asyncio.sleep(0.01)
+    await market.net.rpc("assay_reorg", hex(above + 1), {"transactions": "drop"})
+    async with asyncio.timeout(60):
+        while (await market.chain.market.job_of(posted.job_id)).state is JobState.NONE:
+            await asyncio.sleep(0.02)
+    async with market.working(await market.worker_config(2, digits_mlp)):
+        while int((await market.chain.market.job_of(posted.job_id)).worker, 16) == 0:
+            await asyncio.sleep(0.02)
+        await market.pass_time(TERMS.bid_window + 10)
+        await following
+    assert states[-1] is JobState.SETTLED
+    found = await requester.result(posted.job_id, digits_mlp.bundle)
+    assert found.recomputed
+
+
+async def test_a_job_that_comes_back_under_another_id_answers_to_both(
+    market: Any, digits_mlp: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The transaction before it is not mined again: the market counts the account's jobs anew."""
+    monkeypatch.setattr("assay_node.client.following.HOUSEKEEPING", 0.05)
+    model_id = await market.publish(digits_mlp)
+    requester = await market.requester(1)
+    first = await requester.submit(digits_mlp.bundle, model_id, digits_mlp.x[0], TERMS)
+    second = await requester.submit(digits_mlp.bundle, model_id, digits_mlp.x[1], TERMS)
+    record = requester.store.by_job(second.job_id)
+    other = bytes([1]) * 32
+    requester.store.set_job_id(record.draft_id, other)  # as `_adopt` does when the receipt names another id
+    assert requester.store.by_job(second.job_id) == requester.store.by_job(other)
+    assert requester.store.by_job(first.job_id).draft_id == first.draft_id
+    found = await requester.poster.recover()
+    assert found == []
+    assert requester.store.by_job(other).job_id == second.job_id  # the receipt has the last word
+
+
+async def test_postings_at_once_with_one_ceiling_in_the_vault_all_succeed(
+    market: Any, digits_mlp: Any
+) -> None:
+    model_id = await market.publish(digits_mlp)
+    requester = await market.requester(1)
+    vault = market.chain.vault
+    await requester.outbox.send("deposit", vault.deposit(requester.address, TERMS.max_price))
+    posted = await asyncio.gather(
+        *(requester.submit(digits_mlp.bundle, model_id, digits_mlp.x[i], TERMS) for i in range(5))
+    )
+    assert len({job.job_id for job in posted}) == 5
+    assert all(job.receipt.succeeded for job in posted)
+    # Nothing more was sent along than was missing: one ceiling came from the vault.
+    assert await vault.balance_of(requester.address) == 0
+    assert await vault.held_by(market.chain.deployment.market) == 5 * TERMS.max_price
