@@ -37,6 +37,7 @@ if TYPE_CHECKING:
         ModelError,
         ProofFileError,
         QuantisationError,
+        UnsafeKeys,
         UnsupportedModel,
     )
     from assay_prover.groth16 import (
@@ -64,7 +65,7 @@ else:  # a name's module is loaded when the name is used
             ".compiler": "CompileReport compile_model with_weights",
             ".errors": (
                 "AssayProverError BundleError InputError ModelError ProofFileError QuantisationError "
-                "UnsupportedModel"
+                "UnsafeKeys UnsupportedModel"
             ),
             ".groth16": (
                 "Cancelled FIELD_ORDER InvalidInput InvalidKey InvalidProof InvalidWitness "
@@ -101,6 +102,7 @@ __all__ = [
     "QuantisationError",
     "Quote",
     "SetupReport",
+    "UnsafeKeys",
     "UnsupportedModel",
     "__version__",
     "binding",

@@ -6,6 +6,7 @@ AssayProverError
 ├── QuantisationError     no exact integer form within 62 bits
 ├── InputError            a sample of the wrong shape, NaN, or outside the declared range
 ├── BundleError           a bundle that is missing, damaged, stale or of another version
+│   └── UnsafeKeys        keys under which others can prove anything, where they must not be used
 ├── ProofFileError        a proof or answer file that cannot be read or written
 └── ProverError           the native core's own errors (see assay_prover.groth16)
     ├── InvalidProof · InvalidKey · InvalidWitness · InvalidInput · Cancelled
@@ -51,6 +52,10 @@ class InputError(AssayProverError):
 
 class BundleError(AssayProverError):
     """A bundle directory is missing, damaged, stale, or written by another version."""
+
+
+class UnsafeKeys(BundleError):
+    """Keys under which others than the bundle's owner can prove anything."""
 
 
 class ProofFileError(AssayProverError):

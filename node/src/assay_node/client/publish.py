@@ -4,7 +4,9 @@ means.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
 
 from eth_utils.crypto import keccak
 
@@ -45,10 +47,11 @@ def describes(bundle: Bundle, spec: ModelSpec) -> bool:
     """Whether a registration says of its model what the bundle does.
 
     The key decides what a proof says, the rest what its words mean: a stranger may register somebody's key
-    under a description of its own. Royalty, URI and ceremony are the publisher's to choose.
+    under a description of its own. Royalty and URI are the publisher's to choose. A ceremony is not: no
+    bundle has the transcript of one that could be checked, so that a registration that claims one claims too
+    much.
     """
-    own = spec_of(bundle, royalty_bps=spec.royalty_bps, uri=spec.uri)
-    return spec == replace(own, ceremony_hash=spec.ceremony_hash)
+    return spec == spec_of(bundle, royalty_bps=spec.royalty_bps, uri=spec.uri)
 
 
 def require_openable(bundle: Bundle) -> None:
@@ -68,7 +71,13 @@ def require_openable(bundle: Bundle) -> None:
 
 
 async def publish_model(
-    chain: Chain, outbox: Outbox, bundle: Bundle, *, royalty_bps: int = 0, uri: str = ""
+    chain: Chain,
+    outbox: Outbox,
+    bundle: Bundle,
+    *,
+    royalty_bps: int = 0,
+    uri: str = "",
+    progress: Callable[[str, float], bool | None] | None = None,
 ) -> PublishedModel:
     """Register a bundle's model for the outbox's account, once: a second call finds the first one's.
 
@@ -78,8 +87,11 @@ async def publish_model(
         bundle: with keys.
         royalty_bps: share of each price, in hundredths of a percent, 0 .. 5000.
         uri: where the bundle can be fetched; not part of the id.
+        progress: told of the check of the proving key, which is made once on a machine.
 
     Raises:
+        UnsafeKeys: the keys were made from a test's seed.
+        InvalidKey: the proving key is damaged or doctored.
         ClientError: the bundle has no keys, private weights that nobody committed to, or an output that no
             requester could read.
         ContractReverted: the registry refuses the key.
@@ -91,6 +103,8 @@ async def publish_model(
         )
     if not bundle.has_keys:
         raise ClientError(f"the bundle {bundle.path} has no keys", f"Run: assay model setup {bundle.path}")
+    bundle.check_publishable()
+    await asyncio.to_thread(bundle.check_keys, progress=progress)
     try:
         commitment = bundle.model_commitment or b""
     except BundleError as error:

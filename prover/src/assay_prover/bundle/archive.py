@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import dataclasses
 import io
-import json
 import zipfile
 from collections.abc import Callable
 from hashlib import sha256
@@ -21,14 +20,16 @@ import numpy as np
 import scipy.sparse as sp
 
 from assay_prover import reference as ref
+from assay_prover import strict_json
+from assay_prover.bundle.array_files import open_archive, read_integers
+from assay_prover.bundle.effort import MAX_PRIVATE, check_effort, check_inputs
 from assay_prover.errors import AssayProverError, BundleError
 from assay_prover.reference.tensor import Int64Array
 
 FORMAT = "assay/integer-graph/v1"
 EPOCH = (1980, 1, 1, 0, 0, 0)
 STRUCTURE = "graph.json"
-MOST_WEIGHTS = 1 << 27
-"""Of one layer, where the file names their number and does not hold them: a gigabyte."""
+MAX_STRUCTURE_BYTES = 1 << 25
 
 Record = dict[str, Any]
 
@@ -76,7 +77,7 @@ def dump_graph(graph: ref.IntegerGraph) -> bytes:
     }
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
-        text = json.dumps(structure, separators=(",", ":"), sort_keys=True).encode()
+        text = strict_json.dumps(structure, compact=True, sort_keys=True).encode()
         archive.writestr(zipfile.ZipInfo(STRUCTURE, EPOCH), text)
         for number, values in enumerate(writer.arrays):
             member = io.BytesIO()
@@ -92,18 +93,19 @@ def load_graph(data: bytes) -> ref.IntegerGraph:
         BundleError: anything but a complete, valid file.
     """
     try:
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            if any(info.compress_type != zipfile.ZIP_STORED for info in archive.infolist()):
-                raise _refused("compressed members")
-            structure = json.loads(archive.read(STRUCTURE))
+        with open_archive(data, "circuit.npz") as archive:
+            text = archive.read(STRUCTURE)
+            structure: Any = strict_json.loads(text, what=STRUCTURE, max_bytes=MAX_STRUCTURE_BYTES)
             if structure.get("format") != FORMAT:
                 raise _refused(f"unknown format {structure.get('format')!r}")
+            check_inputs([t["shape"] for t in structure["inputs"]])
             reader = Reader(archive)
             inputs = [
                 ref.Tensor(t["name"], tuple(t["shape"]), reader.array(t["lo"]), reader.array(t["hi"]))
                 for t in structure["inputs"]
             ]
             ops = [load_operation(record, reader) for record in structure["ops"]]
+            check_effort(inputs, ops)
             return ref.IntegerGraph(inputs, ops, structure["output"])
     except BundleError:
         raise
@@ -122,18 +124,20 @@ class Reader:
 
     def __init__(self, archive: zipfile.ZipFile) -> None:
         self.archive = archive
+        self._read: set[int] = set()
 
     def array(self, number: int) -> Int64Array:
-        """Int64, row-major.
+        """Int64, row-major. Each belongs to one operation: read for all that name it, one array could fill
+        the
+        memory many times over.
 
         Raises:
-            BundleError: it holds no integers.
+            BundleError: read before. ValueError: it holds no integers, or is another size than it says.
         """
-        with self.archive.open(f"{int(number)}.npy") as member:
-            values = np.lib.format.read_array(io.BytesIO(member.read()), allow_pickle=False)
-        if values.dtype.kind != "i":
-            raise BundleError(f"circuit.npz: array {number} holds no integers")
-        return np.array(values, dtype=np.int64, order="C")
+        if type(number) is not int or number in self._read:
+            raise _refused(f"array {number!r} belongs to several operations, or is no number")
+        self._read.add(number)
+        return read_integers(self.archive.read(f"{number}.npy"))
 
 
 def digest(graph: ref.IntegerGraph) -> bytes:
@@ -306,7 +310,7 @@ def _dump_private_map(linear: ref.LinearMap) -> Record:
 
 def _load_private_map(record: Record) -> ref.LinearMap:
     shape = tuple(int(n) for n in record["weight_shape"])
-    if min(shape, default=0) < 1 or prod(shape) > MOST_WEIGHTS:
+    if min(shape, default=0) < 1 or prod(shape) > MAX_PRIVATE:
         raise BundleError(f"circuit.npz: a layer of {list(shape)} private weights")
     weight = _blank(shape)
     if record["map"] == "Dense" and weight.ndim == 2:

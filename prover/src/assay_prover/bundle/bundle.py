@@ -29,7 +29,7 @@ from warnings import warn
 import numpy as np
 from numpy.typing import NDArray
 
-from assay_prover.bundle import private_weights
+from assay_prover.bundle import consistency, files, model_keys, private_weights
 from assay_prover.bundle.archive import load_graph
 from assay_prover.bundle.encoding import (
     Decoded,
@@ -39,11 +39,7 @@ from assay_prover.bundle.encoding import (
     input_words,
     read_output,
 )
-from assay_prover.bundle.files import CIRCUIT, MANIFEST, replace_file
 from assay_prover.bundle.keyed_circuit import (
-    PROVING_KEY,
-    SETUP,
-    VERIFYING_KEY,
     KeyedCircuit,
     SetupReport,
     read_bytes,
@@ -51,27 +47,20 @@ from assay_prover.bundle.keyed_circuit import (
 )
 from assay_prover.bundle.limits import touched
 from assay_prover.bundle.manifest import Manifest
-from assay_prover.bundle.prover import ModelProver, sliced_progress
+from assay_prover.bundle.prover import ModelProver
 from assay_prover.bundle.setup_and_prove import Progress
-from assay_prover.bundle.weights import (
-    WEIGHTS,
-    load_weights,
-    read_commitment,
-)
+from assay_prover.bundle.weights import load_weights, read_commitment
 from assay_prover.circuit import (
     FIELD_ORDER,
     Circuit,
     StatementSpec,
 )
 from assay_prover.errors import BundleError
-from assay_prover.groth16 import join_keys, verify, verifying_key_hash
+from assay_prover.groth16 import verify, verifying_key_hash
 from assay_prover.lowering.slices import cut
 from assay_prover.passes.quantise.limits import Limit
 from assay_prover.reference import IntegerGraph
 from assay_prover.reference.tensor import Int64Array
-
-SLICES = "slices"
-MAX_MANIFEST_BYTES = 16 << 20
 
 
 def new_salt() -> int:
@@ -88,37 +77,37 @@ class Bundle:
         self.graph = graph
 
     @classmethod
-    def open(cls, path: Path | str) -> Bundle:
-        """Read and check manifest and circuit.
+    def open(cls, path: Path | str, *, damaged_keys: bool = False) -> Bundle:
+        """Read and check manifest and circuit, which may come from anyone.
+
+        The first time on this machine the circuit is built and hashed, so that the manifest's circuit hash
+        and costs are those of circuit.npz. Keys are looked at, and hashed and checked when they are used
+        (`prover`).
+
+        Args:
+            path: the bundle's directory.
+            damaged_keys: open a bundle whose proving key is damaged, too, to make new ones.
 
         Raises:
             BundleError: missing, damaged, of another version, or its files do not belong together.
         """
         folder = Path(path)
-        manifest = Manifest.read(read_bytes(folder / MANIFEST, MAX_MANIFEST_BYTES).decode("utf-8", "replace"))
-        data = read_bytes(folder / CIRCUIT)
+        text = read_bytes(folder / files.MANIFEST, files.MAX_MANIFEST_BYTES)
+        manifest = Manifest.read(text)
+        data = read_bytes(folder / files.CIRCUIT)
         if sha256(data).hexdigest() != manifest.hashes.quantisation:
-            raise BundleError(f"{folder / CIRCUIT} was changed or is damaged: its hash is not the manifest's")
+            raise BundleError(
+                f"{folder / files.CIRCUIT} was changed or is damaged: another hash than expected"
+            )
         bundle = cls(folder, manifest, load_graph(data))
-        bundle._check_ends()
+        consistency.check_ends(bundle)
+        consistency.check_circuit(bundle, text)
         if bundle.has_weights and bundle.is_private:
-            bundle.graph = load_weights(read_bytes(folder / WEIGHTS), bundle.graph)
+            bundle.graph = load_weights(read_bytes(folder / files.WEIGHTS), bundle.graph)
+            del bundle.slices  # of the architecture alone
+        if not damaged_keys and (problem := bundle.key_damage):
+            raise BundleError(f"{problem}. Copy it again, or force a new setup, which makes another model")
         return bundle
-
-    def _check_ends(self) -> None:
-        """The manifest's ranges are those of the graph."""
-        info, out = self.manifest.input, self.manifest.output
-        source, result = self.graph.input, self.graph.result
-        if self.manifest.slices[-1].stop != len(self.graph.ops):
-            raise BundleError(f"{self.path}: the manifest's slices are not those of circuit.npz")
-        if bool(self.graph.private) != self.is_private:
-            raise BundleError(f"{self.path}: the manifest and circuit.npz disagree about private weights")
-        if (source.size, source.min, source.max) != (int(np.prod(info.shape)), info.lo, info.hi) or (
-            result.size,
-            result.min,
-            result.max,
-        ) != (int(np.prod(out.shape)), out.lo, out.hi):
-            raise BundleError(f"{self.path}: the manifest's input or output is not that of circuit.npz")
 
     # -- private weights
 
@@ -130,7 +119,7 @@ class Bundle:
     @property
     def has_weights(self) -> bool:
         """Whether this copy of the bundle can prove: always, unless the weights are private and not here."""
-        return not self.is_private or (self.path / WEIGHTS).exists()
+        return not self.is_private or (self.path / files.WEIGHTS).exists()
 
     @property
     def model_commitment(self) -> bytes | None:
@@ -201,8 +190,15 @@ class Bundle:
 
     @property
     def metadata_hash(self) -> bytes:
-        """SHA-256 of how statements are read."""
-        return bytes.fromhex(self.manifest.hashes.metadata)
+        """SHA-256 of how statements are read and of the proving key's file.
+
+        It is part of a registered model's id: a bundle with another proving key is another model's.
+
+        Raises:
+            BundleError: no setup has run.
+        """
+        key = bytes.fromhex(self.setup_report.proving_key_hash)
+        return sha256(b"assay/metadata/v2" + bytes.fromhex(self.manifest.hashes.metadata) + key).digest()
 
     # -- circuit and keys
 
@@ -225,7 +221,7 @@ class Bundle:
             return (KeyedCircuit(self.path, self.graph, self.spec, infos[0]),)
         parts = cut(self.graph, [info.stop for info in infos[:-1]])
         return tuple(
-            KeyedCircuit(self.path / SLICES / f"{i:02}", part, self.spec.slice(i, len(parts)), info)
+            KeyedCircuit(self.path / files.SLICES / f"{i:02}", part, self.spec.slice(i, len(parts)), info)
             for i, (part, info) in enumerate(zip(parts, infos, strict=True))
         )
 
@@ -243,22 +239,54 @@ class Bundle:
     @property
     def proving_key_path(self) -> Path:
         """Where the proving key of a network that is not cut is, if setup has run."""
-        return self.path / PROVING_KEY
+        return self.path / files.PROVING_KEY
 
     @property
     def has_keys(self) -> bool:
-        """Whether keys of this very circuit are there."""
-        return self._setup_report() is not None
+        """Whether keys of this very circuit are there, as far as can be told without reading them."""
+        return model_keys.found(self) is not None
 
-    def _setup_report(self) -> SetupReport | None:
-        """The report of the keys; None if any part is missing or stale."""
-        if len(self.slices) == 1:
-            return self.slices[0].report()
+    @property
+    def key_damage(self) -> str | None:
+        """What is wrong with a proving key, as far as its size and header tell; None if nothing."""
+        return next((damage for part in self.slices if (damage := part.damage())), None)
+
+    @property
+    def setup_report(self) -> SetupReport:
+        """What setup made, as an exported bundle has it, too.
+
+        `origin` says who could forge proofs: whoever ran a single-party setup, or who knows a test's seed.
+
+        Raises:
+            BundleError: no setup has run, or the keys belong to another circuit.
+        """
         report = read_report(self.path, self.manifest.hashes.circuit)
-        if report is None or any(part.report() is None for part in self.slices):
-            return None
-        joined = join_keys([part.verifying_key for part in self.slices])
-        return report if report.vk_hash == verifying_key_hash(joined).hex() else None
+        if report is None:
+            raise BundleError(f"{self.path} has no keys of its circuit: run setup")
+        return report
+
+    def check_publishable(self) -> None:
+        """Whether these keys may be registered.
+
+        Raises:
+            UnsafeKeys: they were made from a test's seed, so that others can forge proofs under them.
+            BundleError: no setup has run.
+        """
+        model_keys.check_publishable(self)
+
+    def check_keys(self, *, threads: int | None = None, progress: Progress | None = None) -> None:
+        """Read the proving keys whole and check every point, unless that was done before on this machine.
+
+        A key that passes proves every input that fits, and hides what it should: `docs/protocol.md` says why.
+
+        Args:
+            threads: default all cores.
+            progress: called with (stage, fraction); False cancels.
+
+        Raises:
+            BundleError: no keys, or those of another circuit. InvalidKey: damaged or doctored.
+        """
+        model_keys.check(self, threads, progress)
 
     @property
     def has_verifying_key(self) -> bool:
@@ -274,7 +302,7 @@ class Bundle:
         """
         if not self.has_verifying_key:
             raise BundleError(f"{self.path} has no keys of its circuit: run setup")
-        return read_bytes(self.path / VERIFYING_KEY)
+        return read_bytes(self.path / files.VERIFYING_KEY)
 
     @property
     def vk_hash(self) -> bytes:
@@ -286,64 +314,49 @@ class Bundle:
         *,
         threads: int | None = None,
         seed: bytes | None = None,
+        force: bool = False,
         progress: Progress | None = None,
     ) -> SetupReport:
-        """Make proving and verifying key; skipped if those of this circuit are there.
+        """Make proving and verifying key; skipped if those of this circuit are there (`SetupReport.skipped`).
 
         Single-party, for development: whoever runs it could forge proofs under the key. A killed setup
-        leaves the bundle as it was, but for slices that were finished: they are not made again.
+        leaves the bundle as it was, but for keys that were finished: they are not made again.
 
         Args:
             threads: default all cores.
-            seed: 32 bytes, for tests only: anyone who knows it can forge.
+            seed: 32 bytes, for tests only: anyone who knows it can forge, and no such key can be published.
+            force: make new keys even where there are some. A registered model has to be published again, as
+                another.
             progress: called with (stage, fraction); False cancels.
 
         Raises:
-            BundleError: the circuit is not the one that was compiled, or of keys that other models share
-                only a part is here.
+            BundleError: the circuit is not the one that was compiled; keys that are damaged, of another
+                circuit or half here, which only `force` replaces.
         """
-        report = self._setup_report()
-        if report is not None:
-            return report
-        if self.is_private and self.has_verifying_key:
-            raise BundleError(
-                f"{self.path} has a shared verifying key, but no {PROVING_KEY}: copy it (or {SLICES}) "
-                f"from the bundle whose keys they are, or delete {VERIFYING_KEY} for keys of its own"
-            )
-        if len(self.slices) == 1:
-            return self.slices[0].setup(threads=threads, seed=seed, progress=progress)
-        reports = []
-        for i, part in enumerate(self.slices):
-            # Two keys from one secret would let the elements of one serve in proofs under the other.
-            own = None if seed is None else sha256(b"assay/slice-seed/v1" + seed + bytes([i])).digest()
-            told = sliced_progress(progress, i, len(self.slices))
-            reports.append(part.setup(threads=threads, seed=own, progress=told))
-        key = join_keys([part.verifying_key for part in self.slices])
-        (self.path / SETUP).unlink(missing_ok=True)
-        replace_file(self.path / VERIFYING_KEY, key)
-        report = SetupReport(
-            circuit_hash=self.manifest.hashes.circuit,
-            vk_hash=verifying_key_hash(key).hex(),
-            seconds=sum(part.seconds for part in reports),
-            proving_key_bytes=sum(part.proving_key_bytes for part in reports),
-            verifying_key_bytes=len(key),
-            origin=reports[0].origin,
-        )
-        replace_file(self.path / SETUP, (report.model_dump_json(indent=2) + "\n").encode())
-        return report
+        return model_keys.setup(self, threads=threads, seed=seed, force=force, progress=progress)
 
-    def prover(self, *, threads: int | None = None, table_bytes: int = 0) -> ModelProver:
+    def prover(
+        self,
+        *,
+        threads: int | None = None,
+        table_bytes: int = 0,
+        check_keys: bool = True,
+        progress: Progress | None = None,
+    ) -> ModelProver:
         """Open the proving key; the result is reusable.
 
-        `table_bytes` of memory, and a slower start, make proofs of small circuits faster: see `ModelProver`.
+        A key that was never checked on this machine is checked point by point first, which takes about as
+        long as setup did and is remembered. `check_keys=False` leaves that out: for keys that you made
+        yourself, elsewhere. `table_bytes` of memory, and a slower start, make proofs of small circuits
+        faster: see `ModelProver`.
 
         Raises:
             BundleError: no keys, or private weights not here or not committed to.
-            InvalidKey: the key file is truncated, damaged or stale.
+            InvalidKey: the key file is truncated, damaged, stale or doctored.
         """
         if not self.has_keys:
             raise BundleError(f"{self.path} has no keys of its circuit: run setup")
-        return ModelProver(self, threads, table_bytes=table_bytes)
+        return ModelProver(self, threads, table_bytes=table_bytes, check_keys=check_keys, progress=progress)
 
     # -- inputs and outputs
 
@@ -383,7 +396,7 @@ class Bundle:
             BundleError: the weights are private and not here.
         """
         if not self.has_weights:
-            raise BundleError(f"{self.path} has no {WEIGHTS}: only the model's owner has them")
+            raise BundleError(f"{self.path} has no {files.WEIGHTS}: only the model's owner has them")
         values = self.check_integers(ints).reshape(1, *self.graph.input.shape)
         answer = self.graph.run(values)[self.graph.output]
         return np.asarray(answer, dtype=np.int64).reshape(self.manifest.output.shape)

@@ -1,15 +1,33 @@
-"""A bundle's files: what they are called, and how one is there completely or not at all."""
+"""A bundle's files: what they are called, how one is there completely or not at all, and which folders are
+replaced: those that this program made.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
+import re
 import secrets
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-MANIFEST, CIRCUIT = "manifest.json", "circuit.npz"
+from assay_prover import strict_json
+from assay_prover.errors import BundleError
+
+MANIFEST, CIRCUIT, PICTURE, SLICES = "manifest.json", "circuit.npz", "report.svg", "slices"
+PROVING_KEY, VERIFYING_KEY, SETUP = "proving.key", "verifying.key", "setup.json"
+WEIGHTS, COMMITMENT, OPENING = "weights.npz", "model.commitment", "model.opening"
+MAX_MANIFEST_BYTES = 16 << 20
+
+_KEYS = {PROVING_KEY, VERIFYING_KEY, SETUP}
+_OWN = {MANIFEST, CIRCUIT, PICTURE, WEIGHTS, COMMITMENT, OPENING, *_KEYS}
+# What an interrupted write leaves behind: `.name.` and a few hexadecimal digits, of keys also
+# `.partial-1234`.
+_PARTIAL = re.compile(r"\.[a-z.]+\.[0-9a-f]{8}(?:\.partial-\d+)?")
+_SLICE = re.compile(r"\d{2}")
+_EXCHANGE, _HERE = 2, -100  # RENAME_EXCHANGE and AT_FDCWD of Linux
 
 
 def sync(path: Path) -> None:
@@ -35,9 +53,61 @@ def replace_file(path: Path, data: bytes) -> None:
         partial.unlink(missing_ok=True)
 
 
+def check_target(path: Path, *, overwrite: bool) -> None:
+    """Whether a bundle may be put here; to be asked before time is spent on it.
+
+    Raises:
+        BundleError: something is there, and it may not be replaced, or is no bundle and nothing else.
+    """
+    if not path.exists() and not path.is_symlink():
+        return
+    if not overwrite:
+        raise BundleError(f"{path} exists already; overwrite it or choose another place")
+    if foreign := _foreign(path):
+        raise BundleError(f"{path} is not replaced: {foreign}. Choose another place, or remove it yourself")
+
+
+def _foreign(path: Path) -> str | None:
+    """What in a folder is not of a bundle; None if all of it is."""
+    if path.is_symlink() or not path.is_dir():
+        return "it is no folder"
+    entries = sorted(path.iterdir())
+    if not entries:
+        return None
+    try:
+        document = strict_json.load(path / MANIFEST, max_bytes=MAX_MANIFEST_BYTES)
+    except (OSError, strict_json.JsonError):
+        return f"it has no {MANIFEST} of a bundle"
+    if not isinstance(document, dict) or document.get("format") != "assay-bundle":
+        return f"its {MANIFEST} is not that of a bundle"
+    for entry in entries:
+        if entry.name == SLICES and not entry.is_symlink() and entry.is_dir():
+            for part in sorted(entry.iterdir()):
+                if part.is_symlink() or not part.is_dir() or not _SLICE.fullmatch(part.name):
+                    return f"{SLICES}/{part.name} is no part of a bundle"
+                for file in sorted(part.iterdir()):
+                    if not _is_own(file, _KEYS):
+                        return f"{SLICES}/{part.name}/{file.name} is no part of a bundle"
+        elif not _is_own(entry, _OWN):
+            return f"{entry.name} is no part of a bundle"
+    return None
+
+
+def _is_own(file: Path, names: set[str]) -> bool:
+    named = file.name in names or _PARTIAL.fullmatch(file.name) is not None
+    return named and (file.is_symlink() or file.is_file())
+
+
 @contextlib.contextmanager
 def new_directory(path: Path, *, overwrite: bool) -> Iterator[Path]:
-    """A directory to fill, which takes its name only when all went well, replacing another if allowed."""
+    """A directory to fill, which takes its name when all went well, replacing another bundle if allowed.
+
+    Whatever interrupts it, the old bundle or the new one is under the name, whole.
+
+    Raises:
+        BundleError: see `check_target`.
+    """
+    check_target(path, overwrite=overwrite)
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     partial.mkdir()
@@ -45,11 +115,28 @@ def new_directory(path: Path, *, overwrite: bool) -> Iterator[Path]:
         yield partial
         for entry in partial.iterdir():
             sync(entry)
-        old = path.with_name(f".{path.name}.{secrets.token_hex(4)}.old")
-        if overwrite and path.exists():
-            path.rename(old)
-        partial.rename(path)
+        # Compiling takes long enough for files to appear.
+        check_target(path, overwrite=overwrite)
+        if path.exists():
+            _exchange(partial, path)
+        else:
+            partial.rename(path)
         sync(path.parent)
-        shutil.rmtree(old, ignore_errors=True)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
+
+
+def _exchange(new: Path, old: Path) -> None:
+    """Swaps two folders' names, in one step where the system can."""
+    with contextlib.suppress(OSError, AttributeError):
+        libc = ctypes.CDLL(None, use_errno=True)
+        if libc.renameat2(_HERE, os.fsencode(new), _HERE, os.fsencode(old), _EXCHANGE) == 0:
+            return
+    aside = old.with_name(f"{new.name}.old")
+    old.rename(aside)
+    try:
+        new.rename(old)
+    except OSError:
+        aside.rename(old)
+        raise
+    aside.rename(new)

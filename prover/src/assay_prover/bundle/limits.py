@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from assay_prover.bundle.weights import WEIGHTS
+from assay_prover.bundle.files import WEIGHTS
 from assay_prover.errors import BundleError
 from assay_prover.passes.quantise.limits import Limit
 from assay_prover.reference import Requantise

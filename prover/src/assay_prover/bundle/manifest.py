@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
+from dataclasses import asdict
 from hashlib import sha256
 from itertools import pairwise
-from typing import Literal
+from math import prod
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+)
 
+from assay_prover import strict_json
+from assay_prover.bundle.files import MAX_MANIFEST_BYTES
 from assay_prover.circuit import CostReport, InputVisibility, OutputVisibility
-from assay_prover.errors import BundleError
+from assay_prover.errors import BundleError, ModelError
 from assay_prover.lowering.slices import MAX_SLICES
 from assay_prover.passes.quantise.limits import Limit
 from assay_prover.passes.selection.layers import LayerError
@@ -29,6 +40,36 @@ PRIVATE_WEIGHTS_NOTE = (
     "with a quarter of headroom) and each tensor's reach on the samples, both rounded to a quarter of an "
     "octave, and the accuracy. `assay model export` writes what may be given to strangers."
 )
+
+
+MAX_DIMENSION = 1 << 24
+"""Largest axis of an input or output, and most values of either."""
+
+MAX_TEXT = 2000
+"""Characters of a name, note or warning."""
+
+
+def exactly_an_integer(value: object) -> object:
+    """Refuses what only equals the number asked for, such as true."""
+    if type(value) is not int:
+        raise ValueError("expected a whole number")
+    return value
+
+
+def _size(shape: tuple[int, ...]) -> tuple[int, ...]:
+    if prod(shape) > MAX_DIMENSION:
+        raise ValueError(f"more than {MAX_DIMENSION:,} values")
+    return shape
+
+
+Hash = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+Shape = Annotated[
+    tuple[Annotated[int, Field(ge=1, le=MAX_DIMENSION)], ...], Field(max_length=16), AfterValidator(_size)
+]
+Step = Annotated[float, Field(ge=1e-100, le=1e100)]
+"""What one integer is worth. No network has use for more, and a sample over it stays finite."""
+Integer = Annotated[int, Field(gt=-(1 << 62), lt=1 << 62)]
+Count = Annotated[int, Field(ge=0, lt=1 << 32)]
 
 
 class _Part(BaseModel):
@@ -52,14 +93,21 @@ class InputInfo(_Part):
     `words` is the number of statement words (1, the commitment, for a private input).
     """
 
-    shape: tuple[int, ...]
-    scale: float
-    zero: int = 0
-    lo: int
+    shape: Shape
+    scale: Step
+    zero: Integer = 0
+    lo: Integer
     bits: int = Field(ge=1, le=62)
     words: int = Field(ge=1)
     visibility: InputVisibility
     declared_range: tuple[float, float]
+
+    @field_validator("declared_range")
+    @classmethod
+    def _ordered(cls, value: tuple[float, float]) -> tuple[float, float]:
+        if not value[0] <= value[1]:
+            raise ValueError("the range is empty")
+        return value
 
     @property
     def hi(self) -> int:
@@ -74,10 +122,10 @@ class OutputInfo(_Part):
     `words` is the number of statement words (1, the commitment, for a committed output).
     """
 
-    shape: tuple[int, ...]
-    scale: float
-    lo: int
-    hi: int
+    shape: Shape
+    scale: Step
+    lo: Integer
+    hi: Integer
     bits: int = Field(ge=1, le=62)
     words: int = Field(ge=1)
     kind: Literal["logits", "label"]
@@ -95,18 +143,18 @@ class WeightsInfo(_Part):
 class LayoutInfo(_Part):
     """Wires of each region and constraints, as the keys have them."""
 
-    n_public: int
+    n_public: Count
     committed: bool
-    n_model: int
-    n_w1: int
-    n_w2: int
-    n_constraints: int
+    n_model: Count
+    n_w1: Count
+    n_w2: Count
+    n_constraints: Count
 
 
 class PlanInfo(_Part):
     """The range tables chosen, to rebuild the same circuit."""
 
-    limb_widths: tuple[int, ...]
+    limb_widths: tuple[Annotated[int, Field(ge=1, le=16)], ...] = Field(max_length=16)
     maxima_hoisted: bool
     product_checks: bool = False
 
@@ -130,7 +178,7 @@ class SliceInfo(_Part):
     """None for the last."""
     layout: LayoutInfo
     plan: PlanInfo
-    circuit: str = Field(pattern=r"^[0-9a-f]{64}$")
+    circuit: Hash
 
 
 class PrecisionInfo(_Part):
@@ -151,16 +199,16 @@ class Hashes(_Part):
     Of several slices, `circuit` is `circuit_hash` of their hashes.
     """
 
-    circuit: str = Field(pattern=r"^[0-9a-f]{64}$")
-    quantisation: str = Field(pattern=r"^[0-9a-f]{64}$")
-    metadata: str = Field(pattern=r"^[0-9a-f]{64}$")
+    circuit: Hash
+    quantisation: Hash
+    metadata: Hash
 
 
 class Manifest(_Part):
     """Everything about a bundle except weights and keys."""
 
     format: Literal["assay-bundle"] = "assay-bundle"
-    version: Literal[2] = 2
+    version: Annotated[Literal[2], BeforeValidator(exactly_an_integer)] = 2
     model: ModelInfo
     input: InputInfo
     output: OutputInfo
@@ -179,30 +227,57 @@ class Manifest(_Part):
     warnings: tuple[str, ...] = ()
     hashes: Hashes
 
+    @classmethod
+    def of(cls, **parts: Any) -> Manifest:
+        """A manifest to be written: what a model's file calls its parts is made fit to be read and printed.
+
+        Raises:
+            ModelError: a number that is not finite or out of bounds, which no bundle can hold.
+        """
+        try:
+            document = cls.model_validate(parts).model_dump(mode="json", round_trip=True)
+            # Names change here alone: hashes are of hexadecimal digits, and `metadata` is hashed again.
+            document = _legible(document)
+            made = cls.model_validate_json(strict_json.dumps(document))
+        except ValidationError as error:
+            raise ModelError(f"the model cannot be described in a bundle: {_first(error)}") from error
+        except ValueError as error:
+            raise ModelError(f"the model cannot be described in a bundle: {error}") from error
+        metadata = metadata_hash(made.model, made.input, made.output, made.weights)
+        return made.model_copy(update={"hashes": made.hashes.model_copy(update={"metadata": metadata})})
+
     def write(self) -> str:
-        """JSON to be read by people."""
-        return self.model_dump_json(indent=2) + "\n"
+        """JSON to be read by people, and by `read`.
+
+        Raises:
+            ModelError: it holds a number that is not finite.
+        """
+        try:
+            return strict_json.dumps(self.model_dump(mode="json"), indent=2) + "\n"
+        except ValueError as error:
+            raise ModelError(f"the model cannot be described in a bundle: {error}") from error
 
     @classmethod
-    def read(cls, text: str) -> Manifest:
-        """Parse and check.
+    def read(cls, text: str | bytes) -> Manifest:
+        """Parse and check. A manifest may come from anyone: numbers are bounded, texts are short and
+        printable.
 
         Raises:
             BundleError: not a manifest, of another version, or its parts contradict each other.
         """
         try:
-            document = json.loads(text)
-            if isinstance(document, dict) and document.get("version") not in (None, VERSION):
+            document = strict_json.loads(text, what="manifest.json", max_bytes=MAX_MANIFEST_BYTES)
+            version = document.get("version") if isinstance(document, dict) else None
+            if type(version) is int and version != VERSION:
                 raise BundleError(
-                    f"manifest.json has version {document['version']}, this library reads {VERSION}: "
-                    "compile the model again"
+                    f"manifest.json has version {version}, this library reads {VERSION}: compile the model "
+                    f"again"
                 )
+            _check_texts(document)
             manifest = cls.model_validate_json(text)
         except ValidationError as error:
-            first = error.errors()[0]
-            place = ".".join(str(part) for part in first["loc"])
-            raise BundleError(f"manifest.json is damaged: {place}: {first['msg']}") from error
-        except ValueError as error:
+            raise BundleError(f"manifest.json is damaged: {_first(error)}") from error
+        except strict_json.JsonError as error:
             raise BundleError(f"manifest.json is damaged: {error}") from error
         stops = [0, *(part.stop for part in manifest.slices)]
         if any(a >= b for a, b in pairwise(stops)):
@@ -213,6 +288,52 @@ class Manifest(_Part):
         if manifest.hashes.metadata != expected:
             raise BundleError("manifest.json was changed: its metadata hash does not match")
         return manifest
+
+
+def _first(error: ValidationError) -> str:
+    first = error.errors()[0]
+    place = ".".join(str(part) for part in first["loc"])
+    return f"{place[:200]}: {first['msg'][:200]}"
+
+
+def _check_texts(document: object) -> None:
+    """Texts end up in terminals and on pages: no control characters, no marks that turn text around."""
+    waiting = [document]
+    while waiting:
+        item = waiting.pop()
+        if isinstance(item, str):
+            if len(item) > MAX_TEXT or not item.isprintable():
+                raise BundleError(f"manifest.json is damaged: a text that is not fit to print: {item[:40]!a}")
+        elif isinstance(item, list):
+            waiting.extend(item)
+        elif isinstance(item, dict):
+            waiting.extend(item)
+            waiting.extend(item.values())
+
+
+def legible(text: str) -> str:
+    """A text of a stranger's as one that can be printed: other characters become U+FFFD, long ones are
+    cut.
+    """
+    cut = text if len(text) <= MAX_TEXT else text[: MAX_TEXT - 3] + "..."
+    return cut if cut.isprintable() else "".join(c if c.isprintable() else "\ufffd" for c in cut)
+
+
+def same_costs(computed: CostReport, claimed: CostReport) -> bool:
+    """Whether a manifest's costs are those computed, whose layers have the names of the model's file."""
+    return bool(_legible(asdict(computed)) == _legible(asdict(claimed)))
+
+
+def _legible(document: Any) -> Any:
+    match document:
+        case str():
+            return legible(document)
+        case list() | tuple():
+            return [_legible(item) for item in document]
+        case dict():
+            return {key: _legible(value) for key, value in document.items()}
+        case _:
+            return document
 
 
 def circuit_hash(slices: Sequence[str]) -> str:
@@ -230,5 +351,5 @@ def metadata_hash(model: ModelInfo, input_: InputInfo, output: OutputInfo, weigh
         "output": output.model_dump(mode="json"),
         "weights": weights.visibility,
     }
-    text = json.dumps(parts, sort_keys=True, separators=(",", ":"))
+    text = strict_json.dumps(parts, sort_keys=True, compact=True)
     return sha256(b"assay/metadata/v1" + text.encode()).hexdigest()

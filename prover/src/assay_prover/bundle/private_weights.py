@@ -5,11 +5,19 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from assay_prover.bundle.files import CIRCUIT, MANIFEST, new_directory, replace_file
-from assay_prover.bundle.keyed_circuit import SETUP, VERIFYING_KEY, read_bytes
-from assay_prover.bundle.weights import (
+from assay_prover.bundle.files import (
+    CIRCUIT,
     COMMITMENT,
+    MANIFEST,
+    SETUP,
+    VERIFYING_KEY,
     WEIGHTS,
+    check_target,
+    new_directory,
+    replace_file,
+)
+from assay_prover.bundle.keyed_circuit import read_bytes
+from assay_prover.bundle.weights import (
     Opening,
     published,
     read_commitment,
@@ -18,7 +26,6 @@ from assay_prover.bundle.weights import (
     write_commitment,
 )
 from assay_prover.errors import BundleError
-from assay_prover.groth16 import ProvingKey
 
 if TYPE_CHECKING:
     from assay_prover.bundle.bundle import Bundle
@@ -34,7 +41,7 @@ def commit(bundle: Bundle, threads: int | None) -> bytes:
     opening = _opening(bundle)
     if opening is None:
         made = [
-            ProvingKey.open(part.proving_key_path).commit_model(part.build().model_values(), threads=threads)
+            part.open_key(threads=threads).commit_model(part.build().model_values(), threads=threads)
             for part in bundle.slices
             if part.graph.private
         ]
@@ -79,8 +86,7 @@ def export_public(bundle: Bundle, folder: Path, *, overwrite: bool = False) -> N
     """See `Bundle.export_public`."""
     if not bundle.is_private:
         raise BundleError(f"{bundle.path}: circuit.npz holds its constant weights; nothing can be left out")
-    if folder.exists() and not overwrite:
-        raise BundleError(f"{folder} exists already; overwrite it or choose another place")
+    check_target(folder, overwrite=overwrite)
     if bundle.model_commitment is None:
         raise BundleError(f"{bundle.path} has no commitment")
     try:

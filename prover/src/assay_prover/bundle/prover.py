@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from assay_prover.bundle.proof_file import ProofFile
 from assay_prover.bundle.setup_and_prove import Progress, prove_circuit
-from assay_prover.errors import BundleError, InputError
+from assay_prover.errors import InputError
 from assay_prover.groth16 import FIELD_ORDER, ProvingKey, join_proofs
 from assay_prover.reference.tensor import Int64Array
 
@@ -78,13 +78,30 @@ class ModelProver:
     faster, with the same proofs. Computing them pays after some twenty proofs.
     """
 
-    def __init__(self, bundle: Bundle, threads: int | None = None, *, table_bytes: int = 0) -> None:
+    def __init__(
+        self,
+        bundle: Bundle,
+        threads: int | None = None,
+        *,
+        table_bytes: int = 0,
+        check_keys: bool = True,
+        progress: Progress | None = None,
+    ) -> None:
         self.bundle = bundle
         self.threads = threads
         openings = bundle.model_openings() if bundle.is_private else [None] * len(bundle.slices)
         self.slices = [
-            _SliceProver(part, opening, threads)
-            for part, opening in zip(bundle.slices, openings, strict=True)
+            _SliceProver(
+                part,
+                part.open_key(
+                    check=check_keys,
+                    threads=threads,
+                    progress=sliced_progress(progress, i, len(bundle.slices)),
+                ),
+                opening,
+                threads,
+            )
+            for i, (part, opening) in enumerate(zip(bundle.slices, openings, strict=True))
         ]
         self.table_bytes = 0
         """What the tables take."""
@@ -199,17 +216,13 @@ class _SliceProver:
     def __init__(
         self,
         part: KeyedCircuit,
+        key: ProvingKey,
         opening: tuple[bytes, bytes] | None,
         threads: int | None,
     ) -> None:
         self.circuit = part.circuit
         self.threads = threads
-        self.key = ProvingKey.open(part.proving_key_path)
-        if (self.key.vk_hash.hex(), self.key.n_constraints) != (
-            part.vk_hash.hex(),
-            self.circuit.n_constraints,
-        ):
-            raise BundleError(f"{part.folder}: proving.key is not that of this circuit; run setup again")
+        self.key = key
         self.model: PreparedModel | None = None
         if opening is not None:
             # checks that M opens to these weights, and adds up their share of every proof

@@ -9,7 +9,15 @@ from time import perf_counter
 from typing import TYPE_CHECKING
 
 from assay_prover.errors import BundleError
-from assay_prover.groth16 import Cancelled, Layout, ProvingKey, SetupBuilder, check_verifying_key
+from assay_prover.groth16 import (
+    Cancelled,
+    InvalidKey,
+    KeyCheck,
+    Layout,
+    ProvingKey,
+    SetupBuilder,
+    check_verifying_key,
+)
 
 if TYPE_CHECKING:
     from assay_prover._native import PreparedModel
@@ -65,6 +73,46 @@ def make_keys(
     key = builder.finish(path, progress)
     check_verifying_key(key)
     return key
+
+
+def check_key(
+    key: ProvingKey,
+    circuit: Circuit,
+    *,
+    digest: bytes,
+    threads: int | None = None,
+    progress: Progress | None = None,
+) -> None:
+    """Check that every point of a proving key is what setup makes of the circuit and the verifying key
+    inside.
+
+    Args:
+        key: opened with its hash.
+        circuit: whose key it should be.
+        digest: what the circuit's has to be.
+        threads: default all cores.
+        progress: called with (stage, fraction); False cancels.
+
+    Raises:
+        InvalidKey: it is not. BundleError: another digest. Cancelled: the callback asked for it.
+    """
+    if not key.checkable:
+        raise InvalidKey("a key that was converted from another tool's file cannot be checked: run setup")
+    wires = circuit.layout
+    layout = Layout(wires.n_public, wires.committed, wires.n_model, wires.n_w1, wires.n_w2)
+    if key.layout != layout or key.n_constraints != circuit.n_constraints:
+        raise InvalidKey("the proving key is of another circuit")
+    check = KeyCheck(key, threads=threads)
+    done = 0
+    for a, b, c in circuit.digested_blocks():
+        check.push(a, b, c)
+        done += a[0].size - 1
+        if progress is not None and progress("checking the key: rows", done / circuit.n_constraints) is False:
+            raise Cancelled("cancelled while streaming constraints")
+    if circuit.digest() != digest:
+        raise BundleError("this version of the library builds another circuit; compile again")
+    told = None if progress is None else (lambda stage, part: progress(f"checking the key: {stage}", part))
+    check.finish(told)
 
 
 @dataclass(frozen=True, eq=False)

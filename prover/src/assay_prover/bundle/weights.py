@@ -18,12 +18,12 @@ from typing import Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from assay_prover.bundle.files import replace_file, sync
+from assay_prover.bundle.array_files import open_archive, read_integers
+from assay_prover.bundle.files import COMMITMENT, OPENING, WEIGHTS, replace_file, sync
 from assay_prover.bundle.manifest import Manifest
 from assay_prover.errors import AssayProverError, BundleError
 from assay_prover.reference import IntegerGraph, PrivateAffine
 
-WEIGHTS, COMMITMENT, OPENING = "weights.npz", "model.commitment", "model.opening"
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 _NARROW = ("<i1", "<i2", "<i4", "<i8")
 
@@ -97,20 +97,14 @@ def load_weights(data: bytes, graph: IntegerGraph) -> IntegerGraph:
 
 
 def _read_layers(data: bytes, graph: IntegerGraph) -> Iterator[PrivateAffine]:
-    with zipfile.ZipFile(io.BytesIO(data)) as archive:
-        if any(info.compress_type != zipfile.ZIP_STORED for info in archive.infolist()):
-            raise BundleError(f"{WEIGHTS} is refused: compressed members")
+    with open_archive(data, WEIGHTS) as archive:
         if len(archive.infolist()) != sum(len(layer.weights) for layer in graph.private):
             raise BundleError(f"{WEIGHTS} belongs to another architecture")
         number = 0
         for layer in graph.private:
             weights = []
             for _ in layer.weights:
-                member = io.BytesIO(archive.read(f"{number}.npy"))
-                values = np.lib.format.read_array(member, allow_pickle=False)
-                if values.dtype.kind != "i":
-                    raise BundleError(f"{WEIGHTS} holds other numbers than integers")
-                weights.append(np.ascontiguousarray(values, dtype=np.int64))
+                weights.append(read_integers(archive.read(f"{number}.npy")))
                 number += 1
             yield layer.with_weights(tuple(weights))
 

@@ -186,7 +186,7 @@ class _Points:
         """The file's size: header, sections at multiples of 64 bytes, a list where a query skips wires."""
         layout = self.layout
         size = HEADER + self.verifying_key_bytes
-        size = _aligned(size) + 5 * G1_BYTES + 2 * G2_BYTES
+        size = _aligned(size) + 5 * G1_BYTES + 4 * G2_BYTES
         for points in (self.a, self.b):
             size = _aligned(size) + (INDEX_BYTES * points if points != layout.n_wires else 0)
             size = _aligned(size) + G1_BYTES * points

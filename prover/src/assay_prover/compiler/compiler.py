@@ -15,7 +15,15 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
 from assay_prover.bundle.archive import dump_graph
-from assay_prover.bundle.files import CIRCUIT, MANIFEST, new_directory, replace_file
+from assay_prover.bundle.files import (
+    CIRCUIT,
+    MANIFEST,
+    PICTURE,
+    WEIGHTS,
+    check_target,
+    new_directory,
+    replace_file,
+)
 from assay_prover.bundle.manifest import (
     PRIVATE_WEIGHTS_NOTE,
     CutInfo,
@@ -32,7 +40,7 @@ from assay_prover.bundle.manifest import (
     circuit_hash,
     metadata_hash,
 )
-from assay_prover.bundle.weights import WEIGHTS, dump_weights, write_secret
+from assay_prover.bundle.weights import dump_weights, write_secret
 from assay_prover.circuit import (
     Circuit,
     CostReport,
@@ -62,9 +70,6 @@ from assay_prover.reference import IntegerGraph, Trees
 Progress = Callable[[str, float], bool | None]
 
 FEW_SAMPLES = 32
-
-
-PICTURE = "report.svg"
 
 
 class CompileReport(BaseModel):
@@ -143,8 +148,7 @@ def compile_model(
     """
     started = perf_counter()
     folder = Path(out)
-    if folder.exists() and not overwrite:
-        raise BundleError(f"{folder} exists already; overwrite it or choose another place")
+    check_target(folder, overwrite=overwrite)
     if slices is not None and max_constraints is not None:
         raise InputError("either the number of slices or their largest size, not both")
     if output == "encrypted" and input != "private":
@@ -357,7 +361,7 @@ def _manifest(
         kind="label" if quantised.is_label else "logits",
         visibility=spec.output_visibility,
     )
-    return Manifest(
+    return Manifest.of(
         model=model,
         input=input_,
         output=output,

@@ -11,10 +11,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assay_prover.bundle.bundle import Bundle
-from assay_prover.bundle.files import CIRCUIT, MANIFEST, new_directory, replace_file
-from assay_prover.bundle.keyed_circuit import PROVING_KEY, SETUP, VERIFYING_KEY
-from assay_prover.bundle.manifest import Manifest, metadata_hash
-from assay_prover.bundle.weights import WEIGHTS, dump_weights, write_secret
+from assay_prover.bundle.files import (
+    CIRCUIT,
+    MANIFEST,
+    PROVING_KEY,
+    SETUP,
+    VERIFYING_KEY,
+    WEIGHTS,
+    check_target,
+    new_directory,
+    replace_file,
+)
+from assay_prover.bundle.manifest import Manifest, legible, metadata_hash
+from assay_prover.bundle.weights import dump_weights, write_secret
 from assay_prover.compiler.onnxruntime_check import check_import
 from assay_prover.compiler.preparation import Samples, check_labels, shape_samples, wanted
 from assay_prover.errors import BundleError, QuantisationError
@@ -67,8 +76,7 @@ def with_weights(
     if not bundle.is_private:
         raise BundleError(f"{bundle.path}: its weights are constants of the circuit: compile anew")
     folder = Path(out)
-    if folder.exists() and not overwrite:
-        raise BundleError(f"{folder} exists already; overwrite it or choose another place")
+    check_target(folder, overwrite=overwrite)
     source = Path(model) if isinstance(model, str) else model
     data = read_model(source)
     sizes = {"": bundle.manifest.input.shape}
@@ -129,7 +137,7 @@ def _report(
 
 
 def _renamed(manifest: Manifest, name: str, report: AccuracyReport) -> Manifest:
-    model = manifest.model.model_copy(update={"name": name})
+    model = manifest.model.model_copy(update={"name": legible(name)})
     digest = metadata_hash(model, manifest.input, manifest.output, manifest.weights)
     return manifest.model_copy(
         update={

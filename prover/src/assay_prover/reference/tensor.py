@@ -15,8 +15,8 @@ Int64Array = NDArray[np.int64]
 LIMIT = 1 << 62
 """Every bound is strictly below this in absolute value, so sums of two and differences never leave int64."""
 
-LARGEST = 1 << 27
-"""Elements of one array that a file describes in fewer bytes: a gigabyte."""
+LARGEST = 1 << 25
+"""Elements of one array that a file describes in fewer bytes: a quarter of a gigabyte."""
 
 
 @dataclass(frozen=True, eq=False)

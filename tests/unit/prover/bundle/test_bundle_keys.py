@@ -12,6 +12,7 @@ from assay_prover import (
     BundleError,
     Cancelled,
     InvalidKey,
+    UnsafeKeys,
 )
 from assay_prover.groth16 import ProverError
 from unit.prover.bundles import edit_json
@@ -19,26 +20,105 @@ from unit.prover.bundles import edit_json
 
 def test_setup_is_skipped_when_fresh(bc: Bundle) -> None:
     before = bc.proving_key_path.stat().st_mtime_ns
-    assert bc.setup().origin == "seeded test setup"
+    report = bc.setup()
+    assert report.origin == "seeded test setup"
+    assert report.skipped
     assert bc.proving_key_path.stat().st_mtime_ns == before
 
 
-def test_setup_without_seed_draws_new_secrets(copy: Path, bc: Bundle) -> None:
-    (copy / "setup.json").unlink()
-    report = Bundle.open(copy).setup()
+def test_setup_by_force_draws_new_secrets(copy: Path, bc: Bundle) -> None:
+    report = Bundle.open(copy).setup(force=True)
     assert report.origin == "single-party development setup"
-    assert Bundle.open(copy).vk_hash != bc.vk_hash
+    assert not report.skipped
+    again = Bundle.open(copy)
+    assert again.vk_hash != bc.vk_hash
+    assert again.metadata_hash != bc.metadata_hash
+    again.check_publishable()
 
 
-@pytest.mark.parametrize("missing", ["setup.json", "verifying.key", "proving.key"])
-def test_interrupted_setup_is_done_again(copy: Path, missing: str) -> None:
-    (copy / missing).unlink()
+def test_keys_of_a_seed_cannot_be_published(bc: Bundle) -> None:
+    with pytest.raises(UnsafeKeys, match="made from a seed"):
+        bc.check_publishable()
+
+
+@pytest.mark.parametrize("missing", [["setup.json"], ["setup.json", "verifying.key"]])
+def test_interrupted_setup_is_finished_with_the_keys_that_are_there(
+    copy: Path, bc: Bundle, missing: list[str]
+) -> None:
+    for name in missing:
+        (copy / name).unlink()
     bundle = Bundle.open(copy)
     assert not bundle.has_keys
     with pytest.raises(BundleError, match="run setup"):
         bundle.prover()
-    bundle.setup(seed=bytes(32))
+    report = bundle.setup()
+    assert report.skipped
     assert bundle.has_keys
+    assert bundle.vk_hash == bc.vk_hash
+    assert bundle.metadata_hash == bc.metadata_hash
+
+
+def _damage(copy: Path, how: str) -> None:
+    key = copy / "proving.key"
+    data = bytearray(key.read_bytes())
+    match how:
+        case "missing":
+            key.unlink()
+            return
+        case "truncated":
+            del data[-64:]
+        case "empty":
+            data.clear()
+        case "longer":
+            data += bytes(64)
+        case "header":
+            data[100] ^= 1
+        case "no report, damaged inside":
+            data[len(data) // 2] ^= 1
+            (copy / "setup.json").unlink()
+        case "other verifying key":
+            (copy / "setup.json").unlink()
+            (copy / "verifying.key").write_bytes(b"another's")
+    key.write_bytes(bytes(data))
+
+
+DAMAGES = [
+    "truncated",
+    "empty",
+    "longer",
+    "header",
+    "missing",
+    "no report, damaged inside",
+    "other verifying key",
+]
+
+
+@pytest.mark.parametrize("how", DAMAGES)
+def test_nothing_makes_keys_over_keys_but_force(copy: Path, how: str) -> None:
+    _damage(copy, how)
+    before = {path.name: path.read_bytes() for path in copy.iterdir()}
+    bundle = Bundle.open(copy, damaged_keys=True)
+    with pytest.raises(BundleError, match="force"):
+        bundle.setup()
+    assert {path.name: path.read_bytes() for path in copy.iterdir()} == before
+    bundle.setup(seed=bytes(32), force=True)
+    assert Bundle.open(copy).has_keys
+
+
+@pytest.mark.parametrize(
+    ("how", "named"),
+    [
+        ("truncated", "is truncated"),
+        ("empty", "is truncated"),
+        ("longer", "is longer"),
+        ("header", "is damaged"),
+    ],
+)
+def test_a_damaged_proving_key_is_named_when_its_bundle_is_opened(copy: Path, how: str, named: str) -> None:
+    _damage(copy, how)
+    with pytest.raises(BundleError, match=rf"proving\.key {named}"):
+        Bundle.open(copy)
+    assert Bundle.open(copy, damaged_keys=True).key_damage
 
 
 def test_cancelled_setup_leaves_no_keys(copy: Path) -> None:
@@ -48,12 +128,6 @@ def test_cancelled_setup_leaves_no_keys(copy: Path) -> None:
     with pytest.raises(Cancelled):
         bundle.setup(seed=bytes(32), progress=lambda _stage, _part: False)
     assert sorted(p.name for p in copy.iterdir()) == ["circuit.npz", "manifest.json", "report.svg"]
-
-
-def test_truncated_proving_key_is_stale(copy: Path) -> None:
-    data = (copy / "proving.key").read_bytes()
-    (copy / "proving.key").write_bytes(data[:-64])
-    assert not Bundle.open(copy).has_keys
 
 
 def test_damaged_proving_key_is_refused(copy: Path) -> None:
@@ -79,6 +153,8 @@ def test_keys_of_another_circuit_are_refused(copy: Path, digits: Bundle) -> None
         shutil.copy(digits.path / name, copy / name)
     bundle = Bundle.open(copy)
     assert not bundle.has_keys
+    with pytest.raises(BundleError, match="force"):
+        bundle.setup()
     edit_json(copy / "setup.json", "circuit_hash", value=bundle.manifest.hashes.circuit)
     with pytest.raises((BundleError, ProverError)):
         bundle.prover()
@@ -86,8 +162,16 @@ def test_keys_of_another_circuit_are_refused(copy: Path, digits: Bundle) -> None
 
 def test_proving_key_of_another_setup_is_refused(copy: Path, tmp_path: Path) -> None:
     other = Path(shutil.copytree(copy, tmp_path / "other"))
-    (other / "setup.json").unlink()
-    Bundle.open(other).setup(seed=bytes([1]) * 32)
+    Bundle.open(other).setup(seed=bytes([1]) * 32, force=True)
     shutil.copy(other / "proving.key", copy / "proving.key")
     with pytest.raises(BundleError, match="not that of this circuit"):
-        Bundle.open(copy).prover()
+        Bundle.open(copy)
+
+
+def test_the_file_of_the_proving_key_is_part_of_what_is_registered(copy: Path, bc: Bundle) -> None:
+    edit_json(copy / "setup.json", "proving_key_hash", value="0" * 64)
+    shutil.copy(copy / "setup.json", copy / "kept")
+    bundle = Bundle.open(copy, damaged_keys=True)
+    assert bundle.metadata_hash != bc.metadata_hash
+    with pytest.raises(BundleError):
+        bundle.prover()

@@ -447,7 +447,8 @@ def test_setup_makes_only_the_slices_that_are_missing(sliced: Bundle, tmp_path: 
     report = bundle.setup()
     assert report == sliced.setup()
     kept = [(part.proving_key_path.stat().st_mtime_ns, part.vk_hash) for part in bundle.slices]
-    (bundle.slices[1].folder / "setup.json").unlink()
+    for name in ("setup.json", "proving.key", "verifying.key"):
+        (bundle.slices[1].folder / name).unlink()
     assert not bundle.has_keys
     with pytest.raises(BundleError, match="no keys"):
         bundle.prover()

@@ -35,6 +35,16 @@ class LayerError(BaseModel):
     step: float
 
 
+MOST = 1e100
+"""Largest relative error that is told: that of values which should all be zero."""
+
+
+def _ratio(noise: float, power: float) -> float:
+    """The root of a quotient of sums of squares, finite where there is nothing to divide by."""
+    smallest = float(np.finfo(float).tiny) ** 0.5
+    return float(min(noise**0.5 / max(power**0.5, smallest), MOST))
+
+
 def compare_layers(graph: FloatGraph, model: QuantisedModel, samples: Float64Array) -> tuple[LayerError, ...]:
     """Every layer's error, in execution order; samples are clipped to the input's range, as when proving."""
     names = _shared(graph, model)
@@ -54,8 +64,7 @@ def compare_layers(graph: FloatGraph, model: QuantisedModel, samples: Float64Arr
             noise[name] += float(error @ error)
             power[name] += float(values @ values)
             largest[name] = max(largest[name], float(error.max()))
-    tiny = np.finfo(float).tiny
-    relative = {name: float((noise[name] / max(power[name], tiny)) ** 0.5) for name in names}
+    relative = {name: _ratio(noise[name], power[name]) for name in names}
     producers = {op.output: op for op in graph.ops}
     found = []
     for name, integer in names.items():

@@ -7,11 +7,11 @@ is no evidence; both are in the manifest. Without enough samples to part, the re
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Protocol
+from typing import Annotated, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from assay_prover.graph.maps import Float64Array, Int64Array
 from assay_prover.passes.quantise import QuantisedModel
@@ -25,6 +25,10 @@ FLOAT_NOISE = 1e-9
 
 PAIRINGS = 64
 """Rounds of giving each sample another one's error; see `flip_risk`."""
+
+
+Part = Annotated[float, Field(ge=0, le=1)]
+Size = Annotated[float, Field(ge=0)]
 
 
 class AccuracyReport(BaseModel):
@@ -44,19 +48,19 @@ class AccuracyReport(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    samples: int
+    samples: int = Field(ge=0)
     synthetic: bool
-    agreement: float
-    accuracy_float: float | None
-    accuracy_quantised: float | None
-    error_median: float | None
-    error_p99: float | None
-    error_max: float | None
-    output_span: float
-    saturated: float
+    agreement: Part
+    accuracy_float: Part | None
+    accuracy_quantised: Part | None
+    error_median: Size | None
+    error_p99: Size | None
+    error_max: Size | None
+    output_span: Size
+    saturated: Part
     held_out: bool = False
-    error_percentiles: tuple[tuple[float, float], ...] = ()
-    risk: float | None = None
+    error_percentiles: tuple[tuple[float, Size], ...] = ()
+    risk: Part | None = None
 
     @property
     def accuracy_loss(self) -> float:

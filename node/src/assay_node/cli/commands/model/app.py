@@ -107,25 +107,68 @@ def setup(
     bundle: options.BundleDir,
     *,
     threads: options.Threads = None,
+    force: Annotated[
+        bool,
+        typer.Option(
+            "--force", help="Make new keys even if there are some; a registered model loses its own."
+        ),
+    ] = False,
     json: options.Json = False,
 ) -> None:
     """Make the proving and verifying keys of a bundle.
 
     A single-party setup, for development: whoever ran it could keep its randomness and forge proofs. Skipped
-    if the bundle already has the keys of its circuit.
+    if the bundle already has the keys of its circuit. Keys that are damaged, or of another circuit, are only
+    replaced with --force: a model registered with them would have to be published again, under another id.
 
     Example:
 
       assay model setup bc_mlp
     """
-    opened = assay_prover.Bundle.open(bundle)
+    opened = assay_prover.Bundle.open(bundle, damaged_keys=True)
     with Progress("setting up") as progress:
-        report = opened.setup(threads=threads, progress=progress)
-    document = {**report.model_dump(mode="json"), "vk_hash": "0x" + opened.vk_hash.hex()}
+        report = opened.setup(threads=threads, force=force, progress=progress)
+    document = {
+        **report.model_dump(mode="json"),
+        "vk_hash": "0x" + opened.vk_hash.hex(),
+        "skipped": report.skipped,
+    }
     emit(document, as_json=json, human=lambda: out.print(fields(_flat(document))))
     if not json:
+        if report.skipped:
+            note("the keys of this circuit are there; --force would make others.", label="Nothing done:")
         note("fit for development, not for money of strangers.", label="Single-party setup:")
         note(f"Next: assay model {'commit' if opened.is_private else 'publish'} {bundle}")
+
+
+@app.command("check")
+def check(
+    bundle: options.BundleDir,
+    *,
+    threads: options.Threads = None,
+    json: options.Json = False,
+) -> None:
+    """Check a bundle's circuit and its proving key, point by point.
+
+    A key that passes proves every input, and its proofs hide what they should, whoever wrote the file. It
+    takes about as long as setup did, and is done once on this machine: workers do it when they first open a
+    bundle.
+
+    Example:
+
+      assay model check bc_mlp
+    """
+    opened = assay_prover.Bundle.open(bundle)
+    with Progress("checking the keys") as progress:
+        opened.check_keys(threads=threads, progress=progress)
+    setup = opened.setup_report
+    document = {
+        "bundle": str(bundle),
+        "keys": "those of the circuit, at every point",
+        "proving_key_hash": "0x" + setup.proving_key_hash,
+        "setup": setup.origin,
+    }
+    emit(document, as_json=json, human=lambda: out.print(fields(document)))
 
 
 @app.command("commit")
@@ -223,6 +266,7 @@ def show(bundle: options.BundleDir, *, json: options.Json = False) -> None:
     document = {
         **opened.manifest.model_dump(mode="json"),
         "circuit_hash": "0x" + opened.circuit_hash.hex(),
+        "setup": opened.setup_report.origin if opened.has_verifying_key else None,
         "vk_hash": "0x" + opened.vk_hash.hex() if opened.has_verifying_key else None,
     }
     emit(document, as_json=json, human=lambda: show_bundle(opened))

@@ -35,6 +35,7 @@ def portrait(bundle: assay_prover.Bundle) -> dict[str, object]:
         "accuracy": _accuracy(manifest),
         "circuit hash": "0x" + bundle.circuit_hash.hex(),
         "key hash": "0x" + bundle.vk_hash.hex() if bundle.has_verifying_key else "no keys yet",
+        "setup": bundle.setup_report.origin if bundle.has_verifying_key else "not yet",
     }
 
 
