@@ -158,7 +158,7 @@ def _npy(values: np.ndarray) -> bytes:
     return out.getvalue()
 
 
-ZERO, ONE = _npy(np.int8(0)), _npy(np.int8(1))
+ZERO, ONE = _npy(np.array(0, dtype=np.int8)), _npy(np.array(1, dtype=np.int8))
 
 
 def _input(*shape: int) -> dict[str, Any]:
@@ -284,7 +284,7 @@ def test_members_lie_within_the_file(bc: Bundle) -> None:
                 again.file_size = again.compress_size = max(largest.file_size, len(data))
                 bomb.filelist.append(again)
                 bomb.NameToInfo[again.filename] = again
-                bomb._didModify = True
+                bomb._didModify = True  # type: ignore[attr-defined]
     with pytest.raises(BundleError, match="larger than the file"):
         load_graph(out.getvalue())
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import ctypes
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from assay_prover import Bundle, BundleError, Cancelled, compile_model
-from assay_prover.bundle import files
 from unit.prover.onnx_models import MODELS
 
 
@@ -108,7 +108,7 @@ def test_a_failing_rename_leaves_the_old_bundle(
     """Where the system swaps names in one step, and where it cannot."""
     before = _contents(copy)
     if not at_once:
-        monkeypatch.setattr(files.ctypes, "CDLL", _no_library)
+        monkeypatch.setattr(ctypes, "CDLL", _no_library)
     rename = Path.rename
 
     def failing(self: Path, target: Path) -> Path:
