@@ -50,11 +50,7 @@ from assay_prover.bundle.manifest import Manifest
 from assay_prover.bundle.prover import ModelProver
 from assay_prover.bundle.setup_and_prove import Progress
 from assay_prover.bundle.weights import load_weights, read_commitment
-from assay_prover.circuit import (
-    FIELD_ORDER,
-    Circuit,
-    StatementSpec,
-)
+from assay_prover.circuit import FIELD_ORDER, Circuit, StatementSpec
 from assay_prover.errors import BundleError
 from assay_prover.groth16 import verify, verifying_key_hash
 from assay_prover.lowering.slices import cut
@@ -80,9 +76,8 @@ class Bundle:
     def open(cls, path: Path | str, *, damaged_keys: bool = False) -> Bundle:
         """Read and check manifest and circuit, which may come from anyone.
 
-        The first time on this machine the circuit is built and hashed, so that the manifest's circuit hash
-        and costs are those of circuit.npz. Keys are looked at, and hashed and checked when they are used
-        (`prover`).
+        The first time on this machine the circuit is built and hashed: the manifest's hash and costs are its
+        own. Keys are looked at; they are hashed and checked when they are used (`prover`).
 
         Args:
             path: the bundle's directory.

@@ -28,7 +28,8 @@ from assay_prover import (
     with_weights,
 )
 from assay_prover.bundle.archive import STRUCTURE, load_graph
-from assay_prover.bundle.files import COMMITMENT, OPENING, WEIGHTS, read_opening
+from assay_prover.bundle.files import COMMITMENT, OPENING, WEIGHTS
+from assay_prover.bundle.weights import read_opening
 from assay_prover.groth16 import InvalidWitness, ProvingKey
 from unit.prover.onnx_models import MODELS, build, mlp, run
 from unit.prover.trainings import bc_mlp, retrained, small_cnn
