@@ -23,7 +23,6 @@ from ..chain import (
     JobSubmitted,
 )
 from .pricing.pricing_inputs import Promises
-from .terms import is_genuine
 
 if TYPE_CHECKING:
     from .jobs import JobManager
@@ -107,14 +106,7 @@ class Discovery:
             manager.store.decide(event.job_id, "declined", price.reason, {})
             _log.debug("job.dismissed", job=job, reason=price.reason)
             return
-        if not is_genuine(manager.chain.deployment, event):
-            manager.metrics.node_lies.inc()
-            _log.error(
-                "job.log_refused",
-                job=job,
-                reason="its log does not hash to its id: the node lies, or is broken",
-            )
-            return
+        # That the terms are those of the job with this id, the follower has checked.
         manager.store.add_job(event)
         _log.info("job.seen", job=job, ceiling=event.request.max_price)
         manager.take(event.job_id)

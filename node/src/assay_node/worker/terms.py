@@ -1,15 +1,14 @@
-"""What a node says of jobs and models, held against what their ids are hashes of.
+"""What a node says of a job's state, held against what the job's id is a hash of.
 
-A node can lie in any field of any answer. A job's id is the hash of its terms, and a model's of its key and
-description: so a log whose terms were changed is of another job than it names, and is not believed.
+A node can lie in any field of any answer. The terms in a job's log are checked against its id where logs are
+read; what the market is said to hold of the job afterwards is compared with them here.
 """
 
 from __future__ import annotations
 
 from eth_utils.crypto import keccak
 
-from ..chain import Deployment, Job, JobState, JobSubmitted
-from ..client.evidence import job_id_of
+from ..chain import Job, JobState
 from .store import StoredJob
 
 _SAME = (
@@ -24,21 +23,6 @@ _SAME = (
     "requester_awards",
     "rounds",
 )
-
-
-def is_genuine(deployment: Deployment, event: JobSubmitted) -> bool:
-    """Whether the terms in a log are those of the job that it names."""
-    if event.model_id != event.request.model_id:
-        return False
-    expected = job_id_of(
-        deployment.chain_id,
-        deployment.market,
-        event.requester,
-        event.nonce,
-        event.request,
-        event.input_words,
-    )
-    return expected == event.job_id
 
 
 def contradiction(job: StoredJob, market: Job) -> str:

@@ -225,6 +225,10 @@ class Marketplace:
             if hand.task is not None and hand.task.done():
                 hand.task.result()
 
+    async def another_requester(self) -> Outbox:
+        """A second requester; its outbox lives as long as the test."""
+        return await Outbox.open(self.node, Account.from_key(KEYS[4]), ":memory:")
+
     async def leads(self, posted: Posted, hand: Hand) -> None:
         """Waits until the worker leads."""
         while (await self.chain.market.best_bid(posted.job_id))[0] != hand.address:
