@@ -92,14 +92,16 @@ if TYPE_CHECKING:
     from .keystore import AddressMissing
     from .node.clock import ChainClock
     from .node.cross_check import CrossCheck, open_node
+    from .node.data_fees import DataFees, data_fee
     from .node.fees import FeePolicy, Fees
-    from .node.finality import FinalityPolicy, finality_of
+    from .node.finality import Confirmations, FinalityPolicy, finality_at, finality_of
     from .node.rpc import Rpc
     from .node.types import Header, Log, Node, Receipt
     from .outbox.dispatcher import OutboxConfig
     from .outbox.outbox import Outbox
     from .outbox.outbox_store import Attempt, Intent, IntentStatus
     from .outbox.submission import Want
+    from .waiting import Waiting, listening
 else:  # a name's module is loaded when the name is used
     __getattr__, __dir__ = lazy_attributes(
         __name__,
@@ -136,7 +138,7 @@ else:  # a name's module is loaded when the name is used
             ),
             ".node.clock": "ChainClock",
             ".node.fees": "FeePolicy Fees",
-            ".node.finality": "FinalityPolicy finality_of",
+            ".node.finality": "Confirmations FinalityPolicy finality_at finality_of",
             ".node.rpc": "Rpc",
             ".outbox.dispatcher": "OutboxConfig",
             ".outbox.outbox": "Outbox",
@@ -146,6 +148,8 @@ else:  # a name's module is loaded when the name is used
             ".outbox.submission": "Want",
             ".contracts.identity": "check_job check_model check_verifying_key job_id_of model_id_of",
             ".node.cross_check": "CrossCheck open_node",
+            ".waiting": "Waiting listening",
+            ".node.data_fees": "DataFees data_fee",
         },
     )
 
@@ -168,8 +172,10 @@ __all__ = [
     "ChainClock",
     "ChainError",
     "ChainEvent",
+    "Confirmations",
     "ContractReverted",
     "CrossCheck",
+    "DataFees",
     "Database",
     "DatabaseFailed",
     "Deployed",
@@ -224,6 +230,7 @@ __all__ = [
     "TransactionPending",
     "Vault",
     "Verifier",
+    "Waiting",
     "Want",
     "WorkerRecord",
     "WorkerRegistered",
@@ -237,14 +244,17 @@ __all__ = [
     "create_account",
     "create_address",
     "create_encryption_key",
+    "data_fee",
     "decode_event",
     "decode_revert",
     "deploy_all",
+    "finality_at",
     "finality_of",
     "interface",
     "is_signed",
     "job_id_of",
     "keystore_address",
+    "listening",
     "load_account",
     "load_encryption_key",
     "model_id_of",

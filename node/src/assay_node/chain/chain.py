@@ -18,7 +18,8 @@ from .errors import WrongChain
 from .follower import SCHEMA, Follower
 from .head import Head
 from .node.cross_check import CrossCheck
-from .node.finality import FinalityPolicy, finality_of
+from .node.data_fees import DataFees
+from .node.finality import Confirmations, FinalityPolicy, finality_at, finality_of
 from .node.rpc import Rpc
 from .node.types import Header, Log, Node
 
@@ -29,12 +30,14 @@ class Chain:
     def __init__(self, node: Node, deployment: Deployment, *, finality: FinalityPolicy | None = None) -> None:
         self.node = node
         self.deployment = deployment
-        self.finality = finality or finality_of(deployment.chain_id)
+        self._given_finality = finality
+        self._set_finality(finality or finality_of(deployment.chain_id))
         self.market = Market(node, deployment.market)
         self.models = ModelRegistry(node, deployment.models)
         self.vault = Vault(node, deployment.vault)
         self.workers = WorkerRegistry(node, deployment.workers)
         self.verifier = Verifier(node, deployment.verifier)
+        self.data_fees = DataFees(node)
         self._head: Head | None = None
 
     @classmethod
@@ -91,6 +94,13 @@ class Chain:
                 )
             check_code(contract.NAME, contract.address, code, [each.address for each in contracts])
 
+        if self._given_finality is None:
+            self._set_finality(await finality_at(self.node, chain_id))
+
+    def _set_finality(self, finality: FinalityPolicy) -> None:
+        self.finality = finality
+        self.confirmations = Confirmations(finality)
+
     async def __aenter__(self) -> Self:
         """Connected already."""
         return self
@@ -141,7 +151,7 @@ class Chain:
             name,
             self.interfaces,
             start=self.deployment.block if start is None else start,
-            confirmations=self.finality.confirmations,
+            confirmations=self.confirmations,
             check=self.check_event,
         )
 

@@ -19,6 +19,7 @@ from .contracts.events import ChainEvent, decode_event
 from .contracts.interface import Interface
 from .database import Database
 from .errors import ChainError, NodeUnavailable, RateLimited, RpcError
+from .node.finality import Confirmations
 from .node.types import Header, Log, Node
 
 _log = structlog.get_logger(__name__)
@@ -79,7 +80,7 @@ class Follower:
         name: of the cursor; several may share a database.
         contracts: interface by address.
         start: first block of interest.
-        confirmations: blocks that must follow before one is read.
+        confirmations: how many blocks must follow before one is read; none by default.
         check: raises for an event that cannot be true, before it is handed on.
         max_range: most blocks asked for at once; halved when a node refuses, and slowly raised again.
     """
@@ -92,7 +93,7 @@ class Follower:
         contracts: Mapping[str, Interface],
         *,
         start: int,
-        confirmations: int = 0,
+        confirmations: Confirmations | None = None,
         max_range: int = 2_000,
         check: Callable[[ChainEvent], None] = lambda _: None,
     ) -> None:
@@ -135,14 +136,15 @@ class Follower:
         newest = newest or await self._node.header("latest")
         if newest is None:
             raise NodeUnavailable("the node has no newest block", "Use another node")
-        head = newest.number - self._confirmations
+        depth = 0 if self._confirmations is None else self._confirmations.see(newest)
+        head = newest.number - depth
         if position is not None:
-            if head < position[0]:
+            if newest.number < position[0]:
                 # A node behind its siblings looks like a chain cut short. The first mends itself.
                 self._behind += 1
                 return await self._rewind() if self._behind > PATIENCE_WITH_LAG else None
             self._behind = 0
-            if head == position[0] and not self._confirmations and newest.hash == position[1]:
+            if newest.number == position[0] and newest.hash == position[1]:
                 return None
         first = self._start if position is None else position[0] + 1
         found = await self._logs(first, newest, head, position) if first <= head else None

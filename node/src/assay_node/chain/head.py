@@ -59,6 +59,13 @@ class Head:
         key = ("fees", policy.history_blocks, policy.percentile)
         return await self.once(key, lambda: policy.market(self._chain.node))
 
+    async def data_price(self) -> int:
+        """Wei that a rollup takes for 1,000 bytes of a transaction, in its gas or beside it; 0 elsewhere.
+
+        `data_fee(price, calldata)` is what one transaction costs: to be added to prices and reserves.
+        """
+        return await self.once("data", self._chain.data_fees.price)
+
     async def balance(self, account: str) -> int:
         """An account's balance in wei."""
         return await self.once(("balance", account), lambda: self._chain.node.balance(account))

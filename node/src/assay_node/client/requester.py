@@ -17,7 +17,7 @@ import numpy as np
 
 from assay_prover import Bundle, new_salt
 
-from ..chain import Chain, Job, JobRequest, JobState, Model, Outbox, Receipt
+from ..chain import Chain, Header, Job, JobRequest, JobState, Model, Outbox, Receipt
 from ..chain.contracts.contracts import view
 from ..signed_delivery import delivery_headers
 from .answer import read_answer
@@ -254,7 +254,8 @@ class Requester:
             EvidenceMismatch: endpoint and key are not signed by the worker's account.
         """
         record = self.store.by_job(job_id)
-        job = await self._job_at_depth(job_id, self.chain.finality.confirmations)
+        newest = await self.chain.latest()
+        job = await self._job_at_depth(job_id, newest.number - self.chain.confirmations.see(newest), newest)
         if job.state not in (JobState.AWARDED, JobState.ACCEPTED):
             return False
         worker = job.worker.lower()
@@ -297,11 +298,11 @@ class Requester:
             body=body,
         )
 
-    async def _job_at_depth(self, job_id: bytes, depth: int) -> Job:
+    async def _job_at_depth(self, job_id: bytes, number: int, newest: Header) -> Job:
         market = self.chain.market
-        if depth == 0:
+        if number == newest.number:
             return await self.job(job_id)
-        block = hex(max(0, await self.chain.node.block_number() - depth))
+        block = hex(max(0, number))
         fields = await view(self.chain.node, market.address, market.interface, "jobOf", job_id, block=block)
         return Job.from_abi(fields)
 

@@ -10,12 +10,27 @@ from eth_utils.crypto import keccak
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from assay_node.chain import ChainError, Database, Follower, JobEvent, Log, RpcError, interface
+from assay_node.chain import (
+    ChainError,
+    Confirmations,
+    Database,
+    FinalityPolicy,
+    Follower,
+    JobEvent,
+    Log,
+    RpcError,
+    interface,
+    listening,
+)
 from assay_node.chain.contracts.events import JobLapsed
 from assay_node.chain.follower import SCHEMA
+from assay_node.chain.node.finality import QUIET
 
 MARKET = "0x" + "Aa" * 20
 TOPIC = keccak(text="JobLapsed(bytes32,address,uint8)")
+
+
+DEPTH_2 = FinalityPolicy(confirmations=2, final_after=4)
 
 
 def emit(node: Any, number: int) -> None:
@@ -104,13 +119,32 @@ async def test_cursor_survives_a_restart(node, tmp_path):
 async def test_waits_for_confirmations(node, database):
     node.mine(0)
     emit(node, 1)
-    follower = follower_of(node, database, confirmations=2)
+    follower = follower_of(node, database, confirmations=Confirmations(DEPTH_2))
     node.mine(0)
     assert await follower.poll() is None
     node.mine(0)
     batch = await follower.poll()
     assert batch is not None
     assert len(batch.events) == 1
+
+
+async def test_confirmations_are_not_waited_for_where_no_block_comes(node, database, clock):
+    node.mine(0)
+    emit(node, 1)
+    follower = follower_of(node, database, confirmations=Confirmations(DEPTH_2, clock))
+    told: list[str] = []
+    with listening(told.append):
+        for _ in range(int(QUIET)):
+            assert await follower.poll() is None
+            clock.now += 1
+    assert any("waiting for 2 blocks to follow" in text for text in told)
+    batch = await follower.poll()
+    assert batch is not None
+    assert len(batch.events) == 1
+    follower.commit(batch)
+    node.mine(0)
+    emit(node, 2)
+    assert await follower.poll() is None  # blocks come again, and are waited for again
 
 
 async def test_reorg_is_noticed_and_rewound(node, database):

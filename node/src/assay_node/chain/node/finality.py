@@ -7,11 +7,14 @@ there are two depths.
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from ..errors import RpcError
+from ..waiting import Waiting
 from .types import Header, Node
 
 
@@ -32,6 +35,14 @@ class FinalityPolicy(BaseModel):
     tag: Literal["", "safe", "finalized"] = ""
 
 
+ON_DEMAND = FinalityPolicy(confirmations=0, final_after=16)
+"""Of chains that mine when there is a transaction: the next block may never come, so none is waited for. What
+was mined is watched for some blocks all the same, and sent again if somebody rewinds the chain."""
+_ON_DEMAND_CLIENTS = ("anvil", "hardhat", "ganache", "assay-devnet")
+QUIET = 45.0
+"""Seconds without a new block after which confirmations are not waited for: on a chain that mines on demand
+the next block comes with the next transaction, which may be the one that waits."""
+
 _BY_CHAIN = {
     1: FinalityPolicy(confirmations=2, final_after=64, tag="finalized"),  # Ethereum: two epochs
     11155111: FinalityPolicy(confirmations=1, final_after=64, tag="finalized"),  # Sepolia
@@ -45,8 +56,8 @@ _BY_CHAIN = {
     42161: FinalityPolicy(confirmations=4, final_after=1000, tag="safe"),  # Arbitrum One
     137: FinalityPolicy(confirmations=8, final_after=256),  # Polygon PoS
     100: FinalityPolicy(confirmations=2, final_after=64, tag="finalized"),  # Gnosis
-    31337: FinalityPolicy(confirmations=0, final_after=1),  # anvil, hardhat, the devnet
-    1337: FinalityPolicy(confirmations=0, final_after=1),
+    31337: ON_DEMAND,  # anvil, hardhat, the devnet
+    1337: ON_DEMAND,
 }
 _DEFAULT = FinalityPolicy(confirmations=3, final_after=128)
 
@@ -54,6 +65,47 @@ _DEFAULT = FinalityPolicy(confirmations=3, final_after=128)
 def finality_of(chain_id: int) -> FinalityPolicy:
     """The policy of a chain; a cautious one for a chain that is not known here."""
     return _BY_CHAIN.get(chain_id, _DEFAULT)
+
+
+async def finality_at(node: Node, chain_id: int) -> FinalityPolicy:
+    """The policy of a chain, known by its id; one of an unknown id is asked whether it mines on demand.
+
+    Raises:
+        NodeUnavailable: no answer.
+    """
+    if chain_id in _BY_CHAIN:
+        return _BY_CHAIN[chain_id]
+    client = (await node.client_version()).lower()
+    return ON_DEMAND if client.startswith(_ON_DEMAND_CLIENTS) else _DEFAULT
+
+
+class Confirmations:
+    """How many blocks must follow an event's own before it is acted on, as far as blocks come at all.
+
+    Args:
+        policy: of the chain.
+        clock: seconds; monotonic.
+    """
+
+    def __init__(self, policy: FinalityPolicy, clock: Callable[[], float] = time.monotonic) -> None:
+        self._policy = policy
+        self._clock = clock
+        self._hash = b""
+        self._since = clock()
+        self._waiting = self._wait()
+
+    def _wait(self) -> Waiting:
+        return Waiting(f"{self._policy.confirmations} blocks to follow", self._clock)
+
+    def see(self, newest: Header) -> int:
+        """The number of blocks, now that this is the newest: 0 if there was none for `QUIET` seconds."""
+        now = self._clock()
+        if newest.hash != self._hash:
+            self._hash, self._since, self._waiting = newest.hash, now, self._wait()
+        if not self._policy.confirmations or now - self._since >= QUIET:
+            return 0
+        self._waiting.still(f"block {newest.number} is the newest")
+        return self._policy.confirmations
 
 
 async def final_number(node: Node, policy: FinalityPolicy, newest: Header) -> int:

@@ -16,6 +16,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from ..errors import NodeUnavailable, RateLimited, RpcError
+from ..waiting import Waiting
 from . import answers
 from .endpoint import Endpoint, Question, Traffic
 from .node_errors import METHOD_NOT_FOUND
@@ -118,6 +119,7 @@ class Rpc:
         running: set[asyncio.Future[Any]] = set()
         failure: NodeUnavailable | RpcError | None = None
         begun, due = 0, loop.time()
+        waiting = Waiting(f"an answer of the node to {question.method}", loop.time)
         try:
             while True:
                 now = loop.time()
@@ -149,6 +151,7 @@ class Rpc:
                             raise
                         failure = error
                     due = loop.time() + _pause(failure, begun)
+                waiting.still("" if failure is None else failure.what)
         finally:
             for future in running:
                 future.cancel()
@@ -278,9 +281,15 @@ class Rpc:
 
 
 def _pause(failure: NodeUnavailable | RpcError, attempts: int) -> float:
-    """Seconds before the next attempt; varied, so that many clients do not come back at the same moment."""
+    """Seconds before the next attempt; varied, so that many clients do not come back at the same moment.
+
+    A limit is probed once before its Retry-After is obeyed: many are of one machine among several behind one
+    URL, and a second that every tenth request costs is a round.
+    """
     pause: float = FIRST_PAUSE * 2 ** (attempts - 1) * random.uniform(0.5, 1.5)  # noqa: S311 - no secret
-    return max(pause, failure.retry_after) if isinstance(failure, RateLimited) else pause
+    if isinstance(failure, RateLimited):
+        return max(pause, failure.retry_after if attempts > 1 else min(failure.retry_after, 2 * FIRST_PAUSE))
+    return pause
 
 
 def _as_it_is(value: object) -> Any:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from ..contracts.types import Call
 from ..errors import InsufficientFunds
+from ..node.data_fees import DataFees, data_fee
 from ..node.fees import FeePolicy, Fees
 from ..node.types import Node
 from .outbox_store import Attempt, Intent, IntentStatus, OutboxStore
@@ -20,11 +21,19 @@ from .outbox_store import Attempt, Intent, IntentStatus, OutboxStore
 
 @dataclass(frozen=True, slots=True)
 class Market:
-    """What fees depend on: the next base fee and the tips paid lately, wei per gas; balance, wei."""
+    """What fees depend on.
+
+    Attributes:
+        base_fee: of the next block, wei per gas.
+        tips: paid lately, wei per gas.
+        balance: of the account, wei.
+        data_price: wei beside the gas for 1,000 bytes of a transaction, on rollups that charge so.
+    """
 
     base_fee: int
     tips: tuple[int, ...]
     balance: int
+    data_price: int = 0
 
 
 class Budget:
@@ -43,6 +52,7 @@ class Budget:
         self._store = store
         self._address = address
         self._allowed: dict[str, int] = {}
+        self._data_fees = DataFees(node)
 
     def allow(self, key: str, spend: int) -> bool:
         """Lets the gas of an intent cost up to `spend` wei, with that of the transactions that go before it.
@@ -64,10 +74,10 @@ class Budget:
 
     async def look(self) -> Market:
         """What fees depend on, in one request: base fee, tips, the account's balance."""
-        (base_fee, tips), balance = await asyncio.gather(
-            self._policy.market(self._node), self._node.balance(self._address)
+        (base_fee, tips), balance, data_price = await asyncio.gather(
+            self._policy.market(self._node), self._node.balance(self._address), self._data_fees.beside_gas()
         )
-        return Market(base_fee, tuple(tips), balance)
+        return Market(base_fee, tuple(tips), balance, data_price)
 
     def offer(self, key: str, call: Call, gas: int, nonce: int, market: Market) -> Fees:
         """Fees for a new intent.
@@ -89,7 +99,7 @@ class Budget:
         if key in self._allowed:
             cap = max(cap, self._allowed[key] // (gas + sum(intent.gas for intent in pending)))
         fees = self._policy.offer(base_fee, tips, cap)
-        promised = self._promised(pending)
+        promised = self._promised(pending, market) + data_fee(market.data_price, len(call.data))
         affordable = (market.balance - promised - call.value) // gas
         if base_fee <= affordable < fees.max_fee and cap > self._policy.max_fee_cap:
             # Less headroom than usual is better than no transaction.
@@ -114,7 +124,8 @@ class Budget:
         pending = self._pending()
         cap = self._cap(intent.nonce, pending)
         asked = self._policy.offer(base_fee, tips, cap)
-        promised = self._promised(other for other in pending if other.row != intent.row)
+        promised = self._promised((other for other in pending if other.row != intent.row), market)
+        promised += data_fee(market.data_price, len(intent.call.data))
         affordable = (market.balance - promised - intent.call.value) // gas
         if affordable < asked.max_fee:
             if affordable < base_fee:
@@ -144,9 +155,11 @@ class Budget:
     def _pending(self) -> list[Intent]:
         return [intent for intent in self._store.active() if intent.status is IntentStatus.PENDING]
 
-    def _promised(self, pending: Iterable[Intent]) -> int:
+    def _promised(self, pending: Iterable[Intent], market: Market) -> int:
         """Wei that transactions under way may still take."""
         return sum(
-            intent.call.value + intent.gas * self._store.attempts(intent)[0].fees.max_fee
+            intent.call.value
+            + intent.gas * self._store.attempts(intent)[0].fees.max_fee
+            + data_fee(market.data_price, len(intent.call.data))
             for intent in pending
         )

@@ -41,8 +41,9 @@ from ..errors import (
     TransactionPending,
 )
 from ..node.fees import FeePolicy
-from ..node.finality import FinalityPolicy, finality_of
+from ..node.finality import FinalityPolicy, finality_at
 from ..node.types import Header, Node, Receipt
+from ..waiting import Waiting
 from .budget import Budget
 from .dispatcher import Dispatcher, OutboxConfig
 from .nonces import Nonces
@@ -132,6 +133,7 @@ class Outbox:
         chain_id, genesis = await asyncio.gather(node.chain_id(), node.header(0))
         if genesis is None:
             raise ChainError("the node has no block 0", "Use a node that serves headers from the start")
+        policy = finality or await finality_at(node, chain_id)
         folder = lock_dir or (Path(path).parent if str(path) != ":memory:" else None)
         lock = SenderLock(folder, chain_id, account.address) if folder is not None else None
         try:
@@ -152,7 +154,15 @@ class Outbox:
         signer = Signer(account, chain_id)
         budget = Budget(fees or FeePolicy(), node, store, account.address)
         dispatcher = Dispatcher(
-            node, store, signer, budget, watch, nonces, finality or finality_of(chain_id), config, clock
+            node,
+            store,
+            signer,
+            budget,
+            watch,
+            nonces,
+            policy,
+            config,
+            clock,
         )
         return cls(node, signer, store, lock, budget, watch, nonces, dispatcher, config, clock)
 
@@ -254,6 +264,7 @@ class Outbox:
         """
         limit = self._clock() + (self._config.wait_timeout if timeout is None else timeout)
         answered = self._clock()
+        waiting: Waiting | None = None
         while True:
             intent = self._store.latest(key)
             if intent is None:
@@ -277,6 +288,8 @@ class Outbox:
                         f" known: {error.what}",
                         "It is kept, and sent again by the next command that sends with this key",
                     ) from error
+            waiting = waiting or Waiting(f"the transaction to {_what(intent)} to be mined")
+            waiting.still(intent.note)
             after = self._store.latest(key)
             if after is not None and after.status is IntentStatus.PENDING:
                 await asyncio.sleep(self._config.poll)

@@ -57,7 +57,7 @@ async def server(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Server]:
 
 @pytest.fixture
 async def node(server: Server) -> AsyncIterator[Rpc]:
-    async with Rpc(server.url, timeout=0.5) as rpc:
+    async with Rpc(server.url, timeout=1.5) as rpc:
         yield rpc
 
 
