@@ -64,6 +64,7 @@ class Result:
         setup: who could have forged it.
         recomputed: whether the model, computed on this machine from its weights, gives the same answer. False
             if the weights are private, so that it could not be.
+        name: the class's name, if the model has names.
     """
 
     values: np.ndarray
@@ -71,6 +72,7 @@ class Result:
     evidence: JobEvidence
     setup: SetupTrust
     recomputed: bool
+    name: str | None = None
 
 
 def _unsaid(_: str) -> None:
@@ -340,7 +342,8 @@ class Requester:
                 "Do not rely on its answer",
             )
         decoded, recomputed = read_answer(bundle, evidence.settled.output_words, integers, secrets.salt)
-        return Result(decoded.values, decoded.label, evidence, setup_of(evidence.model, model_id), recomputed)
+        setup = setup_of(evidence.model, model_id)
+        return Result(decoded.values, decoded.label, evidence, setup, recomputed, decoded.name)
 
     async def cancel(self, job_id: bytes) -> None:
         """Withdraw an open job; what was held for it returns to the vault balance."""

@@ -61,10 +61,15 @@ def encryption_key(path: Path) -> bytes:
     return key.public_key.encode()
 
 
-def write_env(folder: Path, rpc_url: str) -> Path:
+def write_env(folder: Path, rpc_url: str, model_id: bytes) -> Path:
     """Write what points commands at this market, for a shell to read."""
     path = folder / "env"
-    values = {"ASSAY_HOME": str(folder.resolve()), "ASSAY_RPC": rpc_url, "ASSAY_PASSWORD": PASSWORD}
+    values = {
+        "ASSAY_HOME": str(folder.resolve()),
+        "ASSAY_RPC": rpc_url,
+        "ASSAY_PASSWORD": PASSWORD,
+        "ASSAY_MODEL": "0x" + model_id.hex(),
+    }
     lines = [f"export {name}={shlex.quote(value)}\n" for name, value in values.items()]
     partial = path.with_name(f".env.{os.getpid()}")
     partial.write_text("".join(lines), encoding="utf-8")

@@ -130,7 +130,8 @@ async def local_market(config: LocalConfig, *, say: Say = lambda _: None) -> Asy
                 published = await publish_model(chain, outbox, bundle)
                 say(f"model {bundle.manifest.model.name}: 0x{published.model_id.hex()}")
                 models.append(PublishedBundle(bundle, published.model_id))
-        market = LocalMarket(net.url, deployment, models, {}, write_env(config.folder, net.url))
+        env = write_env(config.folder, net.url, models[0].model_id)
+        market = LocalMarket(net.url, deployment, models, {}, env)
         for index, account in enumerate(others[: config.workers]):
             place = await _worker(config, index, account, node, chain, file)
             market.workers[account.address] = str(place.endpoint)

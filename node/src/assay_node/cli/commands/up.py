@@ -133,10 +133,8 @@ def _greet(market: LocalMarket, asked: str) -> None:
     note("")
     note("Type next, in another terminal:")
     note(f"  . {shlex.quote(str(market.env))}")
-    note(
-        f"  assay job submit {shlex.quote(str(model.bundle.path))} --model 0x{model.model_id.hex()} "
-        f"--input {given} --max-price 0.01ether --bid-window 5s"
-    )
+    bundle = shlex.quote(str(model.bundle.path))
+    note(f"  assay job submit {bundle} --input {given} --max-price 0.01ether --bid-window 5s")
     note("")
     note("Ctrl-C ends it; everything is kept.")
     sys.stdout.flush()

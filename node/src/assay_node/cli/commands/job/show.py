@@ -118,6 +118,7 @@ def show_result(
         "verified": True,
         **trust_fields(found.setup, recomputed=found.recomputed),
         "label": found.label,
+        "name": found.name,
         "values": found.values,
         "worker": settled.worker,
         "price_wei": settled.price,
@@ -131,7 +132,7 @@ def show_result(
         out.print(f"[bold green]verified[/] on this machine {found.setup.short}{also}; decrypted")
         values = ", ".join(f"{value:.4g}" for value in found.values.reshape(-1)[:16])
         rows: dict[str, object] = {
-            "label": found.label,
+            "answer": found.label if found.name is None else f"{found.name} (class {found.label})",
             "values": values + (" ..." if found.values.size > 16 else ""),
             "worker": settled.worker,
             "paid": ether(settled.price),

@@ -39,7 +39,13 @@ def submit(
     ] = None,
     model_id: Annotated[
         bytes,
-        typer.Option("--model", parser=options.parse_id, metavar="MODEL_ID", help="The registered model."),
+        typer.Option(
+            "--model",
+            parser=options.parse_id,
+            metavar="MODEL_ID",
+            envvar="ASSAY_MODEL",
+            help="The registered model.",
+        ),
     ],
     max_price: Annotated[
         int, options.amount_option("--max-price", "The most you pay; held until the job ends.")
