@@ -138,7 +138,10 @@ def _as_function(error: Mapping[str, Any]) -> Any:
 
 
 def _decode(components: Sequence[Mapping[str, Any]], data: bytes) -> tuple[Any, ...]:
-    values = decode([collapse_if_tuple(component) for component in components], data)  # type: ignore[arg-type]
+    try:
+        values = decode([collapse_if_tuple(component) for component in components], data)  # type: ignore[arg-type]
+    except OverflowError as error:  # an offset that no memory has; the library seeks before it looks
+        raise DecodingError(f"an offset lies outside the data: {error}") from error
     return tuple(_convert(component, value) for component, value in zip(components, values, strict=True))
 
 

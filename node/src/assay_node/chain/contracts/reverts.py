@@ -97,7 +97,7 @@ def decode_revert(data: bytes, interfaces: Iterable[Interface]) -> ContractRever
             (code,) = decode(["uint256"], data[4:])
             reason = _PANICS.get(code, f"code {code:#x}")
             return ContractReverted(f"the contract panicked: {reason}", "Panic", {"code": code}, data)
-    except (DecodingError, ValueError):
+    except (DecodingError, ValueError, OverflowError):
         return ContractReverted(f"the contract reverted with 0x{data.hex()}", "", {}, data)
     for contract in interfaces:
         decoded = contract.decode_error(data)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from pathlib import Path
 from typing import Any, cast
@@ -29,7 +30,7 @@ from assay_node.chain import (
     decode_revert,
     interface,
 )
-from assay_node.chain.contracts.contracts import CONTRACTS, interfaces
+from assay_node.chain.contracts.contracts import CONTRACTS, interfaces, read_view
 from assay_node.chain.contracts.events import _TYPES
 from assay_node.chain.contracts.interface import snake_case
 from assay_node.chain.contracts.reverts import _SENTENCES
@@ -260,3 +261,29 @@ def _abi(name: str) -> list[dict[str, Any]]:
 def _fields(contract: str, function: str) -> list[str]:
     entry = next(entry for entry in _abi(contract) if entry.get("name") == function)
     return [field["name"] for field in entry["inputs"][0]["components"]]
+
+
+@pytest.mark.parametrize(
+    ("name", "function"),
+    [
+        ("Market", "jobOf"),
+        ("WorkerRegistry", "workerOf"),
+        ("ModelRegistry", "modelOf"),
+        ("ModelRegistry", "verifyingKeyOf"),
+    ],
+)
+@pytest.mark.parametrize("word", [2**256 - 1, 2**255, 2**64, 2**63 - 1, 2**31, 5])
+def test_any_word_of_a_views_answer_may_be_a_lie(name, function, word):
+    contract = interface(name)
+    for place in range(24):
+        words = [32, *[0] * 23]
+        words[place] = word
+        data = b"".join(value.to_bytes(32) for value in words)
+        with contextlib.suppress(ChainError):
+            read_view(A, contract, function, data)
+
+
+@pytest.mark.parametrize("word", [2**256 - 1, 2**64, 5])
+def test_revert_data_with_offsets_that_lie_is_still_a_refusal(word):
+    data = bytes.fromhex("08c379a0") + word.to_bytes(32) + bytes(64)
+    assert isinstance(decode_revert(data, list(interfaces())), ContractReverted)
