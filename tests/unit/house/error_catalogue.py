@@ -92,7 +92,8 @@ def _template(node: ast.expr) -> str:
         return node.value
     if isinstance(node, ast.JoinedStr):
         return "".join(
-            part.value if isinstance(part, ast.Constant) else "{" + _name(part) + "}" for part in node.values
+            str(part.value) if isinstance(part, ast.Constant) else "{" + _name(part) + "}"
+            for part in node.values
         )
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
         return _template(node.left) + (_template(node.right) or "{..}")

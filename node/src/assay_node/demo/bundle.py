@@ -9,7 +9,7 @@ from pathlib import Path
 
 from assay_prover import Bundle, BundleError, compile_model
 
-from .patient import model_bytes, records
+from .patient import DIAGNOSES, model_bytes, records
 
 Progress = Callable[[str, float], bool | None]
 
@@ -42,6 +42,7 @@ def prepare(folder: Path, progress: Progress) -> Prepared:
         x,
         folder,
         labels=y,
+        class_names=DIAGNOSES,
         input="private",
         output="encrypted",
         target="accuracy",

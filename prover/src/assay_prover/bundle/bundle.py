@@ -353,6 +353,11 @@ class Bundle:
             raise BundleError(f"{self.path} has no keys of its circuit: run setup")
         return ModelProver(self, threads, table_bytes=table_bytes, check_keys=check_keys, progress=progress)
 
+    def _repr_html_(self) -> str:
+        from assay_prover.bundle.html import of_bundle
+
+        return of_bundle(self)
+
     # -- inputs and outputs
 
     def encode_input(self, x: NDArray[Any], *, saturate: bool = False) -> Int64Array:

@@ -129,11 +129,11 @@ def read_output(out: OutputInfo, integers: Int64Array) -> Decoded:
 
 
 def _readable(out: OutputInfo, integers: Int64Array) -> Decoded:
+    values = np.asarray(integers * out.scale, dtype=np.float64)
     if out.kind == "label":
+        values = integers.astype(np.float64)
         label = int(integers.ravel()[0]) if integers.size == 1 else None
-        return Decoded(integers.astype(np.float64), integers, label)
-    return Decoded(
-        np.asarray(integers * out.scale, dtype=np.float64),
-        integers,
-        int(integers.argmax()) if integers.size > 1 else None,
-    )
+    else:
+        label = int(integers.argmax()) if integers.size > 1 and out.kind == "logits" else None
+    known = label is not None and 0 <= label < len(out.labels)
+    return Decoded(values, integers, label, out.labels[label] if known and label is not None else None)

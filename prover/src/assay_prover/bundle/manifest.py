@@ -118,7 +118,9 @@ class InputInfo(_Part):
 class OutputInfo(_Part):
     """The output's shape without batch axis; integers in [lo, hi], a step of which is worth `scale`.
 
-    kind: `logits` are values, the greatest being the class; a `label` is the class's number itself.
+    kind: `logits` are values, the greatest being the class; a `label` is the class's number itself; `values`
+    are numbers that mean themselves, a regression's.
+    `labels` names the classes, if they have names.
     `words` is the number of statement words (1, the commitment, for a committed output).
     """
 
@@ -128,8 +130,9 @@ class OutputInfo(_Part):
     hi: Integer
     bits: int = Field(ge=1, le=62)
     words: int = Field(ge=1)
-    kind: Literal["logits", "label"]
+    kind: Literal["logits", "label", "values"]
     visibility: OutputVisibility
+    labels: tuple[str, ...] = ()
 
 
 class WeightsInfo(_Part):
@@ -348,7 +351,8 @@ def metadata_hash(model: ModelInfo, input_: InputInfo, output: OutputInfo, weigh
     parts = {
         "model": model.model_dump(mode="json"),
         "input": input_.model_dump(mode="json"),
-        "output": output.model_dump(mode="json"),
+        # a model without names has the hash that it had before there were names
+        "output": output.model_dump(mode="json", exclude=None if output.labels else {"labels"}),
         "weights": weights.visibility,
     }
     text = strict_json.dumps(parts, sort_keys=True, compact=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from hashlib import sha256
 from math import prod
@@ -11,7 +11,6 @@ from time import perf_counter
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
 from assay_prover.bundle.archive import dump_graph
@@ -24,6 +23,7 @@ from assay_prover.bundle.files import (
     new_directory,
     replace_file,
 )
+from assay_prover.bundle.html import accuracy_rows, table
 from assay_prover.bundle.manifest import (
     PRIVATE_WEIGHTS_NOTE,
     CutInfo,
@@ -51,10 +51,10 @@ from assay_prover.circuit import (
 )
 from assay_prover.circuit.cost import total
 from assay_prover.circuit.packing import values_per_word
+from assay_prover.compiler.model_source import read_source
 from assay_prover.compiler.preparation import Prepared, Samples, prepare, statement
 from assay_prover.compiler.report_svg import draw
 from assay_prover.errors import BundleError, InputError, ModelError
-from assay_prover.frontend import read_model
 from assay_prover.groth16 import Cancelled
 from assay_prover.lowering import compile_graph, planned_cost
 from assay_prover.lowering.slices import compile_slices, live, words
@@ -63,7 +63,7 @@ from assay_prover.passes.quantise.limits import Limit
 from assay_prover.passes.quantise.private_layers import architecture
 from assay_prover.passes.selection.goals import GOALS, Target
 from assay_prover.passes.selection.layers import LayerError, compare_layers, worst
-from assay_prover.passes.selection.report import AccuracyReport
+from assay_prover.passes.selection.report import AccuracyReport, describe
 from assay_prover.passes.selection.search import Choice
 from assay_prover.reference import IntegerGraph, Trees
 
@@ -97,13 +97,24 @@ class CompileReport(BaseModel):
     notes: tuple[str, ...]
     warnings: tuple[str, ...]
 
+    def _repr_html_(self) -> str:
+        rows = {
+            "bundle": self.path,
+            **accuracy_rows(self.accuracy),
+            "constraints": f"{self.costs.constraints:,}",
+            "notes": "; ".join(self.notes) or None,
+            "warnings": "; ".join(self.warnings) or None,
+        }
+        return table(f"Assay compiled {self.model}", rows)
+
 
 def compile_model(
-    model: Path | str | bytes,
+    model: Any,
     samples: Samples | None,
     out: Path | str,
     *,
-    labels: NDArray[Any] | None = None,
+    labels: Any = None,
+    class_names: Sequence[str] = (),
     input: InputVisibility = "private",  # noqa: A002 - the protocol's word
     output: OutputVisibility = "encrypted",
     target: Target = "balanced",
@@ -119,12 +130,15 @@ def compile_model(
     """Compile a network into a bundle at `out`, without keys (`Bundle.setup` makes them).
 
     Args:
-        model: ONNX file or its bytes.
+        model: path of an ONNX file, its bytes, an `onnx.ModelProto`, or a fitted scikit-learn estimator
+            (through skl2onnx, if it is installed; a classifier is proven by its probabilities).
         samples: typical inputs, `[n, *input shape]`, to choose scales and to measure accuracy; of a model
             with several inputs, an array for each by name, or their numbers side by side. A dynamic axis
             takes the samples' size. None takes uniform noise over `input_range`, with a warning.
         out: the bundle's directory.
-        labels: class numbers of the samples, `[n]`.
+        labels: what the samples are judged by: class numbers or class names `[n]` or, of a regression,
+            floats `[n]` or `[n, outputs]`.
+        class_names: names of the classes in the network's order; by default those that labels or file have.
         input: whether the input is behind a commitment or part of the statement.
         output: whether the output is for the salt's holder, behind a commitment, or for everyone. A
             commitment says nothing until it is opened (`Bundle.decode_output`); under a public input its salt
@@ -149,6 +163,14 @@ def compile_model(
     started = perf_counter()
     folder = Path(out)
     check_target(folder, overwrite=overwrite)
+    for what, value, known in (
+        ("input", input, ("private", "public")),
+        ("output", output, ("encrypted", "committed", "public")),
+        ("weights", weights, ("constant", "private")),
+        ("target", target, tuple(GOALS)),
+    ):
+        if value not in known:
+            raise InputError(f"{what} is one of {', '.join(known)}, not {value!r}")
     if slices is not None and max_constraints is not None:
         raise InputError("either the number of slices or their largest size, not both")
     if output == "encrypted" and input != "private":
@@ -158,10 +180,19 @@ def compile_model(
         if progress is not None and progress(stage, fraction) is False:
             raise Cancelled(f"cancelled during {stage}")
 
-    source = Path(model) if isinstance(model, str) else model
-    data = read_model(source)
-    title = name or (source.stem if isinstance(source, Path) else "model")
-    prepared = prepare(data, samples, labels, input_range, report, take=take)
+    source = read_source(model, samples)
+    title = name or source.title
+    if source.class_names and labels is not None:
+        labels = [str(label) for label in np.asarray(labels).ravel().tolist()]
+    prepared = prepare(
+        source.data,
+        samples,
+        labels,
+        input_range,
+        report,
+        take=take or source.take,
+        class_names=tuple(class_names) or source.class_names,
+    )
 
     def cost(quantised: QuantisedModel) -> float:
         return planned_cost(quantised.graph, statement(quantised, input, output))
@@ -196,6 +227,7 @@ def compile_model(
         total([circuit.cost() for circuit in circuits]),
         prepared.declared,
         warnings,
+        prepared.class_names if quantised.is_label or choice.report.classes else (),
     )
     picture = draw(title, choice.report, choice.selection, layers, manifest.costs)
     try:
@@ -249,12 +281,12 @@ def _warnings(choice: Choice, target: Target, prepared: Prepared) -> tuple[str, 
     if not choice.met:
         found.append(
             f"no candidate reached the target {target!r}; this is the cheapest that comes close to the best "
-            f"({choice.report.agreement:.2%} with float)"
+            f"({describe(choice.report)})"
         )
     elif not GOALS[target].accepts(choice.report):
         found.append(
             f"the target {target!r} was reached on the samples that chose the precision, not on the held-out "
-            f"ones ({choice.report.agreement:.2%} agree with float): give more samples, or aim higher"
+            f"ones ({describe(choice.report)}): give more samples, or aim higher"
         )
     if (
         not prepared.synthetic
@@ -337,6 +369,7 @@ def _manifest(
     costs: CostReport,
     declared: tuple[float, float],
     warnings: tuple[str, ...],
+    class_names: tuple[str, ...],
 ) -> Manifest:
     quantised = choice.model
     source, result = quantised.graph.input, quantised.graph.result
@@ -358,7 +391,8 @@ def _manifest(
         hi=result.max,
         bits=bits,
         words=1 if spec.output_visibility == "committed" else -(-result.size // values_per_word(bits)),
-        kind="label" if quantised.is_label else "logits",
+        kind="label" if quantised.is_label else "logits" if choice.report.classes else "values",
+        labels=class_names,
         visibility=spec.output_visibility,
     )
     return Manifest.of(

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
+from math import prod
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from assay_prover.circuit import InputVisibility, OutputVisibility, StatementSpec
+from assay_prover.compiler.labels import check_names, read_labels
 from assay_prover.compiler.onnxruntime_check import check_import
 from assay_prover.errors import InputError
 from assay_prover.frontend import Wanted, import_model
@@ -44,6 +46,7 @@ class Prepared:
     calibration: Calibration
     samples: Float64Array
     labels: NDArray[Any] | None
+    class_names: tuple[str, ...]
     held_out: HeldOut | None
     synthetic: bool
     count: int
@@ -86,22 +89,24 @@ class Prepared:
 def prepare(
     data: bytes,
     samples: Samples | None,
-    labels: NDArray[Any] | None,
+    labels: Any,
     input_range: tuple[float, float] | None,
     report: Callable[[str, float], None],
     within: int | None = None,
     take: str | None = None,
+    class_names: Sequence[str] = (),
 ) -> Prepared:
     """Import, check against onnxruntime, fuse, and calibrate on the half of the samples that may choose.
 
     Args:
         data: the ONNX file.
         samples: see `shape_samples`; None takes uniform noise over `input_range`.
-        labels: class numbers `[n]`, or None.
+        labels: what the samples are judged by, or None; see `labels.read_labels`.
         input_range: values that an input may have; by default from the samples, held-out ones included.
         report: told what is being done.
         within: work that all samples together may take (`sample_work`); beyond it fewer are looked at.
         take: the output to prove, of a model with several.
+        class_names: the classes' names in the network's order, if it has classes.
 
     Raises:
         ModelError, UnsupportedModel: the file cannot be compiled.
@@ -112,7 +117,13 @@ def prepare(
     given = None if samples is None else shape_samples(samples, imported)
     if any(name == "y" for name, _ in imported.parts) and _is_input(labels, samples):
         labels = None
-    truth = check_labels(labels, given)
+    count = None if given is None else len(given)
+    outputs = prod(imported.output_shape)
+    truth, names = read_labels(labels, count, class_names or imported.classes)
+    if truth is not None and truth.dtype.kind == "i" and outputs == 1 and not imported.is_label and not names:
+        # one number that is no class: what is given are the values it should have
+        truth = None if set(np.unique(truth)) <= {0, 1} else truth.astype(np.float64)[:, None]
+    check_names(names, outputs, is_label=imported.is_label)
     declared = declare_range(given, input_range, whole=imported.whole_input)
     x = synthetic_samples(imported, declared) if given is None else given
     # judged as it is quantised, with what was fused and recognised
@@ -140,6 +151,7 @@ def prepare(
         calibration=calibrate(graph, x[chosen], declared, probes),
         samples=x[chosen],
         labels=None if truth is None else truth[chosen],
+        class_names=names,
         held_out=held_out,
         synthetic=given is None,
         count=len(x),
@@ -209,13 +221,3 @@ def _shaped(what: str, samples: NDArray[Any], shape: tuple[int, ...]) -> Float64
 def _is_input(labels: NDArray[Any] | None, samples: Samples | None) -> bool:
     """Whether the labels are the samples' own array "y", which a file has for either."""
     return isinstance(samples, Mapping) and labels is not None and labels is samples.get("y")
-
-
-def check_labels(labels: NDArray[Any] | None, samples: Float64Array | None) -> NDArray[Any] | None:
-    """Class numbers, one a sample."""
-    if labels is None:
-        return None
-    array = np.asarray(labels)
-    if samples is None or array.shape != (len(samples),) or array.dtype.kind not in "iu":
-        raise InputError("labels must be one class number for each sample")
-    return array

@@ -11,7 +11,7 @@ from html import escape
 
 from assay_prover.circuit import CostReport
 from assay_prover.passes.selection.layers import LayerError
-from assay_prover.passes.selection.report import AccuracyReport
+from assay_prover.passes.selection.report import AccuracyReport, describe
 
 WIDTH, MARGIN, PANEL, BAR = 960, 24, 440, 16
 MOST_BARS = 16
@@ -63,7 +63,7 @@ def draw(
     legend = "held-out samples" + (" (grey: those that chose the precision)" if report.held_out else "")
     if not report.held_out:
         legend = "the samples that chose the precision: too few to hold any out"
-    head = f"{title}: top-1 agreement {report.agreement:.2%} on {report.samples} samples; {legend}"
+    head = f"{title}: {describe(report)}; {legend}"
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{height}" '
         f'viewBox="0 0 {WIDTH} {height}" font-family="sans-serif" font-size="11">\n'
@@ -77,12 +77,17 @@ Bars = Sequence[tuple[str, Sequence[tuple[float, str]]]]
 
 def _facts(x: int, y: int, report: AccuracyReport, costs: CostReport) -> str:
     """Figures in words."""
-    lines = [("answers as in floats", f"{report.agreement:.2%} of {report.samples} samples")]
+    same = "same class as in floats" if report.classes else "within 1 % of the span"
+    lines = [(same, f"{report.agreement:.2%} of {report.samples} samples")]
     if report.risk is not None:
         lines.append(("answers expected to change", f"{report.risk:.3%}"))
     if report.accuracy_float is not None and report.accuracy_quantised is not None:
         shown = f"{report.accuracy_quantised:.2%}, in floats {report.accuracy_float:.2%}"
         lines.append(("accuracy", shown))
+    if report.mae_float is not None and report.mae_quantised is not None:
+        lines.append(("mean absolute error", f"{report.mae_quantised:.4g}, in floats {report.mae_float:.4g}"))
+    if report.r2_float is not None and report.r2_quantised is not None:
+        lines.append(("R²", f"{report.r2_quantised:.5f}, in floats {report.r2_float:.5f}"))
     lines += [
         ("evaluation domain", f"{costs.domain:,} rows, {costs.mode}"),
         ("lookups", f"{costs.lookups:,} in tables of {sum(t.entries for t in costs.tables):,} entries"),

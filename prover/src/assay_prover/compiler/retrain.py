@@ -24,8 +24,9 @@ from assay_prover.bundle.files import (
 )
 from assay_prover.bundle.manifest import Manifest, legible, metadata_hash
 from assay_prover.bundle.weights import dump_weights, write_secret
+from assay_prover.compiler.labels import read_labels
 from assay_prover.compiler.onnxruntime_check import check_import
-from assay_prover.compiler.preparation import Samples, check_labels, shape_samples, wanted
+from assay_prover.compiler.preparation import Samples, shape_samples, wanted
 from assay_prover.errors import BundleError, QuantisationError
 from assay_prover.frontend import Wanted, import_model, read_model
 from assay_prover.graph.graph import FloatAffine
@@ -50,7 +51,7 @@ def with_weights(
     out: Path | str,
     *,
     samples: Samples | None = None,
-    labels: NDArray[Any] | None = None,
+    labels: Any = None,
     take: str | None = None,
     name: str | None = None,
     overwrite: bool = False,
@@ -63,7 +64,7 @@ def with_weights(
         model: ONNX file or its bytes; the same network as the bundle's, trained otherwise.
         out: the new bundle's directory. Keys are linked, not copied, where the file system can.
         samples: typical inputs to measure the accuracy on; None takes uniform noise.
-        labels: class numbers of the samples.
+        labels: what the samples are judged by; see `compile_model`.
         take: the tensor to prove, of a model with several outputs.
         name: the model's name; by default the file's.
         overwrite: replace a bundle that is there.
@@ -88,7 +89,7 @@ def with_weights(
             "no weights differ): compile it as a model of its own"
         )
     given = None if samples is None else shape_samples(samples, imported)
-    truth = check_labels(labels, given)
+    truth, _ = read_labels(labels, None if given is None else len(given), bundle.manifest.output.labels)
     declared = bundle.manifest.input.declared_range
     x = synthetic_samples(imported, declared) if given is None else given
     is_label = bundle.manifest.output.kind == "label"

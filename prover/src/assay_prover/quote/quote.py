@@ -14,7 +14,6 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any, Literal
 
-from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
 from assay_prover.bundle.manifest import PrecisionInfo
@@ -80,7 +79,7 @@ def quote_model(
     samples: Samples | None,
     profile: MachineProfile,
     *,
-    labels: NDArray[Any] | None = None,
+    labels: Any = None,
     input: Literal["private", "public"] = "private",  # noqa: A002 - the protocol's word
     output: Literal["encrypted", "committed", "public"] = "encrypted",
     target: Target = "balanced",

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
+from assay_prover.errors import InputError
 from assay_prover.graph.maps import Float64Array, Int64Array
 from assay_prover.passes.quantise import QuantisedModel
 
@@ -29,6 +30,7 @@ PAIRINGS = 64
 
 Part = Annotated[float, Field(ge=0, le=1)]
 Size = Annotated[float, Field(ge=0)]
+Fit = Annotated[float, Field(le=1, allow_inf_nan=False)]
 
 
 class AccuracyReport(BaseModel):
@@ -39,6 +41,9 @@ class AccuracyReport(BaseModel):
     risk: expected part of samples whose top-1 class errors like those seen would change; None where there are
     no classes. What a few hundred samples can tell of rare flips, which few of them show.
     accuracy_float, accuracy_quantised: top-1 accuracy against the labels; None without labels.
+    classes: whether the answer is a class; otherwise it is numbers that mean themselves, a regression's.
+    r2_float, r2_quantised: part of the labels' variance that a regression explains, at most 1.
+    mae_float, mae_quantised: a regression's mean absolute error against the labels. None without labels.
     error_*: absolute error of the outputs in real values; None for a label.
     output_span: greatest less least float output; their magnitude where they do not vary, as on one sample.
     saturated: part of input values outside the declared range, which were clipped.
@@ -61,6 +66,11 @@ class AccuracyReport(BaseModel):
     held_out: bool = False
     error_percentiles: tuple[tuple[float, Size], ...] = ()
     risk: Part | None = None
+    classes: bool = True
+    r2_float: Fit | None = None
+    r2_quantised: Fit | None = None
+    mae_float: Size | None = None
+    mae_quantised: Size | None = None
 
     @property
     def accuracy_loss(self) -> float:
@@ -110,12 +120,15 @@ def assess(
     *,
     held_out: bool = False,
 ) -> AccuracyReport:
-    """Compare with the float outputs `expected` of the same samples; labels are class numbers or None.
+    """Compare with the float outputs `expected` of the same samples.
+
+    Labels are class numbers `[n]`, a regression's values `[n, outputs]` in floats, or None.
 
     With `limit` it stops as soon as the goal is out of reach; the report is then about the samples seen.
     """
     exact = expected.reshape(len(samples), -1)
-    classes = sum(width > 1 for width in expected.shape[1:]) == 1
+    regression = labels is not None and labels.dtype.kind == "f"
+    classes = sum(width > 1 for width in expected.shape[1:]) == 1 and not regression
     lo, hi = model.input.lo * model.input.scale, model.input.hi * model.input.scale
     slack = model.input.scale
     outside = float(((samples < lo - slack) | (samples > hi + slack)).mean())
@@ -141,7 +154,10 @@ def assess(
         top_float, top_quantised = exact[:, 0], integers[:, 0]
     else:
         top_float, top_quantised = exact.argmax(axis=1), integers.argmax(axis=1)
-    scored = labels is not None and (model.is_label or classes)
+    scored = labels is not None and not regression and (model.is_label or classes)
+    fits: dict[str, float | None] = {}
+    if regression and labels is not None and not model.is_label:
+        fits = _fits(labels, exact, np.asarray(integers * model.output_scale, dtype=np.float64))
     percentiles = () if errors is None else np.percentile(errors, PERCENTILES)
     return AccuracyReport(
         samples=seen,
@@ -159,7 +175,35 @@ def assess(
             (q, float(value)) for q, value in zip(PERCENTILES, percentiles, strict=False)
         ),
         risk=flip_risk(exact, signed) if signed is not None and classes else None,
+        classes=model.is_label or classes,
+        **fits,
     )
+
+
+def _fits(labels: Float64Array, exact: Float64Array, answers: Float64Array) -> dict[str, float | None]:
+    """How well floats and integers of a regression meet the labels."""
+    if labels.shape != exact.shape:
+        raise InputError(f"labels have {labels.shape[1]} values a sample, the network gives {exact.shape[1]}")
+    spread = float(((labels - labels.mean(axis=0)) ** 2).sum())
+
+    def r2(given: Float64Array) -> float | None:
+        return None if not spread else 1.0 - float(((given - labels) ** 2).sum()) / spread
+
+    return {
+        "r2_float": r2(exact),
+        "r2_quantised": r2(answers),
+        "mae_float": float(np.abs(exact - labels).mean()),
+        "mae_quantised": float(np.abs(answers - labels).mean()),
+    }
+
+
+def describe(report: AccuracyReport) -> str:
+    """The report in half a sentence: how often classes agree, or how far numbers are apart."""
+    if report.classes:
+        return f"the class is that of the floats for {report.agreement:.2%} of {report.samples} samples"
+    span = report.output_span or 1.0
+    part = (report.error_p99 or 0.0) / span
+    return f"99 % of {report.samples} samples' values are within {part:.3%} of the outputs' span"
 
 
 def _span(exact: Float64Array) -> float:

@@ -128,7 +128,9 @@ def _precision(quote: quotes.Quote) -> str:
     text = f"{p.input_bits} bits in, {p.activation_bits} between layers, target {quote.target}"
     if quote.accuracy is None:
         return text
-    return f"{text}; {quote.accuracy.agreement:.2%} of {quote.accuracy.samples} samples answer as in floats"
+    from assay_prover.passes.selection.report import describe
+
+    return f"{text}; {describe(quote.accuracy)}"
 
 
 def _savings(quote: quotes.Quote) -> Table:

@@ -54,10 +54,15 @@ def accuracy_table(report: AccuracyReport, selection: AccuracyReport | None) -> 
 
     reports = [r for _, r in columns]
     row("samples", (f"{r.samples}{', synthetic' if r.synthetic else ''}" for r in reports))
-    row("same answer", (f"{r.agreement:.2%}" for r in reports))
+    same = "same class" if report.classes else "within 1 % of the span"
+    row(same, (f"{r.agreement:.2%}" for r in reports))
     row("answers expected to change", (None if r.risk is None else f"{r.risk:.3%}" for r in reports))
     row("accuracy, floats", (_share(r.accuracy_float) for r in reports))
     row("accuracy, integers", (_share(r.accuracy_quantised) for r in reports))
+    row("R², floats", (_decimal(r.r2_float) for r in reports))
+    row("R², integers", (_decimal(r.r2_quantised) for r in reports))
+    row("mean absolute error, floats", (_figure(r.mae_float) for r in reports))
+    row("mean absolute error, integers", (_figure(r.mae_quantised) for r in reports))
     for position, (percentile, _) in enumerate(report.error_percentiles):
         name = "largest error" if percentile == 100 else f"{percentile:g} % of errors below"
         row(name, (_part(r, position) for r in reports))
@@ -139,6 +144,14 @@ def in_bytes(value: int) -> str:
             return f"{size:.0f} {unit}" if size >= 10 or unit == "B" else f"{size:.1f} {unit}"
         size /= 1000
     return f"{size:.1f} GB"
+
+
+def _decimal(value: float | None) -> str | None:
+    return None if value is None else f"{value:.5f}"
+
+
+def _figure(value: float | None) -> str | None:
+    return None if value is None else f"{value:.4g}"
 
 
 def _share(value: float | None) -> str | None:
