@@ -127,7 +127,7 @@ def test_names_are_part_of_what_a_model_means_and_their_absence_changes_nothing(
     hashes = []
     for folder, names in (("a", ()), ("b", ("yes", "no")), ("c", ("no", "yes"))):
         compile_model(MODELS / "bc_mlp.onnx", data["x"], tmp_path / folder, class_names=names)
-        hashes.append(Bundle.open(tmp_path / folder).metadata_hash)
+        hashes.append(Bundle.open(tmp_path / folder).manifest.hashes.metadata)
     assert len(set(hashes)) == 3
 
 
