@@ -41,7 +41,9 @@ def test_the_tutorial_leads_from_nothing_to_a_paid_answer(assay: Assay, tmp_path
     programs = Path(sys.executable).parent
     environment = {name: os.environ[name] for name in ("LANG", "LD_LIBRARY_PATH") if name in os.environ}
     environment |= {"PATH": f"{programs}:/usr/bin:/bin", "HOME": str(tmp_path), "COLUMNS": "160"}
-    before, after, market = [], [], ""
+    before: list[str] = []
+    after: list[str] = []
+    market = ""
     for language, text in blocks():
         if language == "python":
             (folder / text.splitlines()[0].removeprefix("# ")).write_text(text)
