@@ -32,6 +32,9 @@ MISSES_BEFORE_LOST = 3
 """Rounds in which a nonce is used and none of our transactions mined, before that is believed."""
 POOL_PATIENCE = 4
 """Times longer that an unused nonce is left alone if the pool is said to have a transaction with it."""
+MOST_RESENT = 256
+"""Transactions, the newest, that are sent again on a chain that went back."""
+PRUNE_EVERY = 3600.0
 MOST_GAPS = 3
 """Unused nonces below ours that are filled. Above more than that our transactions are given up: filling costs
 a transaction for each, and so many are more likely a node's error than another program's transactions."""
@@ -46,6 +49,7 @@ class OutboxConfig:
         rebroadcast_after: between two broadcasts of the same bytes; free, and heals a forgetful pool.
         poll: between two looks in `wait`.
         wait_timeout: of `wait`, unless told.
+        retention: how long what was settled for good is kept.
         outage: how long a node may be away while `wait` waits.
     """
 
@@ -54,6 +58,7 @@ class OutboxConfig:
     poll: float = 0.5
     wait_timeout: float = 600.0
     outage: float = 10.0
+    retention: float = 30 * 86_400.0
 
 
 class Dispatcher:
@@ -98,6 +103,8 @@ class Dispatcher:
         self._hurried: set[str] = set()
         self._reorganised: set[int] = set()
         self._head: Header | None = None
+        self._undone = 0
+        self._pruned = float("-inf")
 
     def hurry(self, upto: int) -> None:
         """What waits with a nonce up to this one is replaced in the next round, without patience."""
@@ -110,9 +117,10 @@ class Dispatcher:
         Args:
             header: the newest block's, if it is known.
         """
+        self._forget_old()
         active = self._store.active()
-        if not active:
-            self._head = None
+        last = self._store.last_final()
+        if not active and last is None:
             return
         pending = [intent for intent in active if intent.status is IntentStatus.PENDING]
         if header is not None and not pending and self._head is not None and self._head.hash == header.hash:
@@ -130,12 +138,14 @@ class Dispatcher:
         final, linked = await asyncio.gather(
             final_number(self._node, self._finality, header) if mined else _nothing(), self._links(header)
         )
+        if not linked and last is not None and await self._went_back(last):
+            return  # what follows is for the next round, with what is to be sent again
         doubtful = [] if linked else await self._not_in_their_blocks(mined)
         waiting = [intent for intent in pending if used > intent.nonce]
         await self._settle([*doubtful, *waiting], header, used, final)
         gone = {intent.row for intent in doubtful}
         self._finish((intent for intent in mined if intent.row not in gone), final)
-        self._head = header
+        self._head = None if self._undone else header  # what is doubtful is looked at again
         rows = {intent.row for intent in (*mined, *waiting)} - gone
         await self._press_on([intent for intent in self._store.active() if intent.row not in rows], used)
         await self._fill_gap(used)
@@ -152,6 +162,36 @@ class Dispatcher:
             return False
         known = await self._node.header(last.number)
         return known is not None and known.hash == last.hash
+
+    async def _went_back(self, last: Intent) -> bool:
+        """Whether transactions that were settled for good are not on the chain any more; they are sent again.
+
+        That is a re-org deeper than the policy, or a chain that was set back to an older state (a snapshot of
+        a development chain, a provider's restored node). A node that lags looks alike for some rounds.
+        """
+        if not await self._not_in_their_blocks([last]):
+            self._undone = 0
+            return False
+        self._undone += 1
+        if self._undone < MISSES_BEFORE_LOST:
+            return False
+        self._undone = 0
+        undone = await self._not_in_their_blocks(self._store.newest_final(MOST_RESENT))
+        taken = {intent.nonce for intent in self._store.active()}
+        undone = [intent for intent in undone if intent.nonce not in taken]
+        _log.error("chain.went_back", transactions=len(undone), from_nonce=min(i.nonce for i in undone))
+        with self._store.database.transaction():
+            for intent in undone:
+                self._store.set_pending(intent, 0)
+        self._reorganised |= {intent.row for intent in undone}
+        return True
+
+    def _forget_old(self) -> None:
+        """Deletes what was settled long ago, once an hour."""
+        now = self._clock()
+        if now - self._pruned >= PRUNE_EVERY:
+            self._pruned = now
+            self._store.prune(now - self._config.retention)
 
     async def _not_in_their_blocks(self, mined: Sequence[Intent]) -> list[Intent]:
         """Mined intents whose block is not the chain's any more, or not known to the node."""

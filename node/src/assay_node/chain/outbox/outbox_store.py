@@ -166,14 +166,29 @@ class OutboxStore:
         last = self.last_final()
         return 0 if last is None else last.nonce + 1
 
-    def final_from(self, nonce: int) -> list[Intent]:
-        """Intents settled for good with a nonce from `nonce` on, by nonce; of several the newest."""
+    def newest_final(self, most: int) -> list[Intent]:
+        """The intents with the highest nonces that are settled for good, by nonce; of several with one, the
+        newest.
+        """
         rows = self.database.rows(
-            "SELECT * FROM intents WHERE status IN ('done', 'failed', 'cancelled') AND nonce >= ?"
-            " ORDER BY nonce, id",
-            nonce,
+            "SELECT * FROM intents WHERE status IN ('done', 'failed', 'cancelled')"
+            " ORDER BY nonce DESC, id DESC LIMIT ?",
+            most,
         )
-        return list({row["nonce"]: _intent(row) for row in rows}.values())
+        return list({row["nonce"]: _intent(row) for row in reversed(rows)}.values())
+
+    def prune(self, before: float) -> None:
+        """Deletes intents that were made before a moment and are settled, but for the last one."""
+        condition = (
+            "status IN ('done', 'failed', 'cancelled', 'lost') AND created < ?"
+            " AND nonce < (SELECT MAX(nonce) FROM intents)"
+        )
+        with self.database.transaction():
+            self.database.execute(
+                f"DELETE FROM attempts WHERE intent IN (SELECT id FROM intents WHERE {condition})",  # noqa: S608
+                before,
+            )
+            self.database.execute(f"DELETE FROM intents WHERE {condition}", before)  # noqa: S608
 
     def has_nonce(self, nonce: int) -> bool:
         """Whether a transaction with this nonce was signed here, and not displaced by a foreign one."""
