@@ -35,9 +35,9 @@ class FinalityPolicy(BaseModel):
     tag: Literal["", "safe", "finalized"] = ""
 
 
-ON_DEMAND = FinalityPolicy(confirmations=0, final_after=16)
-"""Of chains that mine when there is a transaction: the next block may never come, so none is waited for. What
-was mined is watched for some blocks all the same, and sent again if somebody rewinds the chain."""
+ON_DEMAND = FinalityPolicy(confirmations=0, final_after=1)
+"""Of chains that mine when there is a transaction: the next block may never come, so none is waited for.
+Should somebody rewind such a chain by more, the outbox notices, and sends again."""
 _ON_DEMAND_CLIENTS = ("anvil", "hardhat", "ganache", "assay-devnet")
 QUIET = 45.0
 """Seconds without a new block after which confirmations are not waited for: on a chain that mines on demand
