@@ -20,7 +20,7 @@ CONTRACT_TESTS := test-contracts
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help setup native node-tools demo test test-rust test-counts test-python onnx-conformance test-contracts slither halmos differential deep-contracts lint format contracts docs bench bench-quick bench-models bench-node soak liar fuzz sanitize clean
+.PHONY: help setup native node-tools wheels test-wheels demo test test-rust test-counts test-python onnx-conformance test-contracts slither halmos differential deep-contracts lint format contracts docs bench bench-quick bench-models bench-node soak liar fuzz sanitize clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -38,7 +38,7 @@ $(VENV)/.python:
 $(VENV)/.ready: $(VENV)/.python constraints.txt prover/pyproject.toml node/pyproject.toml
 	$(BIN)/pip install --quiet $(DEV_TOOLS)
 	cd prover && ../$(BIN)/maturin develop --release --quiet
-	$(BIN)/pip install --quiet -e node
+	$(BIN)/pip install --quiet -e 'node[devnet]'
 	@touch $@ $(VENV)/.native
 
 native: $(VENV)/.native ## build the native module (release)
@@ -59,10 +59,27 @@ $(SNARKJS)/node_modules/.assay-installed: $(SNARKJS)/package.json
 	cd $(SNARKJS) && npm install --no-package-lock --no-audit --no-fund --ignore-scripts --loglevel=error
 	@touch $@
 
+# Wheels that install without a compiler: the native module against Python's stable ABI and, linked by zig, an old glibc.
+GLIBC ?= 2_28
+WHEELS := build/wheels
+
+wheels: setup ## wheels of the three distributions in build/wheels (abi3, manylinux), checked by auditwheel
+	$(BIN)/pip install --quiet auditwheel build ziglang
+	rm -rf $(WHEELS) && mkdir -p $(WHEELS)
+	cd prover && PATH="$(CURDIR)/$(BIN):$$PATH" ../$(BIN)/maturin build --release --quiet --zig --compatibility manylinux_$(GLIBC) \
+	  --out ../$(WHEELS)
+	$(BIN)/python -m build --quiet --wheel --outdir $(WHEELS) node
+	$(BIN)/python -m build --quiet --wheel --outdir $(WHEELS) .
+	$(BIN)/auditwheel show $(WHEELS)/assay_prover-*.whl
+	$(BIN)/python tests/packaging/check_wheels.py $(WHEELS)
+
+test-wheels: wheels ## install the wheels into an empty environment elsewhere, without cargo, and run the demo
+	$(BIN)/python tests/packaging/install.py $(WHEELS)
+
 demo: setup ## the main job end to end on the embedded chain
 	$(BIN)/assay demo
 
-test: lint test-rust test-counts test-python $(CONTRACT_TESTS) ## set up and pass every test
+test: lint test-rust test-counts test-python $(CONTRACT_TESTS) test-wheels ## set up and pass every test
 	$(if $(NODE),@echo "Every test passed.",@echo "Passed, WITHOUT the tests that need Node (>= 20), which was not found.")
 
 test-rust: ## the prover core's tests

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from assay_node.devnet.errors import DevnetError, RpcError
     from assay_node.devnet.node import Devnet, DevnetThread, run
 else:  # a name's module is loaded when the name is used
-    __getattr__, __dir__ = lazy_attributes(
+    _load, __dir__ = lazy_attributes(
         __name__,
         {
             ".config": "DevnetConfig",
@@ -20,5 +20,17 @@ else:  # a name's module is loaded when the name is used
             ".node": "Devnet DevnetThread run",
         },
     )
+
+    def __getattr__(name: str) -> object:
+        """A name of this package; of an installation without py-evm an error that says what to install."""
+        try:
+            return _load(name)
+        except ModuleNotFoundError as error:
+            if error.name is None or error.name.partition(".")[0] not in ("eth", "trie"):
+                raise
+            raise _load("DevnetError")(
+                "the embedded chain needs py-evm, which is not installed: pip install 'assay-node[devnet]'"
+            ) from error
+
 
 __all__ = ["Devnet", "DevnetConfig", "DevnetError", "DevnetThread", "RpcError", "run"]
