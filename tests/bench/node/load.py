@@ -24,6 +24,7 @@ from typing import Any
 from assay_node.chain import (
     BidPlaced,
     Chain,
+    FinalityPolicy,
     JobAwarded,
     JobEvent,
     JobSettled,
@@ -43,6 +44,7 @@ WATCH_S = 0.1
 STOP_S = 20.0
 FIRST_WORKER, FIRST_REQUESTER = 2, 10
 STAKE = 100 * ETHER
+SETTLED_BLOCKS = 10
 TERMS = JobTerms(
     max_price=ETHER // 50, collateral=ETHER // 1000, bid_window=10, accept_window=120, prove_window=600
 )
@@ -59,6 +61,7 @@ class Load:
         limit: seconds after which the rest is given up.
         faults, latency: of the nodes of both.
         settings: of the workers' configuration, where it is not the default.
+        finality: of the requesters; the chain's by default.
         interval: seconds between a requester's looks at its job.
         seed: of the faults.
     """
@@ -71,6 +74,7 @@ class Load:
     faults: Sequence[Fault] = ()
     latency: Latency | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
+    finality: FinalityPolicy | None = None
     interval: float = 1.0
     seed: int = 0
 
@@ -172,8 +176,17 @@ class Watcher:
 class Asker:
     """A requester that does not give up."""
 
-    def __init__(self, market: Market, url: str, index: int, model: Sampled, model_id: bytes) -> None:
+    def __init__(
+        self,
+        market: Market,
+        url: str,
+        index: int,
+        model: Sampled,
+        model_id: bytes,
+        finality: FinalityPolicy | None = None,
+    ) -> None:
         self.market = market
+        self.finality = finality
         self.url = url
         self.index = index
         self.model = model
@@ -191,9 +204,9 @@ class Asker:
             try:
                 async with AsyncExitStack() as trying:
                     node = await trying.enter_async_context(Rpc(self.url))
-                    chain = await Chain.connect(node, self.market.chain.deployment)
+                    chain = await Chain.connect(node, self.market.chain.deployment, finality=self.finality)
                     outbox = await trying.enter_async_context(
-                        await Outbox.open(node, account, folder / "outbox.sqlite")
+                        await Outbox.open(node, account, folder / "outbox.sqlite", finality=self.finality)
                     )
                     store = trying.enter_context(JobStore(folder / "jobs.sqlite"))
                     key = StoreKey(bytes(account.key))
@@ -341,11 +354,12 @@ async def measure(
             workers.append(worker)
             await until_listening(config.inbox_port, load.limit)
         askers = [
-            Asker(market, for_requesters.url, FIRST_REQUESTER + index, model, model_id)
+            Asker(market, for_requesters.url, FIRST_REQUESTER + index, model, model_id, load.finality)
             for index in range(load.requesters)
         ]
         for asker in askers:
             await asker.open(stack)
+        await net.rpc("anvil_mine", SETTLED_BLOCKS)  # no re-org is to undo what was prepared
         for proxy in (for_workers, for_requesters):
             proxy.counts.clear()
             proxy.posts = 0
