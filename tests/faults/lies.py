@@ -8,10 +8,16 @@ function called), and a path into the result. Bytes of the contracts' encoding a
 from __future__ import annotations
 
 import copy
+import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 from typing import Any
 
+from eth_utils.abi import function_abi_to_4byte_selector
+
+import assay_node
 from faults.kinds import Call, Json
 from faults.proxy import Exchange
 
@@ -22,7 +28,7 @@ GONE = object()
 """In place of a value: the field is left out."""
 
 Step = str | int
-Path = tuple[Step, ...]
+Place = tuple[Step, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +36,12 @@ class Spot:
     """A place where a node can lie.
 
     Attributes:
-        method: of the request; for eth_call with the function's selector, as "eth_call 0x12345678".
+        method: of the request, with the function if it calls one: see `name_of`.
         path: keys into the result; "*" stands for each element of a list, an int for a word of encoded bytes.
     """
 
     method: str
-    path: Path
+    path: Place
 
     def __str__(self) -> str:
         return ".".join([self.method, *map(str, self.path)])
@@ -80,12 +86,25 @@ class Liar:
         return value.lower().replace(self.honest_address[2:].lower(), self.address[2:].lower())
 
 
-def name_of(call_method: str, params: Any) -> str:
-    """The method of a request, with the selector if it calls a function."""
-    if call_method in ("eth_call", "eth_estimateGas") and params and isinstance(params[0], dict):
-        data = params[0].get("data") or params[0].get("input") or "0x"
-        return f"{call_method} {data[:10]}"
-    return call_method
+@cache
+def _functions() -> dict[str, str]:
+    """Names of the contracts' functions by selector."""
+    named = {}
+    for path in Path(assay_node.__file__).parent.glob("abi/*.json"):
+        for entry in json.loads(path.read_text())["abi"]:
+            if entry["type"] == "function":
+                named["0x" + function_abi_to_4byte_selector(entry).hex()] = entry["name"]
+    return named
+
+
+def name_of(method: str, params: Any) -> str:
+    """The method of a request, with the function if it calls one: "eth_call jobOf"."""
+    if method in ("eth_call", "eth_estimateGas") and params and isinstance(params[0], dict):
+        if "to" not in params[0]:
+            return f"{method} several"  # creation code that makes many calls
+        selector = (params[0].get("data") or params[0].get("input") or "0x")[:10]
+        return f"{method} {_functions().get(selector, selector)}"
+    return method
 
 
 def spots_of(traffic: Iterable[Exchange]) -> list[Spot]:
@@ -103,7 +122,7 @@ def spots_of(traffic: Iterable[Exchange]) -> list[Spot]:
     return list(found)
 
 
-def _leaves(value: Any, path: Path) -> Iterator[tuple[Path, Any]]:
+def _leaves(value: Any, path: Place) -> Iterator[tuple[Place, Any]]:
     if isinstance(value, dict):
         for key, inner in value.items():
             yield from _leaves(inner, (*path, key))
@@ -156,7 +175,7 @@ def told(lie: Lie, call: Call, answer: Json, liar: Liar) -> Json:
     return changed | box
 
 
-def _change(parent: Any, key: Any, path: Path, way: str, liar: Liar) -> None:
+def _change(parent: Any, key: Any, path: Place, way: str, liar: Liar) -> None:
     value = parent[key]
     if not path or path == ("[]",):
         changed = _lied_list(value, way) if path else _lied(value, way, liar)

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from assay_node.chain import Chain, ChainError, JobState, Outbox, Rpc
-from assay_node.client import JobStore, Requester, StoreKey
+from assay_node.client import AwardPolicy, JobStore, Requester, StoreKey
 from assay_node.worker import service
 from faults import (
     Busy,
@@ -103,7 +103,14 @@ async def _requester(market: Any, url: str, stack: AsyncExitStack) -> Requester:
             continue  # as its user would
         await stack.enter_async_context(outbox)
         store = stack.enter_context(JobStore(folder / "jobs.sqlite"))
-        return Requester(chain, outbox, store, StoreKey(bytes(account.key)), allow_local=True)
+        return Requester(
+            chain,
+            outbox,
+            store,
+            StoreKey(bytes(account.key)),
+            policy=AwardPolicy(anybody=True),
+            allow_local=True,
+        )
 
 
 async def _post(requester: Requester, model: Any, model_id: bytes, row: int) -> bytes:

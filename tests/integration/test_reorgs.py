@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack
 from typing import Any
 
 from assay_node.chain import Chain, FinalityPolicy, JobState, Outbox, Rpc
-from assay_node.client import JobStore, Requester, StoreKey
+from assay_node.client import AwardPolicy, JobStore, Requester, StoreKey
 from assay_node.errors import AssayError
 from market import QUICK, TERMS
 
@@ -32,7 +32,14 @@ async def test_no_job_is_lost_though_blocks_and_what_was_in_them_vanish(market: 
             await Outbox.open(node, account, path, config=QUICK, finality=FINALITY)
         )
         store = stack.enter_context(JobStore(market.folder / "requester" / "jobs.sqlite"))
-        requester = Requester(chain, outbox, store, StoreKey(bytes(account.key)), allow_local=True)
+        requester = Requester(
+            chain,
+            outbox,
+            store,
+            StoreKey(bytes(account.key)),
+            policy=AwardPolicy(anybody=True),
+            allow_local=True,
+        )
         posted = [
             (await requester.submit(bc_mlp.bundle, model_id, bc_mlp.x[row], TERMS)).job_id
             for row in range(JOBS)
@@ -48,20 +55,22 @@ async def test_no_job_is_lost_though_blocks_and_what_was_in_them_vanish(market: 
 
 
 async def _shake(market: Any, posted: list[bytes]) -> int:
-    """Drop blocks between the steps of the jobs; end bidding when each has a bid. How many re-orgs there were."""
-    shaken = itertools.count()
+    """Drop blocks between the steps of the jobs; end bidding when each has a bid. Gives the re-orgs."""
+    depths = itertools.cycle(DEPTHS)
     done = 0
     while True:
         jobs = [await market.chain.market.job_of(job_id) for job_id in posted]
-        if all(job.state is JobState.SETTLED for job in jobs) and done >= REORGS:
+        if all(job.state.final for job in jobs) and done >= REORGS:
             return done
-        if done < REORGS:
-            await market.net.rpc("assay_reorg", DEPTHS[next(shaken) % len(DEPTHS)], {"transactions": "drop"})
-            done += 1
         now = (await market.chain.latest()).timestamp
         bidding = [job for job in jobs if job.state is JobState.OPEN and now <= job.deadline]
         if bidding and all(int(job.worker, 16) for job in bidding):
+            # A bid that vanishes after the bidding is a bid too late: bury them first.
+            await market.net.rpc("anvil_mine", max(DEPTHS) + 1)
             await market.pass_time(max(job.deadline for job in bidding) - now + 1)
+        elif done < REORGS:
+            await market.net.rpc("assay_reorg", next(depths), {"transactions": "drop"})
+            done += 1
         await asyncio.sleep(0.3)
 
 

@@ -33,7 +33,7 @@ from assay_node.chain import (
     Outbox,
     Rpc,
 )
-from assay_node.client import JobStore, JobTerms, Requester, StoreKey
+from assay_node.client import AwardPolicy, JobStore, JobTerms, Requester, StoreKey
 from assay_node.errors import AssayError
 from assay_node.worker import WorkerConfig
 from faults import Fault, FaultProxy, Latency
@@ -210,7 +210,9 @@ class Asker:
                     )
                     store = trying.enter_context(JobStore(folder / "jobs.sqlite"))
                     key = StoreKey(bytes(account.key))
-                    self._requester = Requester(chain, outbox, store, key, allow_local=True)
+                    self._requester = Requester(
+                        chain, outbox, store, key, policy=AwardPolicy(anybody=True), allow_local=True
+                    )
                     stack.push_async_exit(trying.pop_all())
             except AssayError:
                 await asyncio.sleep(0.5)
