@@ -107,6 +107,7 @@ class Endpoint:
         self._timeout = aiohttp.ClientTimeout(total=timeout)
         self._traffic = traffic
         self._session: aiohttp.ClientSession | None = None
+        self._closed = False
         self._next_id = secrets.randbits(48)
         self._waiting: list[_Asked] = []
         self._tasks: set[asyncio.Task[None]] = set()
@@ -119,7 +120,12 @@ class Endpoint:
         return f"Endpoint({shown(self.url)})"
 
     async def close(self) -> None:
-        """Closes the connection. Further requests would open a new one."""
+        """Closes the connection for good.
+
+        Whoever still asks, such as what was gathered beside a request that failed, is refused: a connection
+        opened now would never be closed.
+        """
+        self._closed = True
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -134,6 +140,9 @@ class Endpoint:
         usable answer. Cancelling it leaves the others of its batch alone.
         """
         future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        if self._closed:
+            future.set_exception(self._unusable(question.method, "the connection is closed"))
+            return future
         self._waiting.append(_Asked(question, future))
         if len(self._waiting) == 1:
             self._spawn(self._gather())

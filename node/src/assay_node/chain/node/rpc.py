@@ -94,7 +94,7 @@ class Rpc:
         await self.close()
 
     async def close(self) -> None:
-        """Closes the connections. Further requests would open new ones."""
+        """Closes the connections. Further requests fail."""
         await asyncio.gather(*(endpoint.close() for endpoint in (*self._endpoints, *self._retired)))
         self._retired = []
 

@@ -180,3 +180,13 @@ async def test_requests_share_a_connection(server: Server, node: Rpc) -> None:
             assert await other.block_number() == 1
     await runner.cleanup()
     assert len(peers) == 1
+
+
+async def test_after_closing_nothing_opens_a_connection_again(server: Server) -> None:
+    node = Rpc(server.url, timeout=0.5)
+    assert await node.block_number() == 1
+    await node.close()
+    asked = len(server.asked)
+    with pytest.raises(NodeUnavailable, match="is closed"):
+        await node.block_number()
+    assert len(server.asked) == asked
