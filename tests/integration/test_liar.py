@@ -23,16 +23,16 @@ SAMPLE = 6
 ESSENTIAL = [
     ("worker", "eth_getTransactionCount", "more"),
     ("worker", "eth_getTransactionCount", "huge"),
-    ("worker", "eth_estimateGas", "zero"),
+    ("worker", "eth_estimateGas placeBid", "zero"),
     ("worker", "eth_getBlockByNumber.timestamp", "huge"),
     ("worker", "eth_getLogs.*.data", "flipped"),
     ("worker", "eth_getLogs.*.address", "other"),
     ("worker", "eth_feeHistory.baseFeePerGas.*", "huge"),
-    ("worker", "eth_call", "impersonating"),
-    ("requester", "eth_call", "swapped"),
+    ("requester", "eth_call workerOf", "swapped"),
+    ("requester", "eth_call jobOf", "impersonating"),
     ("requester", "eth_getTransactionCount", "huge"),
     ("requester", "eth_getTransactionReceipt.logs.*.data", "flipped"),
-    ("requester", "eth_estimateGas", "zero"),
+    ("requester", "eth_estimateGas submitJob", "zero"),
 ]
 
 
@@ -47,11 +47,7 @@ async def stage(tmp_path_factory: pytest.TempPathFactory, bc_mlp: Any) -> AsyncI
 @pytest.mark.parametrize(("victim", "place", "way"), ESSENTIAL, ids=map(" ".join, ESSENTIAL))
 async def test_a_lie_does_no_harm(stage: tuple[Stage, Any], victim: Victim, place: str, way: str) -> None:
     opened, traffic = stage
-    spots = [
-        spot
-        for spot in spots_of(traffic[victim])
-        if ".".join([spot.method.split()[0], *map(str, spot.path)]) == place
-    ]
+    spots = [spot for spot in spots_of(traffic[victim]) if str(spot) == place]
     assert spots, f"the {victim} asks nothing like {place} any more"
     outcome = await opened.play(victim, Lie(spots[0], way))
     assert not outcome.violations

@@ -117,7 +117,13 @@ async def publish_model(
         return PublishedModel(model_id, None)
     require_publishable(key)
     receipt = await outbox.send(f"register/{model_id.hex()}", chain.models.register(spec, key, commitment))
-    registered = next(event for event in chain.decode(receipt.logs) if isinstance(event, ModelRegistered))
+    events = chain.decode(receipt.logs)
+    registered = next((event for event in events if isinstance(event, ModelRegistered)), None)
+    if registered is None:
+        raise EvidenceMismatch(
+            f"the receipt of 0x{receipt.tx_hash.hex()} does not show the registration",
+            "Publish again, with another node: a model that is registered already is found",
+        )
     if registered.model_id != model_id:
         raise EvidenceMismatch(
             f"the registry gave the id 0x{registered.model_id.hex()}, "
