@@ -58,13 +58,12 @@ class JobTransactions:
 
     async def send(self, sends: Sequence[tuple[bytes, Send]]) -> None:
         """Sends transactions of jobs in hand, unless something speaks against them."""
-        judged = []
-        for job_id, send in sends:
-            try:
-                judged.append((job_id, send, await self._objection(job_id, send)))
-            except ChainError as error:
-                judged.append((job_id, send, str(error)))
-        await self.submit(judged)
+        away = ""
+        try:
+            await self._manager.pricing_inputs.refresh()
+        except ChainError as error:
+            away = str(error)
+        await self.submit([(job_id, send, away or self._objection(job_id, send)) for job_id, send in sends])
 
     async def submit(self, judged: Sequence[tuple[bytes, Send, str]]) -> list[bytes]:
         """Hands transactions to the outbox, in this order; gives the jobs of which it has one now.
@@ -101,7 +100,7 @@ class JobTransactions:
             manager.pricing_inputs.pace = manager.pricing_inputs.pace.sent(took)
         return accepted
 
-    async def _objection(self, job_id: bytes, send: Send) -> str:
+    def _objection(self, job_id: bytes, send: Send) -> str:
         manager, job = self._manager, self._manager.jobs[job_id]
         view = job.progress.view
         accepted = view is not None and view.state is JobState.ACCEPTED
@@ -111,9 +110,9 @@ class JobTransactions:
         if send.action is Action.ACCEPT:
             others = [other for other in manager.jobs.values() if other.job_id != job_id]
             risk = manager.pricing_inputs.risk_of_accepting(job, others, manager.clock.now())
-            return risk or await manager.pricing_inputs.settling_objection(job, accept=True)
+            return risk or manager.pricing_inputs.settling_objection(job, accept=True)
         if send.action is Action.PROVE and not accepted:
-            return await manager.pricing_inputs.settling_objection(job, accept=False)
+            return manager.pricing_inputs.settling_objection(job, accept=False)
         return ""
 
     def _rescue(self, job_id: bytes, send: Send) -> None:

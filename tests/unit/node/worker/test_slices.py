@@ -133,18 +133,23 @@ async def test_settling_must_bring_what_it_costs(store: WorkerStore) -> None:
     for accept in (False, True):
         cost = gas_after_award(job_gas(4, 0, 3), accept=accept) * gas_price
         pricing = pricing_of(store, 10**20, gas_price)
+        await pricing.refresh()
         job = in_hand(store, JobState.AWARDED, cost)
-        assert await pricing.settling_objection(job, accept=accept) == ""
+        assert pricing.settling_objection(job, accept=accept) == ""
         job = in_hand(store, JobState.AWARDED, cost - 1)
-        assert f"the job brings {cost - 1}" in await pricing.settling_objection(job, accept=accept)
+        assert f"the job brings {cost - 1}" in pricing.settling_objection(job, accept=accept)
 
 
 async def test_accepting_takes_gas_at_hand_for_the_proofs_of_all_slices(store: WorkerStore) -> None:
     gas_price = 10**9
     needed = gas_reserve(gas_after_award(job_gas(4, 0, 3), accept=True), gas_price)
     job = in_hand(store, JobState.AWARDED, 10**18)
-    assert await pricing_of(store, needed, gas_price).settling_objection(job, accept=True) == ""
-    short = await pricing_of(store, needed - 1, gas_price).settling_objection(job, accept=True)
+    pricing = pricing_of(store, needed, gas_price)
+    await pricing.refresh()
+    assert pricing.settling_objection(job, accept=True) == ""
+    pricing = pricing_of(store, needed - 1, gas_price)
+    await pricing.refresh()
+    short = pricing.settling_objection(job, accept=True)
     assert "send it some" in short
 
 

@@ -209,14 +209,14 @@ class PricingInputs:
         promises.gas += gas_reserve(gas, self.situation.gas_price)
         promises.capacity.add(Load(view.deadline + view.accept_window, self._seconds(job)))
 
-    async def settling_objection(self, job: StoredJob, *, accept: bool) -> str:
+    def settling_objection(self, job: StoredJob, *, accept: bool) -> str:
         """Why a job must not be settled (or accepted) now: it would cost more gas than it brings, or more
-        than there is; "" if neither.
+        than there is; "" if neither. `refresh` must have been called.
         """
         model, view = self._library.known(job.model_id), job.progress.view
         if model is None or view is None:
             return "the model is not served any more"
-        situation = await self.refresh()
+        situation = self.situation
         gas = self._gas(job.request, job.model_id, job.input_words)
         cost = gas_after_award(gas, accept=accept) * situation.gas_price
         earned = view.price * (10_000 - model.model.spec.royalty_bps) // 10_000
