@@ -14,6 +14,7 @@ import asyncio
 import heapq
 import multiprocessing
 import os
+import signal
 import threading
 import time
 from collections.abc import Awaitable, Callable, Sequence
@@ -31,6 +32,9 @@ from numpy.typing import NDArray
 from assay_prover import AssayProverError, Bundle, Cancelled, ModelProver, join_proofs, verify
 
 _log = structlog.get_logger(__name__)
+
+LAST_STEP = 5.0
+"""Seconds in which a proof that is to stop must come to its next step; then its process is killed."""
 
 
 @dataclass(frozen=True)
@@ -179,6 +183,9 @@ def _start_child(parent: int, stop: _Flag) -> None:
     """Prepares a prover process. It ends with its parent, even when that is killed without a word."""
     global _child_stop
     _child_stop = stop
+    # Ctrl-C and a supervisor's SIGTERM reach the whole group; what becomes of a proof is the worker's to say.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
 
     def watch() -> None:
         while os.getppid() == parent:
@@ -256,13 +263,24 @@ class Executor:
         return self
 
     async def __aexit__(self, *exc: object) -> None:
-        """Stops the proof under way and waits for it to end."""
+        """Stops the proof under way at its next step, and its process if that does not come soon."""
         self._stop.set()
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
-        if self._pool is not None:
-            await asyncio.to_thread(self._pool.shutdown, wait=True, cancel_futures=True)
+        if self._pool is None:
+            return
+        processes = list((getattr(self._pool, "_processes", None) or {}).values())
+        ending = asyncio.create_task(
+            asyncio.to_thread(self._pool.shutdown, wait=True, cancel_futures=True), name="prover ends"
+        )
+        if processes:
+            await asyncio.wait({ending}, timeout=LAST_STEP)
+            for process in processes:
+                if process.is_alive():
+                    _log.warning("prover.killed", after=LAST_STEP)
+                    process.kill()
+        await ending
 
     def check(self) -> None:
         """Raises what ended the executor: `done` failed, so a result is not on disk; the worker ends too."""
