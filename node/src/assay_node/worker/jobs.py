@@ -197,6 +197,7 @@ class JobManager:
         """Jobs that a worker which is to stop should end first: accepted ones, and proofs that are done."""
         return sum(
             job.progress.proof is ProofState.READY
+            or job.progress.sending.startswith(Action.ACCEPT)
             or (job.progress.view is not None and job.progress.view.state is JobState.ACCEPTED)
             for job in self.held()
         )
