@@ -457,13 +457,18 @@ CHANGES: tuple[Change, ...] = (
 )
 
 
-def cases(seed: int, *, most_slices: int = 3) -> Iterator[Case]:
-    """Cases without end: a valid one, then each change of a valid one where it applies, over and over."""
+def spoilt(change: Change, rng: Random, *, most_slices: int = 3) -> Case:
+    """A valid case with this change, drawn until the change applies."""
+    while True:
+        case = change(valid(rng, most_slices=most_slices), rng)
+        if case is not None:
+            return replace(case, name=change.__name__)
+
+
+def cases(seed: int) -> Iterator[Case]:
+    """Cases without end: a valid one, then each change of a valid one, over and over."""
     rng = Random(seed)  # noqa: S311 - repeatable on purpose
     while True:
-        yield valid(rng, most_slices=most_slices)
+        yield valid(rng)
         for change in CHANGES:
-            spoilt = None
-            while spoilt is None:
-                spoilt = change(valid(rng, most_slices=most_slices), rng)
-            yield replace(spoilt, name=change.__name__)
+            yield spoilt(change, rng)
