@@ -23,12 +23,13 @@ FLOORS: dict[str, tuple[tuple[str, ...], ...]] = {
         ("",),
     ),
     "assay_node": (
-        ("errors", "recursion_limit", "signed_delivery"),
+        ("errors", "recursion_limit", "signed_delivery", "amounts"),
         ("",),
         ("chain", "devnet"),
         ("client",),
-        ("worker",),
-        ("demo", "local"),
+        ("session", "worker"),
+        ("front_door",),
+        ("demo", "local", "web3"),
         ("cli",),
     ),
 }
