@@ -8,14 +8,15 @@ export CARGO_TARGET_DIR
 export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-DEV_TOOLS := maturin mypy ruff pytest pytest-aiohttp pytest-asyncio pytest-timeout hypothesis scikit-learn skl2onnx py_ecc matplotlib mkdocs pdoc web3
+DEV_TOOLS := maturin mypy ruff pytest pytest-aiohttp pytest-asyncio pytest-timeout hypothesis scikit-learn skl2onnx py_ecc matplotlib mkdocs-material pdoc web3
 RUST_SOURCES := prover/Cargo.toml $(shell find prover/crates -name '*.rs' -o -name Cargo.toml)
 
 # What comes from npm: foundry and the Solidity compiler; circom and snarkjs, whose formats the prover reads and writes.
 NODE := $(shell command -v node)
 SNARKJS := tests/bench/peers/snarkjs
 ifneq ($(NODE),)
-NODE_TOOLS := contracts/node_modules/.assay-installed $(SNARKJS)/node_modules/.assay-installed
+VIEM := examples/viem
+NODE_TOOLS := contracts/node_modules/.assay-installed $(SNARKJS)/node_modules/.assay-installed $(VIEM)/node_modules/.assay-installed
 CONTRACT_TESTS := test-contracts
 endif
 
@@ -76,7 +77,14 @@ wheels: setup ## wheels of the three distributions in build/wheels (abi3, manyli
 test-wheels: wheels ## install the wheels into an empty environment elsewhere, without cargo, and run the demo
 	$(BIN)/python tests/packaging/install.py $(WHEELS)
 
-demo: setup ## the main job end to end on the embedded chain
+$(VIEM)/node_modules/.assay-installed: $(VIEM)/package.json
+	cd $(VIEM) && npm install --no-package-lock --no-audit --no-fund --ignore-scripts --loglevel=error
+	@touch $@
+
+demo: ## the main job end to end on the embedded chain; some minutes the first time, then ten seconds
+	@mkdir -p build; test -e $(VENV)/.native || echo "Setting up first: Python packages and the prover's Rust core, some minutes, all below this folder."
+	@$(MAKE) --no-print-directory setup >build/setup.log 2>&1 || { cat build/setup.log; exit 1; }
+	@echo "The demo deploys a market on a chain of its own and plays one job on it; about ten seconds."
 	$(BIN)/assay demo
 
 test: lint test-rust test-counts test-python $(CONTRACT_TESTS) test-wheels ## set up and pass every test
@@ -152,9 +160,17 @@ format: setup ## rewrite the sources in the project's format
 	$(BIN)/ruff check --fix .
 	cd prover && cargo fmt --all
 
-docs: setup ## the documentation and the Python API as pages (build/docs)
-	$(BIN)/mkdocs build --quiet
+# Diagrams are drawn by a copy of Mermaid that stands beside the pages: readers' browsers ask no other host.
+MERMAID := build/mermaid/package/dist/mermaid.min.js
+docs: setup $(if $(NODE),$(MERMAID)) ## the documentation and the Python API as pages (build/docs)
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
+	$(if $(NODE),cp $(MERMAID) build/docs/assets/mermaid.min.js,@echo "NOTE: Node was not found: diagrams stay text.")
 	$(BIN)/pdoc --output-directory build/docs/api assay_prover assay_node
+	@echo "The documentation is in $(CURDIR)/build/docs/index.html"
+
+$(MERMAID):
+	@mkdir -p build/mermaid
+	cd build/mermaid && npm pack --silent mermaid@11.6.0 >/dev/null && tar xzf mermaid-11.6.0.tgz package/dist/mermaid.min.js
 
 bench: setup ## the prover beside its peers (build/bench/prover.json, .svg); ARGS=--help
 	PYTHONPATH=tests $(BIN)/python -m bench.prover $(ARGS)
@@ -179,4 +195,4 @@ contracts: ## compile the contracts, refresh the checked-in ABI and gas snapshot
 	contracts/scripts/forge.sh test --match-test test_gas
 
 clean: ## remove everything that was built
-	rm -rf build $(VENV) prover/target contracts/out contracts/cache contracts/node_modules $(SNARKJS)/node_modules
+	rm -rf build $(VENV) prover/target contracts/out contracts/cache contracts/node_modules $(SNARKJS)/node_modules $(VIEM)/node_modules

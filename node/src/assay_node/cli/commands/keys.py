@@ -8,6 +8,7 @@ import typer
 
 from ... import chain
 from ...chain.errors import KeyFileError
+from ...chain.keystore import AddressMissing
 from ...errors import AssayError
 from ...session import key_path
 from .. import options
@@ -68,19 +69,30 @@ def new(
 def show(
     name: Name = options.DEFAULT_KEY,
     *,
+    unlock: Annotated[
+        bool,
+        typer.Option("--unlock", help="Open the key: for files that name no address, and to try a password."),
+    ] = False,
     home: options.Home = options.DEFAULT_HOME,
+    password_file: options.PasswordFile = None,
     json: options.Json = False,
 ) -> None:
-    """Show an account's address. Needs no password.
+    """Show an account's address. Needs no password, unless the file names no address (cast's do not).
 
     Examples:
 
       assay keys show
 
       assay keys show alice --json
+
+      assay keys show ./from-cast.json --unlock
     """
     path = key_path(home, name)
-    address = chain.keystore_address(path)
+    if unlock:
+        password = chain.read_password(file=password_file, prompt=f"Password of {name}: ")
+        address = str(chain.load_account(path, password).address)
+    else:
+        address = chain.keystore_address(path)
     emit(
         {"address": address, "file": path},
         as_json=json,
@@ -92,10 +104,12 @@ def show(
 def list_keys(*, home: options.Home = options.DEFAULT_HOME, json: options.Json = False) -> None:
     """List the accounts kept in the home."""
     folder = home / "keys"
-    found: dict[str, str] = {}
+    found: dict[str, str | None] = {}
     for path in sorted(folder.glob("*.json")):
         try:
             found[path.stem] = chain.keystore_address(path)
+        except AddressMissing:
+            found[path.stem] = None
         except KeyFileError as error:  # one bad file must not hide the others
             note(str(error), label="skipped:")
 
