@@ -77,7 +77,7 @@ def test_a_changed_statement_is_not_verified(
     assay: Assay, proof_files: tuple[Path, Path], index: int, added: int
 ) -> None:
     def add(document: dict[str, Any]) -> None:
-        document["public"][index] = hex(int(document["public"][index], 16) + added)
+        document["public"][index] = f"0x{int(document['public'][index], 16) + added:064x}"
 
     edit(proof_files[0], add)
     out, _ = assay("verify", "--proof", proof_files[0], "--key", proof_files[1], code=ExitCode.NOT_VERIFIED)

@@ -61,7 +61,7 @@ TERMS = JobTerms(
     min_stake=ETHER // 10,
     collateral=ETHER // 20,
     bid_window=4,
-    accept_window=60,
+    accept_window=300,
     prove_window=600,
 )
 STAKE = ETHER
