@@ -111,7 +111,7 @@ def reason(error: ModelError | QuantisationError) -> str:
     """The error without what names the node."""
     text = str(error)
     if isinstance(error, UnsupportedModel):
-        text = text.split("): ", 1)[1].split("; supported operators", 1)[0]
+        text = text.split("): ", 1)[1].split("; docs/operators.md", 1)[0]
     text = re.sub(r"'[^']*'", "...", text.split(". ")[0])
     return re.sub(r"-?\d[\d.e+-]*(, -?\d[\d.e+-]*)*", "n", text)
 

@@ -188,7 +188,7 @@ def test_not_a_chain_at_all(assay: Assay, monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_an_account_without_funds(assay: Assay, net: DevnetThread) -> None:
     _, error = assay("deploy", "--key", "poor", code=ExitCode.CHAIN)
-    assert "has 0 wei" in error
+    assert "has 0 ETH" in error
 
 
 def test_a_chain_without_a_deployment(assay: Assay, net: DevnetThread) -> None:

@@ -15,6 +15,7 @@ AssayProverError
 from __future__ import annotations
 
 from collections.abc import Iterable
+from difflib import get_close_matches
 
 
 class AssayProverError(Exception):
@@ -38,8 +39,12 @@ class UnsupportedModel(ModelError):
         self.node = node
         self.operator = operator
         self.supported = tuple(sorted(supported))
-        listed = f"; supported operators: {', '.join(self.supported)}" if self.supported else ""
-        super().__init__(f"node {node!r} ({operator}): {reason}{listed}")
+        near = get_close_matches(operator, self.supported, n=3)
+        alike = f", such as {', '.join(near)}" if near else ""
+        hint = (
+            f"; docs/operators.md lists the {len(self.supported)} that are{alike}" if self.supported else ""
+        )
+        super().__init__(f"node {node!r} ({operator}): {reason}{hint}")
 
 
 class QuantisationError(AssayProverError):

@@ -96,7 +96,10 @@ def _words(error: Exception, code: ExitCode | None) -> tuple[str, str]:
         return where + error.strerror, _ADVICE.get(error.errno or 0, "")
     if isinstance(error, MemoryError):
         return (f"out of memory ({error})" if str(error) else "out of memory"), ""
-    return str(error) or type(error).__name__, ""
+    text = str(error) or type(error).__name__
+    if code is ExitCode.NOT_VERIFIED and type(error).__name__ == "InvalidProof":
+        return f"NOT VERIFIED: {text}", "The proof, its statement or its key is not what it was made as"
+    return text, ""
 
 
 def _one_line(text: str) -> str:

@@ -72,8 +72,8 @@ class DevnetConfig:
             raise DevnetError(f"block gas limit {self.gas_limit} is below 5,000,000 or above 2**63 - 1")
         if not self.allow_remote and not is_loopback(self.host):
             raise DevnetError(
-                f"{self.host} is not a loopback address and a devnet's keys are public; "
-                "listen on 127.0.0.1, or allow remote access explicitly"
+                f"{self.host} is not a loopback address and a devnet's keys are public: listen on 127.0.0.1 "
+                "(DevnetConfig(allow_remote=True) in Python listens elsewhere)"
             )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -205,3 +206,14 @@ class _Points:
 
 def _aligned(offset: int) -> int:
     return -(-offset // ALIGNMENT) * ALIGNMENT
+
+
+def readable(costs: CostReport) -> dict[str, str]:
+    """What people are shown for names that are hashes: tables of functions, numbered as they come.
+
+    Returns:
+        a name for each such table, and for the layer that holds its entries.
+    """
+    hashed = [table.name for table in costs.tables if re.fullmatch(r"f[0-9a-f]{16}", table.name)]
+    titles = {name: f"function table {number}" for number, name in enumerate(hashed, 1)}
+    return titles | {f"table {name}": title for name, title in titles.items()}

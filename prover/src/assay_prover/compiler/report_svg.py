@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from html import escape
 
 from assay_prover.circuit import CostReport
+from assay_prover.circuit.cost import readable
 from assay_prover.passes.selection.layers import LayerError
 from assay_prover.passes.selection.report import AccuracyReport, describe
 
@@ -41,11 +42,17 @@ def draw(
             (name, [*bars, (before.get(q, 0.0) / (selection.output_span or 1.0), CHOSE)])
             for (name, bars), (q, _) in zip(errors, report.error_percentiles, strict=True)
         ]
-    blame = sorted(layers, key=lambda layer: -layer.added)[:MOST_BARS]
-    added = [(layer.layer, [(layer.added, HELD)]) for layer in blame if layer.added >= VISIBLE]
+    # A node of the file may be several steps: the one that added most stands for it.
+    blame: dict[str, float] = {}
+    for layer in layers:
+        blame[layer.layer] = max(layer.added, blame.get(layer.layer, 0.0))
+    worst = sorted(blame.items(), key=lambda entry: -entry[1])[:MOST_BARS]
+    added = [(name, [(share, HELD)]) for name, share in worst if share >= VISIBLE]
+    titles = readable(costs)
     by_layer: dict[str, int] = {}
     for cost in costs.layers:
-        by_layer[cost.layer] = by_layer.get(cost.layer, 0) + cost.constraints
+        title_of = titles.get(cost.layer, cost.layer)
+        by_layer[title_of] = by_layer.get(title_of, 0) + cost.constraints
     dear = sorted(by_layer.items(), key=lambda entry: -entry[1])[:MOST_BARS]
     share = [(name, [(count / costs.constraints, COST)]) for name, count in dear]
     top, parts = 64, []
@@ -102,13 +109,15 @@ def _facts(x: int, y: int, report: AccuracyReport, costs: CostReport) -> str:
 
 
 def _panel_height(rows: Bars) -> int:
-    return 24 + sum(BAR * len(bars) + 4 for _, bars in rows)
+    return 44 if not rows else 24 + sum(BAR * len(bars) + 4 for _, bars in rows)
 
 
 def _panel(x: int, y: int, title: str, rows: Bars) -> str:
     """Horizontal bars under a title; the longest fills the panel."""
     longest = max((value for _, bars in rows for value, _ in bars), default=0.0) or 1.0
     parts = [_text(x, y, title, size=12)]
+    if not rows:
+        parts.append(_text(x, y + 20, "nothing worth showing"))
     place = y + 12
     label, room = 150, PANEL - 150 - 70
     for name, bars in rows:

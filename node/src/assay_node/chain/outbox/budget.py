@@ -11,6 +11,7 @@ import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from ...amounts import ether
 from ..contracts.types import Call
 from ..errors import InsufficientFunds
 from ..node.data_fees import DataFees, data_fee
@@ -137,9 +138,10 @@ class Budget:
     def unfunded(self, call: Call, balance: int, gas_cost: int = 0) -> InsufficientFunds:
         """The error for an account that cannot pay a call and its gas."""
         what = f"cannot {call.description}: " if call.description else ""
-        needed = f"{call.value + gas_cost} wei" if gas_cost else f"{call.value} wei and gas"
+        needed = ether(call.value + gas_cost) if gas_cost else f"{ether(call.value)} and gas"
         return InsufficientFunds(
-            f"{what}account {self._address} has {balance} wei and needs {needed}", "Send it some"
+            f"{what}account {self._address} has {ether(balance)} and needs {needed}",
+            "Send it some: assay send, or assay faucet on a development chain",
         )
 
     def _cap(self, nonce: int, pending: Sequence[Intent]) -> int:

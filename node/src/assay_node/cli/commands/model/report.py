@@ -79,7 +79,7 @@ def _part(report: AccuracyReport, position: int) -> str | None:
 
 def error_table(layers: Iterable[LayerError]) -> Table:
     """Layers that added most error."""
-    table = _table("layers that add most error")
+    table = _table("layers that add most error (a negative part averages out errors of those before)")
     table.add_column("layer", no_wrap=True)
     table.add_column("operator", no_wrap=True)
     table.add_column("added", justify="right", no_wrap=True)
@@ -93,11 +93,15 @@ def error_table(layers: Iterable[LayerError]) -> Table:
 
 def layer_table(costs: CostReport) -> Table:
     """Constraints by layer, the largest first, and the gadgets they are of."""
+    from assay_prover.circuit.cost import readable
+
     layers: Counter[str] = Counter()
     gadgets: dict[str, Counter[str]] = {}
+    titles = readable(costs)
     for part in costs.layers:
-        layers[part.layer] += part.constraints
-        gadgets.setdefault(part.layer, Counter())[part.gadget] += part.constraints
+        name = titles.get(part.layer, part.layer)
+        layers[name] += part.constraints
+        gadgets.setdefault(name, Counter())[part.gadget] += part.constraints
     table = _table("constraints by layer")
     table.add_column("layer", no_wrap=True)
     table.add_column("", no_wrap=True, min_width=BAR)
@@ -120,7 +124,12 @@ def _table(title: str) -> Table:
 
 def tables_of(costs: CostReport) -> str:
     """Lookup tables in words."""
-    found = (f"{t.name} ({t.entries:,} entries, {t.lookups:,} lookups)" for t in costs.tables)
+    from assay_prover.circuit.cost import readable
+
+    titles = readable(costs)
+    found = (
+        f"{titles.get(t.name, t.name)} ({t.entries:,} entries, {t.lookups:,} lookups)" for t in costs.tables
+    )
     return ", ".join(found) or "none: too few range checks to pay for one"
 
 
