@@ -194,6 +194,21 @@ async def test_a_job_without_an_acceptable_bid_is_cancelled_and_says_why(market:
     assert await market.chain.vault.balance_of(requester.address) == TERMS.max_price
 
 
+async def test_the_first_acceptable_bid_is_awarded_at_once_if_the_requester_says_so(
+    market: Any, bc_mlp: Any
+) -> None:
+    model_id = await market.publish(bc_mlp)
+    requester = await market.requester(1)
+    async with stranger(market, 3) as worker:
+        policy = AwardPolicy.only([worker.address], pick="first")
+        posted = await requester.submit(bc_mlp.bundle, model_id, bc_mlp.x[0], TERMS, policy=policy)
+        following = asyncio.create_task(states_of(requester, posted.job_id))
+        await worker.outbox.send("bid", market.chain.market.place_bid(posted.job_id, 1))
+        await until(lambda: len(worker.taken) == 1)  # an hour before the bidding would be over
+        following.cancel()
+    assert (await requester.job(posted.job_id)).worker == worker.address
+
+
 async def test_after_a_lapse_nobody_else_is_sent_the_input_unless_said_before(
     market: Any, bc_mlp: Any
 ) -> None:

@@ -19,6 +19,10 @@ from .contracts.deployment import Deployment
 from .contracts.types import Call
 from .errors import DeploymentError
 from .outbox.outbox import Outbox
+from .outbox.submission import came_to_nothing
+
+CONTRACTS = ("Groth16Verifier", "ModelRegistry", "Vault", "WorkerRegistry", "Market")
+"""In the order in which they are deployed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,35 +44,31 @@ def create_address(sender: str, nonce: int) -> str:
 async def deploy_all(outbox: Outbox, *, progress: Callable[[str], None] | None = None) -> Deployed:
     """Deploys Groth16Verifier, ModelRegistry, Vault, WorkerRegistry and Market, in this order.
 
+    A deployment that was cut short goes on where it was, as long as the account has sent nothing else since.
+
     Args:
         outbox: the deployer's. It must have nothing pending, and nobody else may use its key meanwhile: the
             constructors would notice and revert.
-        progress: told the name of each contract before it is created.
+        progress: told the name of each contract before it is created, or found to be there.
 
     Raises:
         DeploymentError: something is pending, or a contract is not where it was computed to be.
         InsufficientFunds, ContractReverted, NodeUnavailable: as of any transaction.
     """
-    nonce = await outbox.next_nonce()
-    if nonce != await outbox.node.nonce(outbox.account.address):
-        raise DeploymentError("the deployer has pending transactions", "Wait until they are mined")
-    names = ("Groth16Verifier", "ModelRegistry", "Vault", "WorkerRegistry", "Market")
-    at = {name: create_address(outbox.account.address, nonce + index) for index, name in enumerate(names)}
-    arguments: dict[str, tuple[object, ...]] = {
-        "Groth16Verifier": (),
-        "ModelRegistry": (at["Groth16Verifier"],),
-        "Vault": ([at["WorkerRegistry"], at["Market"]],),
-        "WorkerRegistry": (at["Vault"], at["Market"]),
-        "Market": (at["Groth16Verifier"], at["ModelRegistry"], at["Vault"], at["WorkerRegistry"]),
-    }
+    sender = outbox.account.address
+    following = await outbox.next_nonce()
+    nonce = _interrupted(outbox, following)
+    if nonce is None:
+        nonce = following
+        if nonce != await outbox.node.nonce(sender):
+            raise DeploymentError("the deployer has pending transactions", "Wait until they are mined")
+    at, creations = _plan(sender, nonce)
     gas: dict[str, int] = {}
     cost, block = 0, 0
-    for name in names:
+    for name, data in creations.items():
         if progress is not None:
             progress(name)
-        compiled = artifact(name)
-        data = compiled.creation_code + compiled.interface.encode_constructor(*arguments[name])
-        receipt = await outbox.send(f"deploy/{nonce}/{name}", Call(None, data, description=f"deploy {name}"))
+        receipt = await outbox.send(_key(nonce, name), Call(None, data, description=f"deploy {name}"))
         if to_checksum_address(receipt.contract_address or "0x" + "00" * 20) != at[name]:
             raise DeploymentError(
                 f"{name} is not at the computed address", "Let nobody else use this key, and deploy again"
@@ -88,3 +88,46 @@ async def deploy_all(outbox: Outbox, *, progress: Callable[[str], None] | None =
         market=at["Market"],
     )
     return Deployed(deployment, gas, cost)
+
+
+def _key(nonce: int, name: str) -> str:
+    """Names the intent that creates a contract, of the deployment whose first transaction has `nonce`."""
+    return f"deploy/{nonce}/{name}"
+
+
+def _plan(sender: str, nonce: int) -> tuple[dict[str, str], dict[str, bytes]]:
+    """Address and creation code of each contract, if the first is created by transaction `nonce`."""
+    at = {name: create_address(sender, nonce + index) for index, name in enumerate(CONTRACTS)}
+    arguments: dict[str, tuple[object, ...]] = {
+        "Groth16Verifier": (),
+        "ModelRegistry": (at["Groth16Verifier"],),
+        "Vault": ([at["WorkerRegistry"], at["Market"]],),
+        "WorkerRegistry": (at["Vault"], at["Market"]),
+        "Market": (at["Groth16Verifier"], at["ModelRegistry"], at["Vault"], at["WorkerRegistry"]),
+    }
+    creations = {}
+    for name in CONTRACTS:
+        compiled = artifact(name)
+        creations[name] = compiled.creation_code + compiled.interface.encode_constructor(*arguments[name])
+    return at, creations
+
+
+def _interrupted(outbox: Outbox, following: int) -> int | None:
+    """The first nonce of a deployment of these very contracts that ends with the account's last transaction
+    and lacks some of them; None if there is none.
+    """
+    for done in range(1, len(CONTRACTS)):
+        nonce = following - done
+        if nonce < 0:
+            return None
+        _, creations = _plan(outbox.account.address, nonce)
+        intents = [outbox.intent(_key(nonce, name)) for name in CONTRACTS[:done]]
+        if all(
+            intent is not None
+            and intent.nonce == nonce + index
+            and intent.call.data == creations[name]
+            and not came_to_nothing(intent)
+            for index, (name, intent) in enumerate(zip(CONTRACTS, intents, strict=False))
+        ):
+            return nonce
+    return None
