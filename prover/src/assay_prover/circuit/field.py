@@ -127,7 +127,7 @@ class FieldConcat(FieldTensor):
 
     def rows(self, cache: RowCache) -> list[Row]:
         """Rows in order."""
-        return [row for part in self.parts for row in part.rows(cache)]
+        return [row for part in self.parts for row in cache.field_rows(part)]
 
     def sources(self) -> Sequence[FieldTensor]:
         """The parts."""
@@ -177,7 +177,7 @@ class FieldSum(FieldTensor):
 
     def rows(self, cache: RowCache) -> list[Row]:
         """Sum of the rows."""
-        columns = [part.rows(cache) for part in self.parts]
+        columns = [cache.field_rows(part) for part in self.parts]
         return [add_rows(*((1, row) for row in rows)) for rows in zip(*columns, strict=True)]
 
     def sources(self) -> Sequence[FieldTensor]:

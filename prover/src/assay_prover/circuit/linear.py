@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 import scipy.sparse as sp
 
+from assay_prover.circuit.in_order import in_order
 from assay_prover.circuit.layout import Region, WireLayout
 from assay_prover.reference import LinearMap
 from assay_prover.reference.tensor import Int64Array
@@ -40,12 +40,31 @@ class RowCache:
     def rows(self, tensor: LinearTensor) -> sp.csr_array:
         """The rows, `[size, n_wires]` int64 CSR, canonical (sorted, no duplicates, no zeros)."""
         known = self._rows.get(tensor)
-        if known is None:
-            known = tensor.expand(self)
-            # of a tensor that comes in parts none is asked for again
-            if not isinstance(tensor, Gathered) or not self._is_large(tensor.source):
-                self._rows[tensor] = known
-        return known
+        if known is not None:
+            return known
+        for part in in_order(tensor, self._whole_parts, self._rows):
+            known = part.expand(self)
+            self._rows[part] = known
+        # of a tensor that comes in parts none is asked for again
+        if isinstance(tensor, Gathered) and self._is_large(tensor.source):
+            del self._rows[tensor]
+        return self._rows[tensor] if known is None else known
+
+    def _whole_parts(self, tensor: LinearTensor) -> list[LinearTensor]:
+        """Tensors of which all rows are asked for when all of this one's are: found here, not by
+        recursion.
+        """
+        found: list[LinearTensor] = []
+        waiting = [(tensor, False)]
+        while waiting:
+            current, in_part = waiting.pop()
+            in_part = in_part or isinstance(current, Gathered)
+            for source in current.sources():
+                if in_part and not isinstance(current, Mapped) and self._is_large(source):
+                    waiting.append((source, True))
+                else:
+                    found.append(source)
+        return found
 
     def rows_at(self, tensor: LinearTensor, index: Int64Array) -> sp.csr_array:
         """Some of the rows, in any order; those of a large tensor are expanded alone and not kept."""
@@ -58,11 +77,9 @@ class RowCache:
 
     def field_rows(self, tensor: FieldTensor) -> list[Row]:
         """The rows of combinations with full-width coefficients."""
-        known = self._field_rows.get(tensor)
-        if known is None:
-            known = tensor.rows(self)
-            self._field_rows[tensor] = known
-        return known
+        for part in in_order(tensor, field_parts, self._field_rows):
+            self._field_rows[part] = part.rows(self)
+        return self._field_rows[tensor]
 
     def clear(self) -> None:
         """Forget everything; called between layers to bound memory."""
@@ -70,11 +87,22 @@ class RowCache:
         self._field_rows.clear()
 
 
+def field_parts(tensor: FieldTensor) -> list[FieldTensor]:
+    """The full-width tensors that one is made of."""
+    return [source for source in tensor.sources() if not isinstance(source, LinearTensor)]
+
+
 class LinearTensor(ABC):
     """`size` linear combinations over wires, compared by identity; `+`, `-`, `*` build new descriptions."""
 
     size: int
     regions: Region
+    width: float = 1.0
+    """Non-zeros of an average row, at most: two that meet in one wire count twice."""
+
+    def sources(self) -> Sequence[LinearTensor]:
+        """Tensors of whose rows this one's are made."""
+        return ()
 
     @abstractmethod
     def expand(self, cache: RowCache) -> sp.csr_array:
@@ -83,11 +111,6 @@ class LinearTensor(ABC):
     def expand_at(self, cache: RowCache, index: Int64Array) -> sp.csr_array:
         """Some of the rows; use `RowCache.rows_at`."""
         return sp.csr_array(cache.rows(self)[index])
-
-    @property
-    def width(self) -> float:
-        """Non-zeros of an average row, at most: two that meet in one wire count twice."""
-        return 1.0
 
     @abstractmethod
     def compute(self, frame: WitnessValues) -> Int64Array:
@@ -212,6 +235,11 @@ class Combination(LinearTensor):
                 raise ValueError(f"tensors of {term.size} and {self.size} combinations cannot be added")
             _guard(abs(coefficient))
             self.regions |= term.regions
+        self.width = sum(term.width for _, term in self.terms) + float(bool(constant.any()))
+
+    def sources(self) -> Sequence[LinearTensor]:
+        """The terms."""
+        return [term for _, term in self.terms]
 
     def expand(self, cache: RowCache) -> sp.csr_array:
         """Sum of scaled rows; refuses coefficients beyond 62 bits."""
@@ -231,11 +259,6 @@ class Combination(LinearTensor):
             _guard(largest_coefficient(total) + abs(coefficient) * largest_coefficient(rows))
             total = total + (rows if coefficient == 1 else rows * np.int64(coefficient))
         return _canonical(sp.csr_array(total))
-
-    @cached_property
-    def width(self) -> float:
-        """Of all parts."""
-        return sum(term.width for _, term in self.terms) + float(bool(self.constant.any()))
 
     def compute(self, frame: WitnessValues) -> Int64Array:
         """Sum of scaled values; partial sums may wrap, the result, by its worst case, fits."""
@@ -276,6 +299,11 @@ class Gathered(LinearTensor):
         self.index = index
         self.size = int(index.size)
         self.regions = source.regions
+        self.width = source.width
+
+    def sources(self) -> Sequence[LinearTensor]:
+        """What is picked from."""
+        return (self.source,)
 
     def expand(self, cache: RowCache) -> sp.csr_array:
         """The same rows in another order."""
@@ -284,11 +312,6 @@ class Gathered(LinearTensor):
     def expand_at(self, cache: RowCache, index: Int64Array) -> sp.csr_array:
         """The source's rows."""
         return cache.rows_at(self.source, self.index[index])
-
-    @cached_property
-    def width(self) -> float:
-        """The source's."""
-        return self.source.width
 
     def compute(self, frame: WitnessValues) -> Int64Array:
         """The same values in another order."""
@@ -311,6 +334,13 @@ class Mapped(LinearTensor):
         self.regions = Region.ONE if bias.any() else Region(0)
         for _, source in self.parts:
             self.regions |= source.regions
+        self.width = sum(
+            linear.entries / max(linear.n_out, 1) * source.width for linear, source in self.parts
+        ) + float(bool(bias.any()))
+
+    def sources(self) -> Sequence[LinearTensor]:
+        """What is mapped."""
+        return [source for _, source in self.parts]
 
     def expand(self, cache: RowCache) -> sp.csr_array:
         """Sparse matrix products; refuses coefficients beyond 62 bits."""
@@ -327,13 +357,6 @@ class Mapped(LinearTensor):
             _guard(largest_coefficient(total) + linear.row_norm() * largest_coefficient(rows))
             total = total + product(matrix, rows)
         return _canonical(sp.csr_array(total))
-
-    @cached_property
-    def width(self) -> float:
-        """Of every map, times its source's."""
-        return sum(
-            linear.entries / max(linear.n_out, 1) * source.width for linear, source in self.parts
-        ) + float(bool(self.bias.any()))
 
     def compute(self, frame: WitnessValues) -> Int64Array:
         """The layer's output in the integer inference."""

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assay_prover.circuit.field import FieldTensor
+from assay_prover.circuit.in_order import in_order
 from assay_prover.circuit.layout import WireLayout
 from assay_prover.circuit.linear import (
     Combination,
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
     from assay_prover.reference.tensor import Int64Array
 
 Marks = NDArray[np.bool_]
+Seen = dict[LinearTensor | FieldTensor, Marks]
+"""Which elements of a tensor were looked at."""
 
 
 class Support:
@@ -44,16 +47,18 @@ class Support:
         self.layout = layout
         self.a, self.b, self.c = (np.zeros(layout.n_wires, dtype=bool) for _ in range(3))
         layers: Counter[str] = Counter()
-        sides = [(self.a, set[object]()), (self.b, set[object]()), (self.c, set[object]())]
+        sides: list[tuple[Marks, Seen]] = [(self.a, {}), (self.b, {}), (self.c, {})]
+        self._known_entries: dict[LinearTensor | FieldTensor, float] = {}
         for group in groups:
             for (marks, seen), operands in zip(sides, group.operands(), strict=True):
                 for operand in operands:
                     layers[group.layer] += round(self._entries(operand))
-                    self._mark(operand, None, marks, seen)
+                    self._mark(operand, marks, seen)
         # the rows that setup appends: one for each of 1, x, c, on the A side
         self.a[: layout.n_input_rows] = True
         self.entries = layers.total()
         self.widest_layer = max(layers.values(), default=0)
+        self._known_entries.clear()
 
     def counts(self, start: int, stop: int) -> tuple[int, int, int, int]:
         """Of the wires in `[start, stop)`: how many occur in A, in B, in C, anywhere."""
@@ -62,49 +67,63 @@ class Support:
 
     # -- occurrence
 
-    def _mark(
-        self,
-        tensor: LinearTensor | FieldTensor,
-        index: Int64Array | None,
-        marks: Marks,
-        seen: set[object],
-    ) -> None:
-        """Mark the wires of a tensor's elements, all of them or those at `index`."""
-        if index is None:
-            if tensor in seen:
-                return
-            seen.add(tensor)
-        if isinstance(tensor, FieldTensor):
-            for source in tensor.sources():
-                self._mark(source, None, marks, seen)
-            marks[tensor.own_wires(self.layout)] = True
-        elif isinstance(tensor, Wires):
-            start = self.layout.base(tensor.region) + tensor.offset
-            if index is None:
-                marks[start : start + tensor.size] = True
+    def _mark(self, operand: LinearTensor | FieldTensor, marks: Marks, seen: Seen) -> None:
+        """Mark the wires of a tensor's elements. Each element of each tensor is looked at once."""
+        waiting: list[tuple[LinearTensor | FieldTensor, Int64Array | None]] = [(operand, None)]
+        while waiting:
+            tensor, wanted = waiting.pop()
+            index = _unseen(tensor, wanted, seen)
+            if index is not None and not index.size:
+                continue
+            if isinstance(tensor, FieldTensor):
+                waiting += [(source, None) for source in tensor.sources()]
+                marks[tensor.own_wires(self.layout)] = True
+            elif isinstance(tensor, Wires):
+                start = self.layout.base(tensor.region) + tensor.offset
+                if index is None:
+                    marks[start : start + tensor.size] = True
+                else:
+                    marks[start + index] = True
+            elif isinstance(tensor, Constant):
+                marks[0] = True
+            elif isinstance(tensor, Combination):
+                waiting += [(term, index) for _, term in tensor.terms]
+                marks[0] |= bool(tensor.constant.any())
+            elif isinstance(tensor, Gathered):
+                waiting.append((tensor.source, tensor.index if index is None else tensor.index[index]))
+            elif isinstance(tensor, Mapped):
+                waiting += [(source, _columns(linear, index)) for linear, source in tensor.parts]
+                marks[0] |= bool(tensor.bias.any())
             else:
-                marks[start + index] = True
-        elif isinstance(tensor, Constant):
-            marks[0] = True
-        elif isinstance(tensor, Combination):
-            for _, term in tensor.terms:
-                self._mark(term, index, marks, seen)
-            marks[0] |= bool(tensor.constant.any())
-        elif isinstance(tensor, Gathered):
-            self._mark(tensor.source, tensor.index if index is None else tensor.index[index], marks, seen)
-        elif isinstance(tensor, Mapped):
-            for linear, source in tensor.parts:
-                self._mark(source, _columns(linear, index), marks, seen)
-            marks[0] |= bool(tensor.bias.any())
-        else:
-            raise TypeError(f"the support of {type(tensor).__name__} is not known")
+                raise TypeError(f"the support of {type(tensor).__name__} is not known")
 
     # -- size
 
-    def _entries(self, tensor: LinearTensor | FieldTensor) -> float:
-        if isinstance(tensor, FieldTensor):
-            return tensor.size + sum(self._entries(source) for source in tensor.sources())
-        return tensor.size * tensor.width
+    def _entries(self, operand: LinearTensor | FieldTensor) -> float:
+        known = self._known_entries
+        for tensor in in_order(operand, _field_sources, known):
+            if isinstance(tensor, FieldTensor):
+                known[tensor] = tensor.size + sum(known[source] for source in tensor.sources())
+            else:
+                known[tensor] = tensor.size * tensor.width
+        return known[operand]
+
+
+def _field_sources(tensor: LinearTensor | FieldTensor) -> Iterable[LinearTensor | FieldTensor]:
+    return tensor.sources() if isinstance(tensor, FieldTensor) else ()
+
+
+def _unseen(tensor: LinearTensor | FieldTensor, wanted: Int64Array | None, seen: Seen) -> Int64Array | None:
+    """Of the elements wanted (None: all) those not looked at before, which now are; None for all of them."""
+    before = seen.get(tensor)
+    if wanted is None:
+        seen[tensor] = np.ones(tensor.size, dtype=bool)
+        return None if before is None else np.flatnonzero(~before)
+    if before is None:
+        before = seen[tensor] = np.zeros(tensor.size, dtype=bool)
+    fresh = np.unique(wanted[~before[wanted]])
+    before[fresh] = True
+    return fresh
 
 
 def _columns(linear: LinearMap, rows: Int64Array | None) -> Int64Array | None:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from assay_prover.circuit.in_order import in_order
 from assay_prover.circuit.layout import FIELD_ORDER
+from assay_prover.circuit.linear import LinearTensor, Mapped, field_parts
 
 if TYPE_CHECKING:
     from assay_prover.circuit.field import FieldTensor
-    from assay_prover.circuit.linear import LinearTensor
     from assay_prover.circuit.lookup import LookupTable
     from assay_prover.circuit.wide_wires import LimbWires
     from assay_prover.reference.tensor import Int64Array
@@ -26,6 +27,11 @@ class Derived(Protocol):
 
     def derive(self, frame: WitnessValues, challenge: int) -> FieldArray:
         """Field elements `uint64[n, 4]`."""
+
+
+def _computed_from(tensor: LinearTensor) -> Sequence[LinearTensor]:
+    """A layer's values come from the inference, not from its inputs' rows."""
+    return () if isinstance(tensor, Mapped) else tensor.sources()
 
 
 class WitnessValues:
@@ -59,19 +65,15 @@ class WitnessValues:
 
     def value(self, tensor: LinearTensor) -> Int64Array:
         """Values of linear combinations, each computed once."""
-        known = self._values.get(tensor)
-        if known is None:
-            known = tensor.compute(self)
-            self._values[tensor] = known
-        return known
+        for part in in_order(tensor, _computed_from, self._values):
+            self._values[part] = part.compute(self)
+        return self._values[tensor]
 
     def field_value(self, tensor: FieldTensor) -> list[int]:
         """Values of combinations with full-width coefficients, each computed once."""
-        known = self._field_values.get(tensor)
-        if known is None:
-            known = tensor.compute(self)
-            self._field_values[tensor] = known
-        return known
+        for part in in_order(tensor, field_parts, self._field_values):
+            self._field_values[part] = part.compute(self)
+        return self._field_values[tensor]
 
     def limbs(self, wires: LimbWires) -> FieldArray:
         """Full-width wires that need no challenge, each computed once."""

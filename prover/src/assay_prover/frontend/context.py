@@ -52,6 +52,9 @@ class Context:
         self.notes: list[str] = []
         self.classes: dict[str, tuple[str, ...]] = {}
         """Names of classes, by the tensor that holds a class's position instead."""
+        self.nodes: Sequence[onnx.NodeProto] = list(graph.node)
+        self.scores: set[str] | None = None
+        """Tensors that end in a Softmax alone, once somebody asked (`masks`)."""
         self._consumers: dict[str, list[onnx.NodeProto]] = {}
         for proto in graph.node:
             for name in proto.input:

@@ -16,6 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
+    import onnx
+
     from assay_prover.frontend.context import Context, Step
     from assay_prover.frontend.node import Node
 
@@ -65,14 +67,30 @@ def threshold(context: Context, node: Node) -> float:
 
 def _leads(context: Context, name: str) -> bool:
     """Whether a Softmax, and nothing else, reads the tensor in the end."""
-    if context.is_output(name):
-        return False
-    readers = context.readers(name)
-    return bool(readers) and all(
-        reader.op_type == "Softmax"
-        or (reader.op_type in PASSING and all(_leads(context, output) for output in reader.output))
-        for reader in readers
-    )
+    if context.scores is None:
+        context.scores = _scores(context)
+    return name in context.scores
+
+
+def _scores(context: Context) -> set[str]:
+    """Tensors that a Softmax, and nothing else, reads in the end: by one walk from the last node to the
+    first.
+    """
+    found: set[str] = set()
+
+    def leads(name: str) -> bool:
+        readers = context.readers(name)
+        return bool(readers) and not context.is_output(name) and all(map(passes, readers))
+
+    def passes(reader: onnx.NodeProto) -> bool:
+        if reader.op_type == "Softmax":
+            return True
+        return reader.op_type in PASSING and all(output in found for output in reader.output)
+
+    # a tensor's readers come after it in the file, so that theirs are known
+    for node in reversed(context.nodes):
+        found.update(name for name in node.output if leads(name))
+    return found
 
 
 def hide(
