@@ -23,20 +23,29 @@ def fuse(graph: FloatGraph) -> FloatGraph:
 
 
 def _join(graph: FloatGraph) -> FloatGraph:
-    ops = list(graph.ops)
-    changed = True
-    while changed:
-        ops = _live(ops, graph.output)
-        changed = False
-        producers = {op.output: op for op in ops}
-        readers = _count_readers(ops, graph.output)
-        for position, op in enumerate(ops):
-            fused = _absorb(op, producers, readers)
-            if fused is not None:
-                ops[position] = fused
-                changed = True
-                break
-    return replace(graph, ops=tuple(ops))
+    """One walk in execution order. Fusing never makes a tensor have fewer readers than its producer left it,
+    so that no operation before becomes fit to be fused again."""
+    ops = _live(list(graph.ops), graph.output)
+    producers = {op.output: op for op in ops}
+    readers = _count_readers(ops, graph.output)
+    for op in ops:
+        current = op
+        while (fused := _absorb(current, producers, readers)) is not None:
+            for name in fused.inputs:
+                readers[name] += 1
+            _release(current, producers, readers)
+            producers[current.output] = current = fused
+    return replace(graph, ops=tuple(_live([producers[op.output] for op in ops], graph.output)))
+
+
+def _release(op: FloatOp, producers: dict[str, FloatOp], readers: dict[str, int]) -> None:
+    """The operation reads its inputs no more; neither do those whose result nobody reads."""
+    waiting = [op]
+    while waiting:
+        for name in waiting.pop().inputs:
+            readers[name] -= 1
+            if readers[name] == 0 and name in producers:
+                waiting.append(producers[name])
 
 
 def _count_readers(ops: list[FloatOp], output: str) -> dict[str, int]:
