@@ -165,7 +165,17 @@ PrecisionTarget = Annotated[Target, typer.Option("--target", help="What to favou
 InputRange = Annotated[
     tuple[float, float] | None,
     typer.Option(
-        "--range", metavar="LOW HIGH", help="Values an input may have. Default: the samples', widened."
+        "--range",
+        metavar="LOW HIGH",
+        help="Values an input may have; the ends are probed, too. Default: the samples', widened.",
+    ),
+]
+FeatureRanges = Annotated[
+    Path | None,
+    typer.Option(
+        "--ranges",
+        metavar="FILE",
+        help="A range for each feature of a table: .npy, .json or .csv with a row (low, high) for each.",
     ),
 ]
 WeightsPlace = Annotated[

@@ -55,6 +55,19 @@ def load(path: Path) -> Samples:
     return samples
 
 
+def ranges(path: Path) -> np.ndarray:
+    """Read a file of ranges: a row of the least and the greatest value for each feature, ``[features, 2]``.
+
+    Raises:
+        AssayError: the file cannot be read, or holds anything else.
+    """
+    found = load(path).x
+    array = None if found is None or isinstance(found, dict) else np.asarray(found, dtype=np.float64)
+    if array is None or array.ndim != 2 or array.shape[1] != 2:
+        raise AssayError(f"{path} holds no rows of two numbers", "Write a row (low, high) for each feature")
+    return array
+
+
 def one(path: Path, row: int | None, *, shape: tuple[int, ...] | None = None) -> np.ndarray:
     """One sample: row ``row`` of the file, or all of it as a single one.
 

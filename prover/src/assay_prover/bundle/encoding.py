@@ -42,18 +42,33 @@ def encode_input(info: InputInfo, x: NDArray[Any], *, saturate: bool = False) ->
     values = values.reshape(info.shape)
     if np.isnan(values).any() or (not saturate and np.isinf(values).any()):
         raise InputError("the input holds NaN or infinity")
-    scaled = np.rint(values / info.scale) + info.zero
-    outside = (scaled < info.lo) | (scaled > info.hi)
+    scaled, least, most = _steps(info, values)
+    outside = (scaled < least) | (scaled > most)
     if outside.any() and not saturate:
         place = np.unravel_index(int(np.argmax(outside)), outside.shape)
         lo, hi = info.declared_range
+        if info.features:
+            feature = info.features[int(np.argmax(outside))]
+            lo, hi = feature.lo, feature.hi
         where = "" if not place else f" at {[int(i) for i in place]}"
         raise InputError(
             f"{int(outside.sum())} input values are outside the declared range [{lo:g}, {hi:g}], "
             f"first {values[place]:g}{where}; "
             "--clip (saturate=True in Python) takes the nearest value inside"
         )
-    return np.asarray(np.clip(scaled, info.lo, info.hi), dtype=np.int64)
+    return np.asarray(np.clip(scaled, least, most), dtype=np.int64)
+
+
+def _steps(info: InputInfo, values: NDArray[np.float64]) -> tuple[NDArray[np.float64], Any, Any]:
+    """Each value's integer, and the least and greatest that are declared."""
+    if not info.features:
+        return np.rint(values / info.scale) + info.zero, info.lo, info.hi
+    scale, zero, lo, hi = (
+        np.array([getattr(feature, name) for feature in info.features]).reshape(values.shape)
+        for name in ("scale", "zero", "lo", "hi")
+    )
+    ends = (np.clip(np.rint(end / scale) + zero, info.lo, info.hi) for end in (lo, hi))
+    return (np.rint(values / scale) + zero, *ends)
 
 
 def check_integers(info: InputInfo, ints: Int64Array) -> Int64Array:

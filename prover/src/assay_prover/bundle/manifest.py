@@ -87,8 +87,19 @@ class ModelInfo(_Part):
     notes: tuple[str, ...] = ()
 
 
+class FeatureInfo(_Part):
+    """One feature of a table: x is the integer round(x / scale) + zero; lo and hi are its declared range."""
+
+    scale: float
+    zero: int
+    lo: float
+    hi: float
+
+
 class InputInfo(_Part):
     """A sample's shape without batch axis; x is the integer round(x / scale) + zero in [lo, lo + 2^bits - 1].
+
+    With `features` each element has a scale and zero of its own, row-major, and these two say nothing.
 
     `words` is the number of statement words (1, the commitment, for a private input).
     """
@@ -101,6 +112,7 @@ class InputInfo(_Part):
     words: int = Field(ge=1)
     visibility: InputVisibility
     declared_range: tuple[float, float]
+    features: tuple[FeatureInfo, ...] = ()
 
     @field_validator("declared_range")
     @classmethod
@@ -350,8 +362,8 @@ def metadata_hash(model: ModelInfo, input_: InputInfo, output: OutputInfo, weigh
     """SHA-256 of what decides how statements are read: names, shapes, scales, ranges, visibilities."""
     parts = {
         "model": model.model_dump(mode="json"),
-        "input": input_.model_dump(mode="json"),
-        # a model without names has the hash that it had before there were names
+        # a model without features of their own, or without names, has the hash that it had before there were any
+        "input": input_.model_dump(mode="json", exclude=None if input_.features else {"features"}),
         "output": output.model_dump(mode="json", exclude=None if output.labels else {"labels"}),
         "weights": weights.visibility,
     }

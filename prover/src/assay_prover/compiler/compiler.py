@@ -27,6 +27,7 @@ from assay_prover.bundle.html import accuracy_rows, table
 from assay_prover.bundle.manifest import (
     PRIVATE_WEIGHTS_NOTE,
     CutInfo,
+    FeatureInfo,
     Hashes,
     InputInfo,
     LayoutInfo,
@@ -119,6 +120,7 @@ def compile_model(
     output: OutputVisibility = "encrypted",
     target: Target = "balanced",
     input_range: tuple[float, float] | None = None,
+    ranges: NDArray[np.float64] | None = None,
     weights: Literal["constant", "private"] = "constant",
     slices: int | None = None,
     max_constraints: int | None = None,
@@ -144,7 +146,10 @@ def compile_model(
             commitment says nothing until it is opened (`Bundle.decode_output`); under a public input its salt
             is the prover's own.
         target: how much accuracy to pay for; see `assay_prover.passes.selection.goals.GOALS`.
-        input_range: values that an input may have; by default from the samples.
+        input_range: values that an input may have; by default from the samples. Its ends are probed, so that
+            tables and clamps hold more than the samples show.
+        ranges: the same for each feature of a table, `[features, 2]`; without either, features whose spans
+            differ, or that hold whole numbers, have a scale and range of their own from the samples.
         weights: whether they are constants of the circuit, in the bundle for all to see, or private, behind a
             published commitment, under keys that serve every model of the architecture.
         slices: cut the network into so many circuits, 2 to 16, each with keys and a proof of its own.
@@ -192,6 +197,8 @@ def compile_model(
         report,
         take=take or source.take,
         class_names=tuple(class_names) or source.class_names,
+        ranges=ranges,
+        by_feature=weights == "constant",
     )
 
     def cost(quantised: QuantisedModel) -> float:
@@ -225,7 +232,7 @@ def compile_model(
         spec,
         _slices(quantised.graph, positions, circuits),
         total([circuit.cost() for circuit in circuits]),
-        prepared.declared,
+        prepared,
         warnings,
         prepared.class_names if quantised.is_label or choice.report.classes else (),
     )
@@ -367,10 +374,24 @@ def _manifest(
     spec: StatementSpec,
     slices: tuple[SliceInfo, ...],
     costs: CostReport,
-    declared: tuple[float, float],
+    prepared: Prepared,
     warnings: tuple[str, ...],
     class_names: tuple[str, ...],
 ) -> Manifest:
+    declared = prepared.declared
+    features: tuple[FeatureInfo, ...] = ()
+    if prepared.features is not None:
+        columns = (
+            prepared.features.scale,
+            prepared.features.zero,
+            prepared.features.lo,
+            prepared.features.hi,
+        )
+        features = tuple(
+            FeatureInfo(scale=float(s), zero=int(z), lo=float(a), hi=float(b))
+            for s, z, a, b in zip(*columns, strict=True)
+        )
+        declared = float(prepared.features.lo.min()), float(prepared.features.hi.max())
     quantised = choice.model
     source, result = quantised.graph.input, quantised.graph.result
     packed = -(-source.size // values_per_word(quantised.input.bits))
@@ -383,6 +404,7 @@ def _manifest(
         words=1 if spec.input_visibility == "private" else packed,
         visibility=spec.input_visibility,
         declared_range=declared,
+        features=features,
     )
     output = OutputInfo(
         shape=_unbatched(result.shape),

@@ -21,6 +21,8 @@ from assay_prover.graph.graph import FloatAffine
 from assay_prover.graph.maps import Float64Array, FloatConv, FloatDense
 from assay_prover.passes import Calibration, QuantisedModel, calibrate, declare_range, fuse, synthetic_samples
 from assay_prover.passes.calibrate import probe_range, run_float
+from assay_prover.passes.features import Features, features_of, in_steps
+from assay_prover.passes.quantise.wide import reading_the_input
 from assay_prover.passes.selection.goals import Target
 from assay_prover.passes.selection.search import Choice, HeldOut, hold_out, search
 from assay_prover.passes.selection.work import sample_work
@@ -35,7 +37,8 @@ class Prepared:
     """A network ready to be quantised.
 
     `difference` is the largest to onnxruntime, as a part of the outputs' span; `synthetic` when no samples
-    were given; `count` all samples, held-out ones included; `whole` if none was left out.
+    were given; `count` all samples, held-out ones included; `whole` if none was left out; `features` if
+    each has a scale of its own, and then `graph` and `samples` are in steps.
     """
 
     graph: FloatGraph
@@ -51,6 +54,7 @@ class Prepared:
     synthetic: bool
     count: int
     whole: bool
+    features: Features | None = None
 
     @property
     def parameters(self) -> int:
@@ -95,6 +99,9 @@ def prepare(
     within: int | None = None,
     take: str | None = None,
     class_names: Sequence[str] = (),
+    ranges: Float64Array | None = None,
+    *,
+    by_feature: bool = True,
 ) -> Prepared:
     """Import, check against onnxruntime, fuse, and calibrate on the half of the samples that may choose.
 
@@ -107,6 +114,8 @@ def prepare(
         within: work that all samples together may take (`sample_work`); beyond it fewer are looked at.
         take: the output to prove, of a model with several.
         class_names: the classes' names in the network's order, if it has classes.
+        ranges: least and greatest value of each feature, `[features, 2]`.
+        by_feature: whether features may have scales of their own (`passes.features`).
 
     Raises:
         ModelError, UnsupportedModel: the file cannot be compiled.
@@ -129,6 +138,14 @@ def prepare(
     # judged as it is quantised, with what was fused and recognised
     graph = fuse(imported)
     difference = check_import(data, graph, np.clip(x, *declared), graph.is_label)
+    features = None
+    if by_feature and not imported.whole_input and not (ranges is None and reading_the_input(graph)):
+        features = features_of(given, imported.input_shape, ranges, input_range, imported.whole_elements)
+    if features is not None:
+        graph = fuse(in_steps(imported, features))
+        x, declared = features.steps(x), (0.0, float((1 << features.bits) - 1))
+    elif ranges is not None:
+        raise InputError("ranges of features are for inputs of real numbers, with constant weights")
     report("calibrate", 0.0)
     affordable = len(x) if within is None else max(FEWEST_SAMPLES, within // sample_work(graph))
     whole = len(x) <= affordable
@@ -156,6 +173,7 @@ def prepare(
         synthetic=given is None,
         count=len(x),
         whole=whole,
+        features=features,
     )
 
 

@@ -12,8 +12,8 @@ from onnx import TensorProto, numpy_helper
 from assay_prover.errors import ModelError
 from assay_prover.frontend.context import Context, refuse
 from assay_prover.frontend.folding import fold
-from assay_prover.frontend.inputs_outputs import Part, captured
-from assay_prover.frontend.load import Wanted, load_model
+from assay_prover.frontend.inputs_outputs import captured
+from assay_prover.frontend.load import Loaded, Wanted, load_model
 from assay_prover.frontend.node import Node
 from assay_prover.frontend.registry import lowering
 from assay_prover.graph.graph import FloatAffine, FloatGraph
@@ -52,7 +52,7 @@ def import_model(data: bytes, wanted: Wanted = Wanted()) -> FloatGraph:  # noqa:
     opsets = {entry.domain: entry.version for entry in model.opset_import}
     _lower(context, graph.node, model, opsets)
     _note_wrapping(context, graph.node)
-    return _finish(context, value.name, shape, graph.output[0].name, loaded.parts)
+    return _finish(context, value.name, shape, graph.output[0].name, loaded)
 
 
 def _lower(
@@ -126,7 +126,7 @@ def _fold(context: Context, node: Node, model: onnx.ModelProto) -> bool:
 
 
 def _finish(
-    context: Context, input_name: str, shape: tuple[int, ...], output: str, parts: tuple[Part, ...]
+    context: Context, input_name: str, shape: tuple[int, ...], output: str, loaded: Loaded
 ) -> FloatGraph:
     tensor, output_shape = context.output(output)
     shapes = {op.output: op.shape for op in context.ops}
@@ -148,5 +148,6 @@ def _finish(
         notes=tuple(context.notes),
         whole_input=context.is_integer(input_name) or context.is_boolean(input_name),
         classes=context.classes.get(output, ()),
-        parts=parts,
+        parts=loaded.parts,
+        whole_parts=loaded.whole_parts,
     )

@@ -137,22 +137,17 @@ def fix_shapes(model: onnx.ModelProto, sizes: Mapping[str, Sequence[int]]) -> li
     return notes
 
 
-def join_inputs(model: onnx.ModelProto) -> tuple[Part, ...]:
-    """Several inputs become one row of numbers, of which nodes cut the file's own; returns what they were."""
+def join_inputs(model: onnx.ModelProto) -> tuple[tuple[Part, ...], tuple[str, ...]]:
+    """Several inputs become one row of numbers, of which nodes cut the file's own.
+
+    Returns what they were, and of inputs of both kinds the names of those that hold whole numbers.
+    """
     graph = model.graph
     inputs = list(graph.input)
     if len(inputs) == 1:
-        return ()
+        return (), ()
     kinds = [value.type.tensor_type.elem_type for value in inputs]
     whole = [kind in WHOLE_TYPES for kind in kinds]
-    if any(whole) != all(whole):
-        listed = ", ".join(
-            f"{value.name} ({'whole' if kind else 'real'})" for value, kind in zip(inputs, whole, strict=True)
-        )
-        raise ModelError(
-            f"inputs of real and of whole numbers cannot be one vector: {listed}; "
-            "make a constant of one kind, or compute it from the other"
-        )
     parts = tuple((v.name, tuple(d.dim_value for d in v.type.tensor_type.shape.dim)) for v in inputs)
     kind = TensorProto.INT64 if all(whole) else TensorProto.FLOAT
     total = sum(prod(shape) for _, shape in parts)
@@ -173,7 +168,9 @@ def join_inputs(model: onnx.ModelProto) -> tuple[Part, ...]:
     graph.node.extend([*nodes, *kept])
     del graph.input[:]
     graph.input.append(helper.make_tensor_value_info(row, kind, (1, total)))
-    return parts
+    mixed = any(whole) and not all(whole)
+    names = tuple(name for (name, _), is_whole in zip(parts, whole, strict=True) if is_whole and mixed)
+    return parts, names
 
 
 def _fresh_names(model: onnx.ModelProto) -> Iterator[str]:

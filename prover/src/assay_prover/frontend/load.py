@@ -102,11 +102,13 @@ class Loaded:
     """A model of one input and one output, and what was changed.
 
     `parts` lists the file's inputs (name, shape) where there are several: the model takes them side by side.
+    `whole_parts` are those of whole numbers where others are real.
     """
 
     model: onnx.ModelProto
     notes: tuple[str, ...]
     parts: tuple[Part, ...] = ()
+    whole_parts: tuple[str, ...] = ()
 
 
 def load_model(data: bytes, wanted: Wanted = Wanted()) -> Loaded:
@@ -125,7 +127,7 @@ def load_model(data: bytes, wanted: Wanted = Wanted()) -> Loaded:
         checker.check_model(model)
         notes = choose_output(model, wanted.output)
         notes += fix_shapes(model, wanted.sizes)
-        parts = join_inputs(model)
+        parts, whole_parts = join_inputs(model)
         model = _inline(model)
         inferred = shape_inference.infer_shapes(model, check_type=True, strict_mode=True, data_prop=True)
     except (checker.ValidationError, shape_inference.InferenceError) as error:
@@ -136,7 +138,7 @@ def load_model(data: bytes, wanted: Wanted = Wanted()) -> Loaded:
         listed = ", ".join(f"{name!r} {list(shape)}" for name, shape in parts)
         total = sum(prod(shape) for _, shape in parts)
         notes.append(f"the inputs {listed} are one vector of {total} numbers, side by side in this order")
-    return Loaded(inferred, tuple(notes), parts)
+    return Loaded(inferred, tuple(notes), parts, whole_parts)
 
 
 def _first_line(error: Exception) -> str:

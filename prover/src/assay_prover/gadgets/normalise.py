@@ -29,25 +29,14 @@ import scipy.sparse as sp
 from assay_prover.circuit.linear import LinearTensor, Mapped, combine
 from assay_prover.gadgets.divide import divide
 from assay_prover.gadgets.product import multiply
-from assay_prover.gadgets.range import range_check
 from assay_prover.gadgets.registry import Operands, constrains
-from assay_prover.gadgets.requantise import bit_length
+from assay_prover.gadgets.square_root import root
 from assay_prover.reference.division import Normalise, square_root
 from assay_prover.reference.maps import Sparse
 
 if TYPE_CHECKING:
     from assay_prover.circuit.builder import Builder
     from assay_prover.reference.tensor import Int64Array
-
-
-def root(b: Builder, x: LinearTensor, x_hi: int) -> LinearTensor:
-    """floor(sqrt(x)) of integers 0 <= x <= x_hi < 2^62."""
-    bits = bit_length(int(square_root(np.array([x_hi]))[0]))
-    r = b.integers(x.size, lambda frame: square_root(frame.value(x)))
-    square = multiply(b, r, r)
-    range_check(b, x - square, bits + 1, exact=False)
-    range_check(b, combine([(1, square), (2, r), (-1, x)]), bits + 1, exact=False)
-    return r
 
 
 def normalise(b: Builder, x: LinearTensor, x_lo: Int64Array, x_hi: Int64Array, op: Normalise) -> LinearTensor:

@@ -150,6 +150,8 @@ class FloatGraph:
     """The input holds whole numbers or truth values, which the circuit takes as they are."""
     parts: tuple[tuple[str, tuple[int, ...]], ...] = ()
     """The file's inputs (name, shape) where there are several: the input is all of them side by side."""
+    whole_parts: tuple[str, ...] = ()
+    """Which of several inputs hold whole numbers or truth values, where others hold real ones."""
     classes: tuple[str, ...] = ()
     """Names of the classes where the output is a class's position and the file answers with its name."""
 
@@ -157,6 +159,13 @@ class FloatGraph:
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """Shape of every tensor."""
         return {self.input: self.input_shape} | {op.output: op.shape for op in self.ops}
+
+    @property
+    def whole_elements(self) -> np.ndarray | None:
+        """Which elements of the input belong to `whole_parts`, `[size]`; None if there are none."""
+        if not self.whole_parts:
+            return None
+        return np.concatenate([np.full(prod(shape), name in self.whole_parts) for name, shape in self.parts])
 
     @property
     def is_label(self) -> bool:

@@ -100,7 +100,16 @@ def quote_model(
 
     source = Path(model) if isinstance(model, str) else model
     data = read_model(source)
-    prepared = prepare(data, samples, labels, input_range, report, within=SEARCH_WORK, take=take)
+    prepared = prepare(
+        data,
+        samples,
+        labels,
+        input_range,
+        report,
+        within=SEARCH_WORK,
+        take=take,
+        by_feature=weights == "constant",
+    )
     terms = Terms(input, output, weights == "private")
     accuracy: AccuracyReport | None = None
     if prepared.whole:

@@ -45,6 +45,34 @@ class Divide(Binary):
 
 
 @dataclass(frozen=True, eq=False)
+class SquareRoot(Unary):
+    """y = floor(sqrt(4^shift x)) for x >= 0: the root with `shift` bits behind the point."""
+
+    shift: int
+
+    def __post_init__(self) -> None:
+        """Check the shift."""
+        if not 0 <= self.shift < 30:
+            raise ValueError(f"{self.output!r}: shift {self.shift} is outside 0..29")
+
+    def evaluate(self, value: Int64Array) -> Int64Array:
+        """Exact."""
+        return square_root(value << (2 * self.shift))
+
+    def infer(self, value: Tensor) -> Tensor:
+        """Monotone, so the ends map to the ends.
+
+        Raises:
+            QuantisationError: an argument below 0, or of 62 bits or more with the shift.
+        """
+        if value.min < 0:
+            raise QuantisationError(f"tensor {value.name!r} can reach {value.min}; a root needs at least 0")
+        if value.max << (2 * self.shift) >= LIMIT:
+            raise QuantisationError(f"tensor {self.output!r}: the argument of a root exceeds 62 bits")
+        return Tensor(self.output, value.shape, self.evaluate(value.lo), self.evaluate(value.hi))
+
+
+@dataclass(frozen=True, eq=False)
 class Normalise(Unary):
     """Groups of elements brought to length `unit`: y_i = divide_rounded(unit 2^shift x_i, r).
 

@@ -90,7 +90,8 @@ def test_several_inputs_are_one_vector(kind: int) -> None:
     named = {"user": user, "item": item[:, None], "notes": np.zeros(1)}
     prepared = prepare(data, named, None, None, lambda *_: None)
     assert prepared.graph.parts == (("item", (1, 3)), ("user", (1, 2)))
-    assert prepared.graph.whole_input == (kind != TensorProto.FLOAT)
+    assert prepared.graph.whole_input, "whole numbers are taken as they are, whatever their type"
+    assert (prepared.features is not None) == (kind == TensorProto.FLOAT)
     assert prepared.difference < 1e-5
     assert any("'item' [1, 3], 'user' [1, 2] are one vector of 5 numbers" in note for note in prepared.notes)
     side_by_side = np.hstack([item, user])
@@ -109,9 +110,11 @@ def test_named_samples_must_fit_the_inputs() -> None:
         shape_samples({"item": np.zeros((4, 3)), "user": np.zeros((4, 3))}, graph)
 
 
-def test_inputs_of_real_and_whole_numbers_are_refused() -> None:
-    with pytest.raises(ModelError, match=r"item \(real\), user \(whole\)"):
-        import_model(two_towers(TensorProto.FLOAT, TensorProto.INT64))
+def test_inputs_of_real_and_whole_numbers_are_one_vector() -> None:
+    graph = import_model(two_towers(TensorProto.FLOAT, TensorProto.INT64))
+    assert graph.whole_parts == ("user",)
+    assert not graph.whole_input
+    np.testing.assert_array_equal(graph.whole_elements, [False, False, False, True, True])
 
 
 def test_an_input_that_the_output_does_not_depend_on_is_left_out() -> None:
@@ -202,15 +205,18 @@ def test_a_link_to_another_file_is_not_followed(tmp_path: Path) -> None:
 # -- what the samples say
 
 
-def test_features_that_the_shared_scale_loses_are_pointed_out(tmp_path: Path) -> None:
+def test_features_that_a_shared_scale_loses_are_pointed_out_and_scales_of_their_own_keep_them(
+    tmp_path: Path,
+) -> None:
     """A column of thousands and one of thousandths, brought to a like size within the network."""
     sizes = np.array([[1e4, 1e-3]])
     nodes: Nodes = [("Div", ["input", "sizes"], "s", {}), ("MatMul", ["s", "w"], "output", {})]
     data = build(nodes, {"sizes": sizes, "w": RNG.normal(size=(2, 2))}, (1, 2))
     x = RNG.uniform(0, 1, size=(80, 2))
-    report = compile_model(data, x * sizes, tmp_path / "raw", target="speed")
+    report = compile_model(data, x * sizes, tmp_path / "raw", target="speed", input_range=(0, 1e4))
     assert any(warning.startswith("1 of 2 features vary by less than a step") for warning in report.warnings)
-    report = compile_model(data, x * [[1, 0.9]], tmp_path / "even", target="speed")
+    report = compile_model(data, x * sizes, tmp_path / "own", target="speed")
+    assert report.accuracy.agreement > 0.97
     assert not any("less than a step" in warning for warning in report.warnings)
 
 

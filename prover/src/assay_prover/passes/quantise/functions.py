@@ -14,6 +14,7 @@ from assay_prover.graph.functions import FUNCTIONS, apply
 from assay_prover.graph.graph import FloatFunction
 from assay_prover.passes.quantise.precision import UNBOUNDED, ScalePlan, plan_shift
 from assay_prover.passes.quantise.registry import quantises
+from assay_prover.passes.quantise.wide import is_wide, wide_function
 
 if TYPE_CHECKING:
     from assay_prover.passes.quantise.quantiser import Quantiser
@@ -34,6 +35,9 @@ def table_plan(q: Quantiser, op: FloatFunction, noise: float, worst: tuple[float
 @quantises(FloatFunction)
 def function(q: Quantiser, op: FloatFunction) -> None:
     """The argument is clamped to the table by the requantisation that brings it to the table's steps."""
+    if is_wide(q.statistics, op):
+        wide_function(q, op)
+        return
     source, plan = q.pending(op.input)
     tensor = q.tensors[source]
     worst = tensor.min * q.scales[source], tensor.max * q.scales[source]
@@ -108,11 +112,6 @@ def _samples_domain(q: Quantiser, op: FloatFunction) -> tuple[float, float]:
     """What the samples showed with a margin, within the natural domain."""
     seen = q.statistics[op.input]
     natural = FUNCTIONS[op.kind]
-    if op.kind == "Log" and seen.hi > seen.lo * 2.0 ** (0.75 * q.precision.table_bits):
-        raise QuantisationError(
-            f"the arguments of Log in layer {op.label!r} go from {seen.lo:g} to {seen.hi:g}: more than a "
-            f"table of 2^{q.precision.table_bits} entries resolves"
-        )
     margin = min(TABLE_MARGIN * max(seen.hi - seen.lo, seen.reach / 64, 1e-9), natural.margin)
     least, most = natural.lo, natural.hi
     if natural.period is not None:

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from assay_prover import reference as ref
 from assay_prover.graph.graph import FloatMatMul, FloatMultiply
-from assay_prover.passes.quantise.precision import ScalePlan
 from assay_prover.passes.quantise.registry import quantises
+from assay_prover.passes.quantise.wide import reads_exactly
 
 if TYPE_CHECKING:
     from assay_prover.passes.quantise.quantiser import Quantiser
@@ -28,17 +26,5 @@ def product(q: Quantiser, op: FloatMultiply | FloatMatMul) -> None:
         integer = ref.MatMul(a, b, op.output)
     scale = q.scales[a] * q.scales[b]
     q.append(op, integer, scale)
-    tensor = q.tensors[op.output]
-    target, _ = q.destination(op.output)
-    resolution = q.precision.output_bits if target == q.graph.output else q.precision.activation_bits
-    reach = q.statistics[target].reach or max(abs(tensor.min), abs(tensor.max)) * scale
-    steps = reach / scale / (1 << resolution)
-    limb = q.precision.limb_bits
-    shift = int(np.log2(steps)) // limb * limb if steps >= 1 else 0
-    if shift:
-        width = (tensor.max - tensor.min).bit_length() - shift
-        coarser = scale * (1 << shift)
-        clamp = None
-        if width > resolution + 1 + q.precision.headroom_bits:
-            clamp = q.clamp(op.output, coarser, resolution)
-        q.plans[op.output] = ScalePlan(coarser, shift, max(width, 1), clamp)
+    if not reads_exactly(q, op.output):
+        q.coarsen(op.output)

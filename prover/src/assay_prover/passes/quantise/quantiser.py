@@ -29,6 +29,7 @@ from assay_prover.passes.quantise.precision import (
 )
 from assay_prover.passes.quantise.private_layers import coarse, with_checked_span
 from assay_prover.passes.quantise.registry import rule_for
+from assay_prover.passes.quantise.wide import input_bits
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,9 +103,8 @@ class Quantiser:
         self.precision = precision
         self.consumers = graph.consumers()
         declared = calibration.input_range
-        self.input = (
-            encode_whole(declared) if graph.whole_input else encode_range(declared, precision.input_bits)
-        )
+        bits = max(precision.input_bits, input_bits(graph, self.statistics))
+        self.input = encode_whole(declared) if graph.whole_input else encode_range(declared, bits)
         lo, hi = np.array(self.input.lo), np.array(self.input.hi)
         start = ref.Tensor(graph.input, graph.input_shape, lo, hi)
         self.source = start
@@ -218,6 +218,23 @@ class Quantiser:
         width = (tensor.max - tensor.min).bit_length()
         if width > resolution + 1 + self.precision.headroom_bits:
             self.plans[name] = ScalePlan(scale, 0, width, self.clamp(name, scale, resolution))
+
+    def coarsen(self, name: str) -> None:
+        """Leave what an exact result is finer than asked for to be shifted away when it is used next."""
+        tensor, scale = self.tensors[name], self.scales[name]
+        target, _ = self.destination(name)
+        resolution = self.resolution(name)
+        reach = self.statistics[target].reach or max(abs(tensor.min), abs(tensor.max)) * scale
+        steps = reach / scale / (1 << resolution)
+        limb = self.precision.limb_bits
+        shift = int(np.log2(steps)) // limb * limb if steps >= 1 else 0
+        if shift:
+            width = (tensor.max - tensor.min).bit_length() - shift
+            coarser = scale * (1 << shift)
+            clamp = None
+            if width > resolution + 1 + self.precision.headroom_bits:
+                clamp = self.clamp(name, coarser, resolution)
+            self.plans[name] = ScalePlan(coarser, shift, max(width, 1), clamp)
 
     def clamp(self, name: str, scale: float, resolution: int) -> int:
         """All that samples showed of a float tensor and what its resolution asks, in whole limbs."""

@@ -18,6 +18,7 @@ from assay_prover.passes.quantise.precision import (
     plan_scale,
     plan_shift,
 )
+from assay_prover.passes.quantise.wide import is_wide
 
 if TYPE_CHECKING:
     from assay_prover.passes.quantise.quantiser import Quantiser
@@ -83,7 +84,7 @@ def scale_plan(q: Quantiser, op: FloatAffine, lo: np.ndarray, hi: np.ndarray, sp
         scale, bits, clamp = found or (scale, bits, clamp)
     # judged by the steps that were asked for, not by the finer ones that fill the limbs
     wanted = reach / ((1 << resolution) - 1)
-    if isinstance(reader, FloatFunction):
+    if isinstance(reader, FloatFunction) and not is_wide(q.statistics, reader):
         return table_plan(q, reader, spread, (float(lo.min()), float(hi.max())))
     if isinstance(reader, FloatRound):
         return round_plan(q, reader, spread)

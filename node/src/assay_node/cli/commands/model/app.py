@@ -23,6 +23,9 @@ from .listing import list_
 from .owner import payout, retire
 from .report import show_bundle
 
+SHOWN_LIMITS = 3
+"""Tables and clamps that a compilation tells of; --json has all."""
+
 app = typer.Typer(no_args_is_help=True, help="Models: compile, set up, publish, look at.")
 
 
@@ -39,6 +42,7 @@ def compile_(
     output: options.OutputDisclosure = None,
     target: options.PrecisionTarget = Target.BALANCED,
     input_range: options.InputRange = None,
+    ranges_file: options.FeatureRanges = None,
     weights: options.WeightsPlace = Weights.CONSTANT,
     slices: Annotated[
         int | None,
@@ -72,6 +76,9 @@ def compile_(
     if slices is not None and max_constraints is not None:
         raise typer.BadParameter("give either --slices or --max-constraints")
     data = sample_files.load(samples_file) if samples_file is not None else sample_files.Samples(None, None)
+    if input_range is not None and ranges_file is not None:
+        raise typer.BadParameter("give either --range or --ranges")
+    ranges = None if ranges_file is None else sample_files.ranges(ranges_file)
     with Progress(f"compiling {model.name}") as progress:
         report = assay_prover.compile_model(
             model,
@@ -82,6 +89,7 @@ def compile_(
             output=(output or disclosure_of(input_)).value,
             target=target.value,
             input_range=input_range,
+            ranges=ranges,
             weights=weights.value,
             slices=slices,
             max_constraints=max_constraints,
@@ -94,7 +102,8 @@ def compile_(
         as_json=json,
         human=lambda: show_bundle(assay_prover.Bundle.open(out_dir)),
     )
-    for remark in () if json else (*report.warnings, *report.notes):
+    limits = [limit.sentence() for limit in report.limits[:SHOWN_LIMITS]]
+    for remark in () if json else (*report.warnings, *report.notes, *limits):
         note(remark, label="note:")
     if warning := client.size_warning(client.shapes_of_bundle(assay_prover.Bundle.open(out_dir))):
         note(warning, label="warning:")
