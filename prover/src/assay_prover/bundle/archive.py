@@ -132,7 +132,8 @@ class Reader:
         memory many times over.
 
         Raises:
-            BundleError: read before. ValueError: it holds no integers, or is another size than it says.
+            BundleError: read before.
+            ValueError: it holds no integers, or is another size than it says.
         """
         if type(number) is not int or number in self._read:
             raise _refused(f"array {number!r} belongs to several operations, or is no number")

@@ -27,7 +27,8 @@ def open_archive(data: bytes, name: str) -> zipfile.ZipFile:
         name: of the file, for messages.
 
     Raises:
-        BundleError: refused. zipfile.BadZipFile: no zip file.
+        BundleError: refused.
+        zipfile.BadZipFile: no zip file.
     """
     archive = zipfile.ZipFile(io.BytesIO(data))
     members = archive.infolist()

@@ -164,11 +164,7 @@ class Bundle:
         """Deprecated: use `assay_prover.with_weights(bundle, model, out)`, which this calls."""
         from assay_prover.compiler.retrain import with_weights
 
-        warn(
-            "Bundle.with_weights is deprecated: call assay_prover.with_weights(bundle, model, out, ...)",
-            DeprecationWarning,
-            stacklevel=2,
-        )
+        warn("use assay_prover.with_weights(bundle, model, out, ..)", DeprecationWarning, stacklevel=2)
         return with_weights(self, model, out, **options)
 
     # -- identity
@@ -279,7 +275,8 @@ class Bundle:
             progress: called with (stage, fraction); False cancels.
 
         Raises:
-            BundleError: no keys, or those of another circuit. InvalidKey: damaged or doctored.
+            BundleError: no keys, or those of another circuit.
+            InvalidKey: damaged or doctored.
         """
         model_keys.check(self, threads, progress)
 

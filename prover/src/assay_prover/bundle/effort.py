@@ -29,7 +29,8 @@ def check_inputs(shapes: Sequence[Sequence[int]]) -> None:
     """As `check_effort`, for the inputs alone, whose bounds take memory at once.
 
     Raises:
-        BundleError: more than any network that could be proven. ValueError: a shape that is none.
+        BundleError: more than any network that could be proven.
+        ValueError: a shape that is none.
     """
     if any(type(length) is not int or length < 1 for shape in shapes for length in shape):
         raise ValueError("an input's shape is not of positive whole numbers")

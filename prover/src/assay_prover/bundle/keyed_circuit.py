@@ -212,7 +212,8 @@ class KeyedCircuit:
             progress: called with (stage, fraction); False cancels.
 
         Raises:
-            BundleError: not the key of setup.json, or of another circuit. InvalidKey: damaged or doctored.
+            BundleError: not the key of setup.json, or of another circuit.
+            InvalidKey: damaged or doctored.
         """
         key = ProvingKey.open(self.proving_key_path)
         report = read_report(self.folder, self.info.circuit)

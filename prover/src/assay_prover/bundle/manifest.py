@@ -362,7 +362,7 @@ def metadata_hash(model: ModelInfo, input_: InputInfo, output: OutputInfo, weigh
     """SHA-256 of what decides how statements are read: names, shapes, scales, ranges, visibilities."""
     parts = {
         "model": model.model_dump(mode="json"),
-        # a model without features of their own, or without names, has the hash that it had before there were any
+        # without features of their own, or names, it is the hash that it was before there were any
         "input": input_.model_dump(mode="json", exclude=None if input_.features else {"features"}),
         "output": output.model_dump(mode="json", exclude=None if output.labels else {"labels"}),
         "weights": weights.visibility,

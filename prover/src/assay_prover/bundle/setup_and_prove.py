@@ -94,7 +94,9 @@ def check_key(
         progress: called with (stage, fraction); False cancels.
 
     Raises:
-        InvalidKey: it is not. BundleError: another digest. Cancelled: the callback asked for it.
+        InvalidKey: it is not.
+        BundleError: another digest.
+        Cancelled: the callback asked for it.
     """
     if not key.checkable:
         raise InvalidKey("a key that was converted from another tool's file cannot be checked: run setup")

@@ -120,7 +120,7 @@ def compile_model(
     output: OutputVisibility = "encrypted",
     target: Target = "balanced",
     input_range: tuple[float, float] | None = None,
-    ranges: NDArray[np.float64] | None = None,
+    ranges: np.ndarray | None = None,
     weights: Literal["constant", "private"] = "constant",
     slices: int | None = None,
     max_constraints: int | None = None,

@@ -136,7 +136,7 @@ def test_value_outside_its_own_range_is_refused_and_named(tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("step", [1.0, 0.5, 0.0625])
 def test_a_grid_of_a_power_of_two_is_found(step: float) -> None:
-    samples = (RNG.integers(-40, 90, (200, 3)) * step)[:, None]
+    samples = np.asarray(RNG.integers(-40, 90, (200, 3)) * step, dtype=np.float64)[:, None]
     found = features_of(samples, (1, 3))
     assert found is not None
     np.testing.assert_array_equal(found.scale, step)
