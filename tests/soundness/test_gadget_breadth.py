@@ -10,9 +10,10 @@ import pytest
 from assay_prover.circuit.builder import Builder
 from assay_prover.circuit.linear import LinearTensor
 from assay_prover.gadgets.divide import divide
-from assay_prover.gadgets.normalise import normalise, root
+from assay_prover.gadgets.normalise import normalise
 from assay_prover.gadgets.one_hot import one_hot
 from assay_prover.gadgets.round_even import round_even
+from assay_prover.gadgets.square_root import root
 from assay_prover.gadgets.step import step
 from assay_prover.gadgets.trees import trees
 from assay_prover.reference import Divide, Normalise, OneHot, RoundEven, Step, Tensor, Trees

@@ -40,6 +40,7 @@ def test_no_import_runs_up_or_sideways(top: str) -> None:
         if _room(one.source) != _room(one.target)
         and floor[_room(one.target)] >= floor[_room(one.source)]
         and not (one.lazy and (one.source, one.target) in PERMITTED)
+        and not (one.source == top and one.typing)  # names that the package loads when they are used
     ]
     assert not wrong, "\n".join([*wrong, "see FLOORS in tests/unit/house/floors.py"])
 

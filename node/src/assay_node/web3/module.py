@@ -84,8 +84,7 @@ class AsyncAssayModule:
             key: who asks: a key's name in the home, a keystore file, or an account.
             options: of `Client.open` (password, workers, policy, allow_local) and fields of `JobTerms`.
 
-        Raises:
-            As `Client.ask`.
+        As `Client.ask`.
         """
         of_client = {name: options.pop(name) for name in _CLIENT_OPTIONS & options.keys()}
         async with Client.open(
