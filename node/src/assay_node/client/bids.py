@@ -40,6 +40,12 @@ class StandingBid:
         return 0 < self.record.completed >= self.record.missed
 
 
+async def records_of(chain: Chain, workers: Sequence[str]) -> dict[str, WorkerRecord]:
+    """The records of workers by address, asked for together."""
+    found = await chain.workers.views([("workerOf", (worker,)) for worker in workers])
+    return {worker: WorkerRecord(**fields) for worker, fields in zip(workers, found, strict=True)}
+
+
 @dataclass(frozen=True, slots=True)
 class PastBid:
     """A worker's last bid in one round of a job, whatever became of it.
@@ -71,11 +77,10 @@ async def all_bids(chain: Chain, job_id: bytes) -> list[PastBid]:
     placed = {(event.round, event.worker): event.price for event in events if isinstance(event, BidPlaced)}
     awards = {(event.round, event.worker) for event in events if isinstance(event, JobAwarded)}
     job = await chain.market.job_of(job_id)
-    records: dict[str, WorkerRecord] = {}
+    shown = sorted(placed.items(), key=lambda bid: (bid[0][0], bid[1]))[:MOST]
+    records = await records_of(chain, list(dict.fromkeys(worker for (_, worker), _ in shown)))
     found = []
-    for (round_, worker), price in sorted(placed.items(), key=lambda bid: (bid[0][0], bid[1]))[:MOST]:
-        if worker not in records:
-            records[worker] = await chain.workers.worker_of(worker)
+    for (round_, worker), price in shown:
         leads = job.state is JobState.OPEN and (round_, worker) == (job.round, job.worker)
         awarded = (round_, worker) in awards
         found.append(PastBid(worker, round_, price, leads, awarded, records[worker]))
@@ -94,10 +99,8 @@ async def standing_bids(chain: Chain, job_id: bytes) -> list[StandingBid]:
     if leader not in prices:
         return []
     lowest = sorted(prices.items(), key=lambda bid: bid[1])[:MOST]
-    return [
-        StandingBid(worker, price, worker == leader, await chain.workers.worker_of(worker))
-        for worker, price in lowest
-    ]
+    records = await records_of(chain, [worker for worker, _ in lowest])
+    return [StandingBid(worker, price, worker == leader, records[worker]) for worker, price in lowest]
 
 
 def choice(bids: Sequence[StandingBid]) -> StandingBid | None:

@@ -11,8 +11,11 @@ from statistics import median
 
 from ..chain import Chain, JobSettled, Model, ModelRegistered, WorkerRecord, WorkerRegistered
 from ..chain.contracts.gas import CALLDATA_BYTE, JOB_CALLS, SETTLEMENT, TRANSACTION, verify_gas
+from .bids import records_of
 from .history import events_of
 
+MOST_WORKERS = 500
+"""Workers that are looked at: those that settled jobs lately, then the first to register."""
 LATELY = 20
 """Settled jobs that prices are taken from, the newest first."""
 WORKERS_MARGIN_PERCENT = 50
@@ -55,10 +58,19 @@ class PriceHint:
 
 
 async def list_workers(chain: Chain) -> list[ListedWorker]:
-    """Every worker that ever registered, those with most settled jobs first."""
-    events = await events_of(chain, chain.workers.address)
-    addresses = dict.fromkeys(event.worker for event in events if isinstance(event, WorkerRegistered))
-    found = [ListedWorker(address, await chain.workers.worker_of(address)) for address in addresses]
+    """The registered workers, those with most settled jobs first; at most `MOST_WORKERS`."""
+    settled = [
+        event for event in await events_of(chain, chain.market.address) if isinstance(event, JobSettled)
+    ]
+    registered = [
+        event
+        for event in await events_of(chain, chain.workers.address)
+        if isinstance(event, WorkerRegistered)
+    ]
+    # Registering is cheap: strangers by the thousand must not hide those that have worked.
+    known = dict.fromkeys([event.worker for event in reversed(settled)] + [e.worker for e in registered])
+    records = await records_of(chain, list(known)[:MOST_WORKERS])
+    found = [ListedWorker(address, record) for address, record in records.items()]
     return sorted(found, key=lambda worker: (-worker.record.completed, -worker.record.stake, worker.address))
 
 

@@ -148,7 +148,10 @@ async def play(
         async for job in requester.follow(posted.job_id, interval=0.1, say=named):
             _tell(job, names, say)
         result = await requester.result(posted.job_id, bundle)
-        say("the proof verified again, here, from chain data alone; the answer decrypted")
+        say(
+            "the proof verified again, here, from chain data alone; the answer decrypted, and computed again "
+            "with the same result"
+        )
         after = await snapshot(chain, names)
         fees = await gas_paid(node, first, await node.block_number())
 

@@ -60,7 +60,7 @@ def status(
         async with connect(rpc, deployment, home, check_rpc=check_rpc) as session:
             job = await session.chain.market.job_of(job_id)
             if job.state is chain.JobState.NONE:
-                raise JobNotFound(f"the market has no job 0x{job_id.hex()}", "Check the id and the chain")
+                raise _not_there(session, job_id)
             await report(session, job_id, job, json=json)
 
     async def stay() -> None:
@@ -75,6 +75,23 @@ def status(
             await report(session, current, last, json=json)
 
     asyncio.run(stay() if follow else look())
+
+
+def _not_there(session: Session, job_id: bytes) -> JobNotFound:
+    """What to do about a job that the market does not know: it may be one of ours that a re-org dropped."""
+    what = f"the market has no job 0x{job_id.hex()}"
+    path = jobs_path(session.home)
+    record = None
+    if path.exists():
+        with client.JobStore(path) as store:
+            record = store.find(job_id)
+    here = session.chain.deployment
+    if record is None or (record.chain_id, record.market) != (here.chain_id, here.market.lower()):
+        return JobNotFound(what, "Check the id and the chain")
+    return JobNotFound(
+        f"{what} any more: a re-org dropped it",
+        f"Have it posted again with: assay job status 0x{job_id.hex()} --follow",
+    )
 
 
 async def report(session: Session, job_id: bytes, job: chain.Job, *, json: bool) -> None:
