@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 _log = structlog.get_logger(__name__)
 
+ASK_AGAIN = 1.0
+"""Seconds after which the market is asked again whether a job is this worker's by now."""
 CHECKS_AT_ONCE = 2
 """Deliveries of strangers that are checked at once; the requester's own never waits for them."""
 
@@ -40,6 +43,7 @@ class Deliveries:
         self._manager = manager
         self._inputs = inputs
         self._checking = 0
+        self._asked: dict[bytes, float] = {}
 
     async def run(self) -> None:
         """Checks inputs that need no delivery, or came before a restart; for ever."""
@@ -104,8 +108,9 @@ class Deliveries:
             return 200
         if not self._holds(job_id):
             # The award may be newer than the last look. Asking costs a call, so not for every job.
-            if not self._may_hold(job):
+            if not self._may_hold(job) or time.monotonic() < self._asked.get(job_id, 0.0):
                 raise self._refused(409, "the job is not awarded to this worker")
+            self._note_asked(job_id)
             await manager.observe(job_id)
             if not self._holds(job_id):
                 raise self._refused(409, "the job is not awarded to this worker")
@@ -164,6 +169,11 @@ class Deliveries:
                 manager.feed(job_id, InputRejected(fault))
             else:
                 manager.feed(job_id, InputVerified())
+
+    def _note_asked(self, job_id: bytes) -> None:
+        now = time.monotonic()
+        self._asked = {other: until for other, until in self._asked.items() if until > now}
+        self._asked[job_id] = now + ASK_AGAIN
 
     def _refused(self, status: int, what: str) -> InboxError:
         self._manager.metrics.inputs.labels(str(status)).inc()

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from ..chain import (
+    AWARD_GRACE,
     Batch,
     ChainEvent,
     JobAccepted,
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 
 _log = structlog.get_logger(__name__)
 
+LATENESS = 86_400
+"""Seconds that exits open to anyone may be late before a job counts as history."""
 AT_ONCE = 200
 """Events that are taken in before what is in hand has its turn again."""
 
@@ -101,6 +104,8 @@ class Discovery:
             event.request, model, promises, bid_deadline=event.bid_deadline, now=manager.clock.now()
         )
         job = "0x" + event.job_id.hex()
+        if is_history(event, manager.clock.now()):
+            return
         if price.ask is None and not price.passing and price.why != "over":
             manager.metrics.declined.labels(price.why).inc()
             manager.store.decide(event.job_id, "declined", price.reason, {})
@@ -109,4 +114,11 @@ class Discovery:
         # That the terms are those of the job with this id, the follower has checked.
         manager.store.add_job(event)
         _log.info("job.seen", job=job, ceiling=event.request.max_price)
-        manager.take(event.job_id)
+        manager.take(event.job_id, in_time=price.why != "over")
+
+
+def is_history(event: JobSubmitted, now: int) -> bool:
+    """Whether a job must be over, whatever happened to it: a worker that is new reads many of those."""
+    request = event.request
+    round_ = request.bid_window + AWARD_GRACE + request.accept_window
+    return now > event.bid_deadline + request.rounds * round_ + request.prove_window + LATENESS

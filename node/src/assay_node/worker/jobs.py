@@ -100,6 +100,7 @@ class JobManager:
         self._due: dict[bytes, int] = {}
         self._said: dict[bytes, str] = {}
         self._looking: set[bytes] = set()
+        self._in_time: set[bytes] = set()
 
     # ------------------------------------------------------------------------------------ what is heard
 
@@ -114,11 +115,18 @@ class JobManager:
                 self.feed(job.job_id, Restarted())
                 self.touch(job.job_id)
 
-    def take(self, job_id: bytes) -> None:
-        """Takes a job in hand that is on disk."""
+    def take(self, job_id: bytes, *, in_time: bool = False) -> None:
+        """Takes a job in hand that is on disk.
+
+        Args:
+            job_id: the job.
+            in_time: it was heard of while bids were taken.
+        """
         job = self.store.job(job_id)
         if job is not None:
             self.jobs[job_id] = job
+            if in_time:
+                self._in_time.add(job_id)
             self.touch(job_id)
 
     def touch(self, job_id: bytes, *, urgent: bool = False) -> None:
@@ -313,10 +321,10 @@ class JobManager:
         with self.store.database.transaction():
             for job_id in finished:
                 job = self.jobs.pop(job_id)
-                if job.progress.quote_round < 0 or (
-                    job.progress.quote_asked and not self.bidder.waits(job_id)
-                ):
+                unpriced = job.progress.quote_asked and not self.bidder.waits(job_id)
+                if job_id in self._in_time and (unpriced or job.progress.quote_round < 0):
                     self.health.missed_window()
+                self._in_time.discard(job_id)
                 self.store.close_job(job_id, str(phase(job.progress, self.policy)))
                 self._due.pop(job_id, None)
                 self._said.pop(job_id, None)
@@ -332,12 +340,16 @@ class JobManager:
             return False
         if job.final_block is not None:
             return head - job.final_block >= self.chain.finality.final_after
-        mine = view.worker == self.policy.address
-        if mine or job.job_id in self._dirty or view.state is JobState.NONE:
+        if job.job_id in self._dirty or view.state is JobState.NONE:
             return False
+        # Until a block was seen to arrive, it is this machine's clock that says what is over.
+        late = self.clock.live and now > view.deadline
+        over = late and now > view.deadline + AWARD_GRACE
+        if view.worker == self.policy.address:
+            # Nobody may ever end it on chain; where it reserves stake, this worker does.
+            return not view.backing and (over if view.state is JobState.OPEN else late)
         if view.state is JobState.OPEN:
-            # Until a block was seen to arrive, it is this machine's clock that says so.
-            return self.clock.live and now > view.deadline + (0 if view.own_bid is None else AWARD_GRACE)
+            return late if view.own_bid is None else over
         return view.own_bid is None
 
     # ------------------------------------------------------------------------------------ doing
