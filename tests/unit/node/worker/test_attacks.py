@@ -10,7 +10,7 @@ import aiohttp
 from eth_abi.abi import decode, encode
 from eth_utils.crypto import keccak
 
-from assay_node.chain import JobRequest, JobState, Log, Want
+from assay_node.chain import Call, ChainError, JobRequest, JobState, Log, Want
 from assay_node.signed_delivery import delivery_headers
 from assay_node.worker.executor import ProofError
 from assay_node.worker.lifecycle.progress import Phase, phase
@@ -24,6 +24,13 @@ FIELDS = ["uint256", "uint64", REQUEST, "uint256[]"]
 def phase_of(worker: Any, posted: Any) -> Phase | None:
     job = worker._manager.jobs.get(posted.job_id)
     return None if job is None else phase(job.progress, worker._manager.policy)
+
+
+async def post_many(place: Any, call: Call, count: int) -> None:
+    """The same job again and again, of one requester, with a gas limit that nobody has to estimate."""
+    wants = [Want(f"flood/{number}", replace(call, gas=400_000)) for number in range(count)]
+    for sent in await place.requester.submit_many(wants):
+        assert not isinstance(sent, ChainError), sent
 
 
 async def record_of(place: Any, hand: Any) -> tuple[int, int, int, int]:
@@ -184,7 +191,7 @@ async def test_a_flood_of_hopeless_jobs_is_dismissed_without_a_request(marketpla
         bundle_words = (await place.post(public_bundle, model, samples[0], max_price=1)).words
         flood = 40
         call = place.chain.market.submit_job(request, bundle_words, 1)
-        await place.requester.submit_many([Want(f"flood/{number}", call) for number in range(flood)])
+        await post_many(place, call, flood)
         honest = await place.post(public_bundle, model, samples[1])
         await place.award(honest, hand)
         await place.until(honest, JobState.SETTLED)
@@ -216,7 +223,7 @@ async def test_a_flood_that_pays_delays_another_requesters_bid_by_few(marketplac
         bidder.step = held_up
         words = (await place.post(public_bundle, model, samples[0])).words
         call = place.chain.market.submit_job(JobRequest(model, ETHER, bid_window=600), words, ETHER)
-        await place.requester.submit_many([Want(f"flood/{number}", call) for number in range(39)])
+        await post_many(place, call, 39)
         other = await place.another_requester()
         await other.send(
             "honest",
