@@ -32,6 +32,8 @@ MISSES_BEFORE_LOST = 3
 """Rounds in which a nonce is used and none of our transactions mined, before that is believed."""
 POOL_PATIENCE = 4
 """Times longer that an unused nonce is left alone if the pool is said to have a transaction with it."""
+LOOKED_FOR_AT_ONCE = 16
+"""Receipts that are asked for before it is known whether the nonce is used."""
 MOST_RESENT = 256
 """Transactions, the newest, that are sent again on a chain that went back."""
 PRUNE_EVERY = 3600.0
@@ -102,6 +104,7 @@ class Dispatcher:
         self._pushes: dict[bytes, float] = {}
         self._hurried: set[str] = set()
         self._reorganised: set[int] = set()
+        self._receipts: dict[bytes, Receipt] = {}
         self._head: Header | None = None
         self._undone = 0
         self._pruned = float("-inf")
@@ -125,15 +128,7 @@ class Dispatcher:
         pending = [intent for intent in active if intent.status is IntentStatus.PENDING]
         if header is not None and not pending and self._head is not None and self._head.hash == header.hash:
             return
-        if header is None:
-            newest, used = await asyncio.gather(
-                self._node.header("latest"), self._node.nonce(self._signer.address)
-            )
-            if newest is None:
-                raise NodeUnavailable("the node has no newest block", "Use another node")
-            header = newest
-        else:
-            used = await self._node.nonce(self._signer.address)
+        header, used = await self._look(header, active, pending)
         mined = [intent for intent in active if intent.status is IntentStatus.MINED]
         final, linked = await asyncio.gather(
             final_number(self._node, self._finality, header) if mined else _nothing(), self._links(header)
@@ -150,6 +145,32 @@ class Dispatcher:
         await self._press_on([intent for intent in self._store.active() if intent.row not in rows], used)
         await self._fill_gap(used)
         self._store.database.flush()
+
+    async def _look(
+        self, header: Header | None, active: Sequence[Intent], pending: Sequence[Intent]
+    ) -> tuple[Header, int]:
+        """The newest block and the nonces used, and receipts of the first that wait, in one request."""
+        newest = [self._store.attempts(intent)[0].tx_hash for intent in pending[:LOOKED_FOR_AT_ONCE]]
+        found, used, receipts = await asyncio.gather(
+            _is(header) if header is not None else self._node.header("latest"),
+            self._node.nonce(self._signer.address) if active else _nothing(),
+            asyncio.gather(*(self._node.receipt(tx_hash) for tx_hash in newest)),
+        )
+        if found is None:
+            raise NodeUnavailable("the node has no newest block", "Use another node")
+        self._receipts = {receipt.tx_hash: receipt for receipt in receipts if receipt is not None}
+        return found, used
+
+    async def receipt(self, intent: Intent) -> Receipt | None:
+        """The receipt of a mined intent: as the last round saw it, or asked for."""
+        assert intent.tx_hash is not None  # noqa: S101 - a mined intent has one
+        known = self._receipts.get(intent.tx_hash)
+        if known is not None and known.block_hash == intent.block_hash:
+            return known
+        return await self._node.receipt(intent.tx_hash)
+
+    async def _receipt(self, tx_hash: bytes) -> Receipt | None:
+        return self._receipts.get(tx_hash) or await self._node.receipt(tx_hash)
 
     async def _links(self, header: Header) -> bool:
         """Whether a block descends from the one that the last round saw."""
@@ -207,7 +228,7 @@ class Dispatcher:
     async def _settle(self, intents: Sequence[Intent], header: Header, used: int, final: int) -> None:
         """Reads receipts of intents whose nonce is used, or whose block is gone."""
         attempts = [(intent, attempt) for intent in intents for attempt in self._store.attempts(intent)]
-        receipts = await asyncio.gather(*(self._node.receipt(attempt.tx_hash) for _, attempt in attempts))
+        receipts = await asyncio.gather(*(self._receipt(attempt.tx_hash) for _, attempt in attempts))
         found: dict[int, tuple[Attempt, Receipt]] = {}
         for (intent, attempt), receipt in zip(attempts, receipts, strict=True):
             if receipt is not None:
@@ -419,6 +440,10 @@ class Dispatcher:
                 _log.error("transaction.stranded", intent=intent.key, nonce=intent.nonce, used=used)
                 self._store.set_lost(intent)
         self._gap_seen.clear()
+
+
+async def _is(header: Header) -> Header | None:
+    return header
 
 
 async def _nothing() -> int:

@@ -303,7 +303,7 @@ class Outbox:
             )
         if intent.tx_hash is None or intent.status is IntentStatus.PENDING:
             return None
-        receipt = await self.node.receipt(intent.tx_hash)
+        receipt = await self._dispatcher.receipt(intent)
         if receipt is None:
             return None
         if intent.cancelling and self._is_empty(intent, receipt.tx_hash):

@@ -78,16 +78,23 @@ class Submission:
 
     async def many(self, wants: Sequence[Want]) -> list[Intent | ChainError]:
         """See `Outbox.submit_many`; to be called by one at a time."""
-        plans, outcomes = await self._plan(wants)
-        if plans:
-            market, nonce = await asyncio.gather(self._budget.look(), self._nonces.next())
+        opened, outcomes = await self._open(wants)
+        if opened:
+            gas, market, nonce = await asyncio.gather(
+                asyncio.gather(*(self._gas(want.call) for want, _ in opened), return_exceptions=True),
+                self._budget.look(),
+                self._nonces.next(),
+            )
+            plans = self._plan(opened, gas, outcomes)
             signed = self._sign(plans, outcomes, market, nonce)
             await asyncio.gather(*(self._dispatcher.broadcast(*each) for each in signed))
             self._store.database.flush()
         return [outcomes[want.key] for want in wants]
 
-    async def _plan(self, wants: Sequence[Want]) -> tuple[list[_Plan], dict[str, Intent | ChainError]]:
-        """What is to be signed, with its gas, and what is settled without signing anything."""
+    async def _open(
+        self, wants: Sequence[Want]
+    ) -> tuple[list[tuple[Want, int]], dict[str, Intent | ChainError]]:
+        """What is to be signed, with its generation, and what there is already."""
         outcomes: dict[str, Intent | ChainError] = {}
         open_: list[tuple[Want, int]] = []
         for want in wants:
@@ -98,16 +105,24 @@ class Submission:
                 outcomes[want.key] = known
             else:
                 open_.append((want, 0 if known is None else known.generation + 1))
-        gas = await asyncio.gather(*(self._gas(want.call) for want, _ in open_), return_exceptions=True)
+        return open_, outcomes
+
+    def _plan(
+        self,
+        opened: Sequence[tuple[Want, int]],
+        gas: Sequence[int | BaseException],
+        outcomes: dict[str, Intent | ChainError],
+    ) -> list[_Plan]:
+        """What would not revert, with its gas; the errors of the others become their outcomes."""
         plans: list[_Plan] = []
-        for (want, generation), limit in zip(open_, gas, strict=True):
+        for (want, generation), limit in zip(opened, gas, strict=True):
             if isinstance(limit, ChainError):
                 outcomes[want.key] = limit
             elif isinstance(limit, BaseException):
                 raise limit
             else:
                 plans.append(_Plan(want, generation, limit))
-        return plans, outcomes
+        return plans
 
     def _sign(
         self, plans: Sequence[_Plan], outcomes: dict[str, Intent | ChainError], market: Market, nonce: int
