@@ -85,6 +85,10 @@ def _parse(data: bytes) -> onnx.ModelProto:
     return model
 
 
+_HALF_BYTES = frozenset({TensorProto.INT4, TensorProto.UINT4, TensorProto.FLOAT4E2M1})
+"""Types of which two elements share a byte."""
+
+
 @dataclass(frozen=True)
 class Wanted:
     """What the caller knows of a model and the file may leave open.
@@ -122,6 +126,7 @@ def load_model(data: bytes, wanted: Wanted = Wanted()) -> Loaded:
     if not model.graph.node or not model.opset_import:
         raise ModelError("not an ONNX model: it has no nodes or no operator set")
     _refuse_external_data(model)
+    _check_raw_data(model)
     _drop_initializer_inputs(model)
     try:
         checker.check_model(model)
@@ -151,6 +156,23 @@ def _refuse_external_data(model: onnx.ModelProto) -> None:
     for tensor in _all_tensors(model):
         if tensor.data_location == onnx.TensorProto.EXTERNAL:
             raise ModelError(f"weight {tensor.name!r} lies in another file; save the model as one file")
+
+
+def _check_raw_data(model: onnx.ModelProto) -> None:
+    """Raw bytes are exactly as many as shape and type say; the checker only refuses too few."""
+    for tensor in _all_tensors(model):
+        if not tensor.HasField("raw_data") or tensor.data_type not in helper.get_all_tensor_dtypes():
+            continue
+        if tensor.data_type in _HALF_BYTES or tensor.data_type == onnx.TensorProto.STRING:
+            continue
+        if min(tensor.dims, default=0) < 0:
+            raise ModelError(f"weight {tensor.name!r} has a negative dimension")
+        expected = prod(tensor.dims) * helper.tensor_dtype_to_np_dtype(tensor.data_type).itemsize
+        if len(tensor.raw_data) != expected:
+            raise ModelError(
+                f"weight {tensor.name!r} has {len(tensor.raw_data)} bytes; {list(tensor.dims)} of its type "
+                f"are {expected}"
+            )
 
 
 def _all_tensors(model: onnx.ModelProto) -> Iterator[onnx.TensorProto]:

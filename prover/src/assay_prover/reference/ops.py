@@ -95,7 +95,7 @@ class Requantise(Unary):
     def __post_init__(self) -> None:
         """Check the shift and the clamp."""
         if not 0 <= self.shift < 62:
-            raise ValueError(f"{self.output!r}: shift {self.shift} is outside 0..61")
+            raise QuantisationError(f"{self.output!r}: shift {self.shift} is outside 0..61")
         if self.lo is not None and self.hi is not None and self.lo > self.hi:
             raise ValueError(f"{self.output!r}: empty clamp")
 

@@ -10,9 +10,10 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
+from assay_prover import Bundle, compile_model
 from assay_prover.errors import ModelError
 from assay_prover.frontend import import_model
-from unit.prover.onnx_models import Nodes, build
+from unit.prover.onnx_models import MODELS, Nodes, build
 
 SHAPES = np.array([1 << 17, 1 << 20], dtype=np.int64)
 
@@ -133,3 +134,23 @@ def test_branches_that_name_a_tensor_alike_are_not_mixed_up() -> None:
     ]
     with pytest.raises(ModelError, match="another tensor is named 't'"):
         import_model(build(nodes, {"yes": np.array(True)}, (1, 4)))
+
+
+@pytest.mark.parametrize("extra", [1, 3, 4, 400, -1, -4])
+def test_raw_bytes_that_are_not_the_tensors_are_refused(extra: int) -> None:
+    model = onnx.load_from_string(
+        build([("MatMul", ["input", "w"], "output", {})], {"w": np.ones((4, 3))}, (1, 4))
+    )
+    (weights,) = model.graph.initializer
+    tensor = onnx.numpy_helper.from_array(np.ones((4, 3), dtype=np.float32), weights.name)
+    tensor.raw_data = tensor.raw_data + bytes(extra) if extra > 0 else tensor.raw_data[:extra]
+    weights.CopyFrom(tensor)
+    with pytest.raises(ModelError, match="bytes"):
+        import_model(model.SerializeToString())
+
+
+def test_samples_near_nothing_compile_into_a_bundle_that_opens(tmp_path: Path) -> None:
+    """A precision that asks for a shift of 67 bits is one that does not fit, and another is taken."""
+    hostile = MODELS.parent / "hostile"
+    compile_model(hostile / "mini_Elu.onnx", np.load(hostile / "mini_1e-30.npy"), tmp_path / "b")
+    Bundle.open(tmp_path / "b")
