@@ -31,7 +31,7 @@ def test_the_commands_are_those_promised() -> None:
     promised = {
         "assay": "demo deploy devnet faucet infer prove send up verify",
         "assay keys": "list new show",
-        "assay model": "commit compile cost export list payout publish retire retrain setup show",
+        "assay model": "check commit compile cost export list payout publish retire retrain setup show",
         "assay job": "award bids cancel history list result status submit",
         "assay worker": "init list register run stake status unstake",
         "assay trust": "add list remove",
