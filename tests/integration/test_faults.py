@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import AsyncExitStack
-from functools import partial
 from typing import Any
 
 import pytest
@@ -64,7 +63,7 @@ KINDS: dict[str, list[Fault]] = {
 @pytest.fixture(autouse=True)
 def scaled(monkeypatch: pytest.MonkeyPatch) -> None:
     """Time-outs and pauses between attempts, a fifth of what they are."""
-    monkeypatch.setattr(service, "Rpc", partial(Rpc, timeout=REQUEST_S))
+    monkeypatch.setattr(Rpc.__init__, "__kwdefaults__", {"timeout": REQUEST_S})
     monkeypatch.setattr(service, "LONGEST_BACKOFF", 0.5)
     monkeypatch.setattr("assay_node.chain.node.endpoint.LONGEST_RETRY_AFTER", 0.1)
     monkeypatch.setattr("assay_node.chain.node.rpc.LEAST_HEDGE", 0.2)

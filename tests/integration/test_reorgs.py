@@ -63,11 +63,13 @@ async def _shake(market: Any, posted: list[bytes]) -> int:
         if all(job.state.final for job in jobs) and done >= REORGS:
             return done
         now = (await market.chain.latest()).timestamp
-        bidding = [job for job in jobs if job.state is JobState.OPEN and now <= job.deadline]
-        if bidding and all(int(job.worker, 16) for job in bidding):
-            # A bid that vanishes after the bidding is a bid too late: bury them first.
-            await market.net.rpc("anvil_mine", max(DEPTHS) + 1)
-            await market.pass_time(max(job.deadline for job in bidding) - now + 1)
+        left = [job for job in jobs if not job.state.final]
+        if left and all(job.state is JobState.OPEN and int(job.worker, 16) for job in left):
+            # A bid that vanishes after the bidding is too late, and so is an award after a second jump of the
+            # clock: bids are buried first, and time passes for all jobs at once.
+            if all(now <= job.deadline for job in left):
+                await market.net.rpc("anvil_mine", max(DEPTHS) + 1)
+                await market.pass_time(max(job.deadline for job in left) - now + 1)
         elif done < REORGS:
             await market.net.rpc("assay_reorg", next(depths), {"transactions": "drop"})
             done += 1
