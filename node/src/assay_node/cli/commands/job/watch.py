@@ -79,7 +79,6 @@ def status(
 
 def _not_there(session: Session, job_id: bytes) -> JobNotFound:
     """What to do about a job that the market does not know: it may be one of ours that a re-org dropped."""
-    what = f"the market has no job 0x{job_id.hex()}"
     path = jobs_path(session.home)
     record = None
     if path.exists():
@@ -87,9 +86,9 @@ def _not_there(session: Session, job_id: bytes) -> JobNotFound:
             record = store.find(job_id)
     here = session.chain.deployment
     if record is None or (record.chain_id, record.market) != (here.chain_id, here.market.lower()):
-        return JobNotFound(what, "Check the id and the chain")
+        return JobNotFound(f"the market has no job 0x{job_id.hex()}", "Check the id and the chain")
     return JobNotFound(
-        f"{what} any more: a re-org dropped it",
+        f"the market has no job 0x{job_id.hex()} any more: a re-org dropped it",
         f"Have it posted again with: assay job status 0x{job_id.hex()} --follow",
     )
 
