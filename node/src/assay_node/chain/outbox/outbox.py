@@ -265,12 +265,13 @@ class Outbox:
         limit = self._clock() + (self._config.wait_timeout if timeout is None else timeout)
         answered = self._clock()
         waiting: Waiting | None = None
+        looked = False
         while True:
             intent = self._store.latest(key)
             if intent is None:
                 raise KeyError(key)
             try:
-                receipt = await self._outcome(intent)
+                receipt = await self._outcome(intent, looked=looked)
                 if receipt is not None:
                     return receipt
                 if self._clock() > limit:
@@ -280,7 +281,7 @@ class Outbox:
                         "It may still be; look again later",
                     )
                 await self.step()
-                answered = self._clock()
+                answered, looked = self._clock(), True
             except NodeUnavailable as error:
                 if self._clock() - answered >= self._config.outage:
                     raise NodeUnavailable(
@@ -294,8 +295,12 @@ class Outbox:
             if after is not None and after.status is IntentStatus.PENDING:
                 await asyncio.sleep(self._config.poll)
 
-    async def _outcome(self, intent: Intent) -> Receipt | None:
-        """The receipt of a mined intent that succeeded; None if it is not mined."""
+    async def _outcome(self, intent: Intent, *, looked: bool) -> Receipt | None:
+        """The receipt of a mined intent that succeeded; None if it is not mined.
+
+        What a round just now read is not asked for again (`looked`); what an earlier one read, a re-org
+        may have undone.
+        """
         if intent.status is IntentStatus.LOST:
             raise TransactionLost(
                 f"the transaction to {_what(intent)} was displaced by another with its nonce",
@@ -303,7 +308,10 @@ class Outbox:
             )
         if intent.tx_hash is None or intent.status is IntentStatus.PENDING:
             return None
-        receipt = await self._dispatcher.receipt(intent)
+        if looked:
+            receipt = await self._dispatcher.receipt(intent)
+        else:
+            receipt = await self.node.receipt(intent.tx_hash)
         if receipt is None:
             return None
         if intent.cancelling and self._is_empty(intent, receipt.tx_hash):

@@ -106,3 +106,16 @@ def test_of_two_copies_of_a_key_one_takes_over(clock) -> None:
     assert sent["first"] > 50
     assert sent["second"] == 0
     store.close()
+
+
+async def test_what_an_earlier_round_saw_mined_is_looked_at_anew_when_it_is_waited_for(
+    node, clock, open_outbox, tmp_path
+):
+    outbox = await open_outbox(node, tmp_path / "o.db", clock)
+    await outbox.submit("a", call("a"))
+    node.mine()
+    await outbox.wait("a")
+    node.reorg(1, forget=True)
+    node.after = lambda method: node.mine() if method == "send_raw" else None
+    receipt = await outbox.wait("a")
+    assert node.blocks[receipt.block_number].header.hash == receipt.block_hash
