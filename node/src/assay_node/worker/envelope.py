@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import binascii
 import math
+import re
 from base64 import b64decode
 from dataclasses import dataclass
 from typing import Any
@@ -22,6 +23,7 @@ from assay_prover import strict_json
 
 from .errors import InboxError
 
+_SALT = re.compile(r"0x[0-9a-f]{1,64}")
 MAX_DIMENSIONS = 16
 MAX_DEPTH = 4
 """Levels of nesting in a sealed input; it has two."""
@@ -61,11 +63,11 @@ def open_input(key: PrivateKey, body: bytes) -> PrivateInput:
 def _parse(fields: Any) -> PrivateInput:
     if type(fields) is not dict or fields.keys() != {"v", "salt", "input", "shape"}:
         raise ValueError("it needs v, salt, input and shape, and nothing else")
-    if fields["v"] != 1:
+    if type(fields["v"]) is not int or fields["v"] != 1:  # True equals 1
         raise ValueError("its version is not 1")
     text = fields["salt"]
-    if type(text) is not str or not text.startswith("0x") or len(text) > 66:
-        raise ValueError("its salt is no hexadecimal number")
+    if type(text) is not str or not _SALT.fullmatch(text):
+        raise ValueError("its salt is not 0x and hexadecimal digits in lower case")
     salt = int(text, 16)
     if salt >= SCALAR_ORDER:
         raise ValueError("its salt is not below the group order")

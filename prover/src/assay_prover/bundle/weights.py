@@ -13,19 +13,24 @@ import zipfile
 from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal, TypeVar
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from assay_prover import strict_json
 from assay_prover.bundle.array_files import open_archive, read_integers
 from assay_prover.bundle.files import COMMITMENT, OPENING, WEIGHTS, replace_file, sync
-from assay_prover.bundle.manifest import Manifest
+from assay_prover.bundle.manifest import Manifest, exactly_an_integer
 from assay_prover.errors import AssayProverError, BundleError
 from assay_prover.reference import IntegerGraph, PrivateAffine
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 _NARROW = ("<i1", "<i2", "<i4", "<i8")
+MAX_SECRET_BYTES = 1 << 20
+"""Bytes of model.commitment or model.opening; of the most slices they have some 40 KB."""
+
+_Part = TypeVar("_Part", bound=BaseModel)
 
 
 class PublicCommitment(BaseModel):
@@ -35,7 +40,7 @@ class PublicCommitment(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    version: Literal[1] = 1
+    version: Annotated[Literal[1], BeforeValidator(exactly_an_integer)] = 1
     vk_hash: str = Field(pattern=r"^[0-9a-f]{64}$")
     commitment: str = Field(pattern=r"^([0-9a-f]{128})+$")
 
@@ -45,7 +50,7 @@ class Opening(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    version: Literal[1] = 1
+    version: Annotated[Literal[1], BeforeValidator(exactly_an_integer)] = 1
     vk_hash: str = Field(pattern=r"^[0-9a-f]{64}$")
     commitment: str = Field(pattern=r"^([0-9a-f]{128})+$")
     weights: str = Field(pattern=r"^[0-9a-f]{64}$", repr=False)
@@ -116,10 +121,10 @@ def read_commitment(folder: Path) -> PublicCommitment | None:
         BundleError: damaged.
     """
     try:
-        return PublicCommitment.model_validate_json((folder / COMMITMENT).read_bytes())
+        return _read(folder / COMMITMENT, PublicCommitment)
     except FileNotFoundError:
         return None
-    except (OSError, ValidationError) as error:
+    except (OSError, strict_json.JsonError, ValidationError) as error:
         raise BundleError(f"{folder / COMMITMENT} cannot be read: {error}") from error
 
 
@@ -130,14 +135,22 @@ def read_opening(folder: Path) -> Opening | None:
         BundleError: damaged.
     """
     try:
-        return Opening.model_validate_json((folder / OPENING).read_bytes())
+        return _read(folder / OPENING, Opening)
     except FileNotFoundError:
         return None
-    except (OSError, ValidationError) as error:
+    except (OSError, strict_json.JsonError, ValidationError) as error:
         # the cause would quote the secret wherever a traceback is shown
         if isinstance(error, OSError):
             raise BundleError(f"cannot read {folder / OPENING}: {error.strerror}") from error
         raise BundleError(f"{folder / OPENING} is damaged; commit to the model again") from None
+
+
+def _read(path: Path, kind: type[_Part]) -> _Part:
+    """A file that may be a stranger's: its JSON is strict and bounded before its fields are looked at."""
+    with path.open("rb") as file:
+        data = file.read(MAX_SECRET_BYTES + 1)
+    strict_json.loads(data, what=path.name, max_bytes=MAX_SECRET_BYTES)
+    return kind.model_validate_json(data)
 
 
 def write_commitment(folder: Path, opening: Opening) -> None:
