@@ -209,10 +209,14 @@ class WorkerConfig(BaseModel):
         )
 
     def save(self, path: Path) -> None:
-        """To a new JSON file. Raises `WorkerError` if there is one already."""
+        """To a new JSON file, which its owner alone may read: the URLs of nodes hold API keys.
+
+        Raises `WorkerError` if there is one already.
+        """
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            with path.open("x", encoding="utf-8") as file:
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
                 try:
                     file.write(self.model_dump_json(indent=2) + "\n")
                     file.flush()

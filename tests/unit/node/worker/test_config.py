@@ -52,3 +52,13 @@ def test_what_cannot_be_is_named(change: dict[str, Any], said: str) -> None:
 )
 def test_what_can_be_is_taken(change: dict[str, Any]) -> None:
     WorkerConfig.of(**{**GOOD, **change})
+
+
+def test_a_configuration_is_its_owners_alone(tmp_path: Path) -> None:
+    """The URLs of nodes in it hold API keys."""
+    before = os.umask(0)
+    try:
+        WorkerConfig.of(**GOOD).save(tmp_path / "worker.json")
+    finally:
+        os.umask(before)
+    assert (tmp_path / "worker.json").stat().st_mode & 0o777 == 0o600

@@ -248,9 +248,7 @@ def status(*, config_file: ConfigFile = DEFAULT_CONFIG, json: options.Json = Fal
     configure_logs()
 
     async def act() -> None:
-        async with await chains.Chain.connect(
-            config.rpc_url, chains.Deployment.load(config.deployment)
-        ) as chain:
+        async with _connected(config) as chain:
             await _show(chain, chains.keystore_address(config.keystore), json=json)
 
     asyncio.run(act())
@@ -283,13 +281,20 @@ def _password(config: worker.WorkerConfig, override: Path | None) -> str:
 
 
 @asynccontextmanager
+async def _connected(config: worker.WorkerConfig) -> AsyncIterator[chains.Chain]:
+    """The chain as the worker sees it when it runs: with the second node, if there is one."""
+    async with chains.open_node(config.rpc_url, config.check_rpc_url) as node:
+        yield await chains.Chain.connect(node, chains.Deployment.load(config.deployment))
+
+
+@asynccontextmanager
 async def _operator(
     config: worker.WorkerConfig, password_file: Path | None
 ) -> AsyncIterator[tuple[chains.Chain, chains.Outbox]]:
     """The worker's chain and its own outbox: the one it runs with, so that no nonce is used twice."""
     configure_logs()
     account = chains.load_account(config.keystore, _password(config, password_file))
-    async with await chains.Chain.connect(config.rpc_url, chains.Deployment.load(config.deployment)) as chain:
+    async with _connected(config) as chain:
         outbox = await chains.Outbox.open(
             chain.node,
             account,
