@@ -25,6 +25,7 @@ from nacl.public import PrivateKey, SealedBox
 
 from assay_node.chain import ZERO_ADDRESS, Chain, JobState, Outbox, Rpc
 from assay_node.client import AwardPolicy, JobStore, Requester, StoreKey
+from assay_node.client.history import submissions_by
 from assay_node.client.stake import add_stake
 from assay_node.errors import AssayError
 from assay_node.worker import Worker, WorkerConfig, register
@@ -309,12 +310,15 @@ class _Play:
             found[name] = await node.balance(address) + await vault.balance_of(address)
             found[f"{name} nonce"] = await node.nonce(address)
         found["stake"] = (await self.chain.workers.worker_of(self.prover)).stake
+        found["jobs"] = len(await submissions_by(self.chain, self.asker))
         return found
 
     async def _judge(self, before: dict[str, int]) -> None:
         after = await self._purses()
         if after["stake"] < before["stake"]:
             self.violated(f"slashed: {before['stake'] - after['stake']} wei")
+        if after["jobs"] - before["jobs"] > self.attempts:
+            self.violated(f"{after['jobs'] - before['jobs']} jobs for {self.attempts} questions")
         if self.outcome.state is JobState.ACCEPTED:
             self.violated("collateral is locked, and no proof comes")
         for name, price in (("requester", TERMS.max_price), ("worker", 0)):

@@ -32,6 +32,7 @@ ESSENTIAL = [
     ("requester", "eth_call jobOf", "impersonating"),
     ("requester", "eth_getTransactionCount", "huge"),
     ("requester", "eth_getTransactionReceipt.logs.*.data", "flipped"),
+    ("requester", "eth_getTransactionReceipt.status", "less"),
     ("requester", "eth_estimateGas submitJob", "zero"),
 ]
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from assay_node.chain import JobState
-from assay_node.client import JobTerms
+from assay_node.chain import JobState, Receipt
+from assay_node.client import EvidenceMismatch, JobTerms
+from assay_node.client.history import submissions_by
 
 ETHER = 10**18
 TERMS = JobTerms(max_price=ETHER // 50, bid_window=3600, accept_window=3600, prove_window=3600)
@@ -82,3 +84,24 @@ async def test_postings_at_once_with_one_ceiling_in_the_vault_all_succeed(
     # Nothing more was sent along than was missing: one ceiling came from the vault.
     assert await vault.balance_of(requester.address) == 0
     assert await vault.held_by(market.chain.deployment.market) == 5 * TERMS.max_price
+
+
+async def test_a_job_whose_receipt_a_node_falsifies_is_not_posted_twice(market: Any, digits_mlp: Any) -> None:
+    """Two jobs would be proven and paid for one question."""
+    model_id = await market.publish(digits_mlp)
+    requester = await market.requester(1)
+    node = requester.outbox.node
+    honest = node.receipt
+
+    async def falsified(tx_hash: bytes) -> Receipt | None:
+        receipt = await honest(tx_hash)
+        return None if receipt is None else replace(receipt, succeeded=False, logs=())
+
+    node.receipt = falsified
+    with pytest.raises(EvidenceMismatch, match="is not posted again"):
+        await requester.submit(digits_mlp.bundle, model_id, digits_mlp.x[0], TERMS)
+    assert len(await submissions_by(market.chain, requester.address)) == 1
+    node.receipt = honest
+    (found,) = await requester.recover()
+    assert found.job_id is not None
+    assert (await market.chain.market.job_of(found.job_id)).state is JobState.OPEN

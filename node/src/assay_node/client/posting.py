@@ -66,14 +66,25 @@ class Poster:
             await self._submit(key, request, words)
             try:
                 receipt = await self._outbox.wait(key)
-            except TransactionFailed:
-                # What the vault had when the sum was made, something else took meanwhile: once more.
+            except TransactionFailed as failed:
+                # What the vault had when the sum was made, something else took meanwhile: once more. But
+                # never beside a job that is there: it would be asked for, and paid, twice.
+                await self._require_absent(draft_id, failed)
                 await self._submit(key, request, words)
                 receipt = await self._outbox.wait(key)
         except _NEVER_SENT:
             self._store.discard(draft_id)
             raise
         return self._adopt_from(draft_id, receipt), receipt
+
+    async def _require_absent(self, draft_id: bytes, failed: TransactionFailed) -> None:
+        """Raise EvidenceMismatch if the market has a draft's job, whatever its receipt says."""
+        posted = await submissions_by(self._chain, self._outbox.account.address)
+        if any(event.request.input_ref == draft_id for event in posted):
+            raise EvidenceMismatch(
+                f"the node says that {failed.what}, and serves the log of the job that it posted",
+                "Ask another node: the job is there, and is not posted again",
+            ) from failed
 
     async def post_again(self, record: JobRecord) -> bytes | None:
         """Make sure that a job whose posting a re-org dropped is on its way; its id once it is mined.

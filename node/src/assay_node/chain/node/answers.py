@@ -186,12 +186,15 @@ def receipt_of(tx_hash: bytes) -> Callable[[object], Receipt | None]:
             return None
         if data(fields.get("transactionHash"), "transactionHash", HASH) != tx_hash:
             raise Malformed("it is another transaction's receipt")
-        logs = (log(entry) for entry in listed(fields.get("logs"), "logs"))
+        logs = [log(entry) for entry in listed(fields.get("logs"), "logs")]
+        succeeded = _status(fields.get("status"))
+        if logs and not succeeded:  # a revert takes them back: one of the two is a lie
+            raise Malformed("it has logs of a transaction that it says has failed")
         return Receipt(
             tx_hash=tx_hash,
             block_number=count(fields.get("blockNumber"), "blockNumber"),
             block_hash=data(fields.get("blockHash"), "blockHash", HASH),
-            succeeded=_status(fields.get("status")),
+            succeeded=succeeded,
             gas_used=count(fields.get("gasUsed"), "gasUsed"),
             effective_gas_price=optional(quantity, fields.get("effectiveGasPrice"), "effectiveGasPrice", 0),
             contract_address=optional(address, fields.get("contractAddress"), "contractAddress", "") or None,

@@ -110,6 +110,18 @@ def test_an_answer_is_read_as_it_is(client: str, method: str) -> None:
 
 
 @pytest.mark.parametrize("client", CLIENTS)
+def test_a_receipt_of_a_failure_that_has_logs_is_refused(client: str) -> None:
+    """A revert takes its logs back; who believes in one would post or bid again."""
+    receipt = CLIENTS[client]["results"]["eth_getTransactionReceipt"]
+    assert receipt["logs"]
+    with pytest.raises(answers.Malformed, match="says has failed"):
+        answers.receipt_of(TX)({**receipt, "status": "0x0"})
+    failed = answers.receipt_of(TX)({**receipt, "status": "0x0", "logs": []})
+    assert failed is not None
+    assert not failed.succeeded
+
+
+@pytest.mark.parametrize("client", CLIENTS)
 @pytest.mark.parametrize("method", READERS)
 def test_each_field_changed_in_turn_is_read_or_refused_in_words(client: str, method: str) -> None:
     for lie in lies(client, method):
