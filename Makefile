@@ -155,9 +155,10 @@ lint: setup ## formatters, linters and types
 	$(BIN)/python -m mypy.stubtest assay_prover._native
 	cd prover && cargo fmt --all --check && cargo clippy --workspace --all-targets --quiet -- -D warnings
 
-format: setup ## rewrite the sources in the project's format
+format: setup ## rewrite the sources in the project's format, and what is made from them
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+	PYTHONPATH=tests $(BIN)/python tests/unit/house/error_catalogue.py
 	cd prover && cargo fmt --all
 
 # Diagrams are drawn by a copy of Mermaid that stands beside the pages: readers' browsers ask no other host.
