@@ -13,7 +13,17 @@ from eth_account.signers.local import LocalAccount
 
 from assay_prover import Bundle
 
-from ..chain import Chain, Deployment, DeploymentError, Outbox, OutboxConfig, Rpc, WrongChain, deploy_all
+from ..chain import (
+    Chain,
+    ChainError,
+    Deployment,
+    DeploymentError,
+    NodeUnavailable,
+    Outbox,
+    OutboxConfig,
+    Rpc,
+    deploy_all,
+)
 from ..client import publish_model
 from ..client.stake import add_stake
 from ..devnet import Devnet, DevnetConfig
@@ -149,9 +159,12 @@ async def _deployment(folder: Path, node: Rpc, outbox: Outbox, say: Say) -> tupl
         found = Deployment.load(file)
         try:
             await Chain(node, found).check()
-        except WrongChain as error:
+        except NodeUnavailable:
+            raise
+        except ChainError as error:  # other contracts than this version's, or another chain
             raise DeploymentError(
-                f"{file} does not fit the chain in {folder / 'chain'}", "Name another folder"
+                f"the market in {folder} was made by another version ({error.what})",
+                "Name another folder with --dir, or remove this one",
             ) from error
         return found, file
     deployed = await deploy_all(outbox)
