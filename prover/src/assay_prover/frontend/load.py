@@ -130,6 +130,10 @@ def load_model(data: bytes, wanted: Wanted = Wanted()) -> Loaded:
     _drop_initializer_inputs(model)
     try:
         checker.check_model(model)
+        if not model.graph.input:
+            raise ModelError(
+                "the model has no input: its answer is a constant, and there is nothing to prove"
+            )
         notes = choose_output(model, wanted.output)
         notes += fix_shapes(model, wanted.sizes)
         parts, whole_parts = join_inputs(model)
@@ -232,12 +236,16 @@ def _inline(model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def _check_finite(model: onnx.ModelProto) -> None:
-    """Minus infinity may be a mask before a Softmax, if it is added or chosen there."""
+    """Minus infinity may be a mask before a Softmax, if added or chosen there; as a bound it is none."""
+    bounded = {"Clip", "Max", "Min"}
     masking = {"Add", "Where", "Cast", "Slice", "Reshape", "Expand", "Unsqueeze", "Identity", "Concat"}
     others = {name for node in model.graph.node if node.op_type not in masking for name in node.input}
     for tensor in model.graph.initializer:
         array = numpy_helper.to_array(tensor)
         if array.dtype.kind != "f" or np.isfinite(array).all():
+            continue
+        readers = {node.op_type for node in model.graph.node if tensor.name in node.input}
+        if readers and readers <= bounded and not np.isnan(array).any():
             continue
         if tensor.name in others or not (array[~np.isfinite(array)] == -np.inf).all():
             raise ModelError(f"weight {tensor.name!r} holds NaN or infinity")

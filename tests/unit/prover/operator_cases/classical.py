@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 from onnx import TensorProto, helper
 
 from .case import W45, Case, Nodes, ints
@@ -72,6 +73,18 @@ CASES: dict[str, Case] = {
         {},
         (1, 3),
         output_type=TensorProto.INT64,
+    ),
+    "one_hot_encoder": Case(
+        [
+            ("OneHotEncoder", ["input"], "o", {"domain": "ai.onnx.ml", "cats_int64s": [0, 1, 3], "zeros": 1}),
+            ("Reshape", ["o", "shape"], "r", {}),
+            ("MatMul", ["r", "w"], "output", {}),
+        ],
+        {"shape": np.array([1, 6]), "w": np.arange(12.0).reshape(6, 2)},
+        (1, 2),
+        0,
+        4,
+        input_type=TensorProto.INT64,
     ),
     "tree_ensemble_regressor": Case(
         _ml(

@@ -54,6 +54,37 @@ CASES: dict[str, Case] = {
     "cosh": Case(one("Cosh")),
     "sin": Case(one("Sin")),
     "sinh": Case(one("Sinh")),
+    "pow_computed": Case([("Pow", ["input", "input"], "output", {})], {}, (1, 2), lo=0.5, hi=2.0),
+    "pow_of_a_constant": Case([("Pow", ["b", "input"], "output", {})], {"b": np.array(2.0)}, (1, 2)),
+    "clip_computed": Case(
+        [
+            ("ReduceMax", ["input"], "m", {"keepdims": 0}),
+            ("Sub", ["m", "k"], "lo", {}),
+            ("Clip", ["input", "lo"], "output", {}),
+        ],
+        {"k": np.array(1.0)},
+        (1, 4),
+    ),
+    "clip_infinite": Case(
+        [("Clip", ["input", "lo", "hi"], "output", {})],
+        {"lo": np.array(-0.5), "hi": np.array(np.inf)},
+        (1, 3),
+    ),
+    "max_of_minus_infinity": Case(
+        [("Max", ["input", "m"], "x", {}), ("Relu", ["x"], "output", {})], {"m": np.array(-np.inf)}, (1, 3)
+    ),
+    "scatter_add": Case(
+        [("ScatterElements", ["z", "i", "input"], "output", {"axis": 0, "reduction": "add"})],
+        {"z": np.ones((3, 2)), "i": np.array([[0, 0], [1, 1], [0, 0], [2, 2], [2, 2], [1, 1]])},
+        (6, 2),
+        opset=18,
+    ),
+    "scatter_nd_add": Case(
+        [("ScatterND", ["z", "i", "input"], "output", {"reduction": "add"})],
+        {"z": np.zeros((3, 2)), "i": np.array([[0], [2], [0], [2]])},
+        (4, 2),
+        opset=18,
+    ),
     "tan": Case(one("Tan"), lo=-1.3, hi=1.2),
     "tan_second_branch": Case(one("Tan"), lo=2.0, hi=4.2),
     "resize": Case(

@@ -166,7 +166,13 @@ def _hard_sigmoid(context: Context, node: Node, alpha: float, beta: float, outpu
 
 @lowers("Pow")
 def power(context: Context, node: Node) -> None:
-    """Constant exponents: whole ones by products, others of positive numbers by table."""
+    """Constant exponents: whole ones by products, others of positive numbers by table.
+
+    A computed one is exp(y log x): of a positive constant x for every y, else of positive x alone.
+    """
+    if not context.is_constant(node, 1):
+        _computed_exponent(context, node)
+        return
     exponents = context.weights(node, 1, "the exponent")
     if context.is_integer(node.outputs[0]) and ((exponents < 0) | (exponents != np.rint(exponents))).any():
         raise node.unsupported("a root or a reciprocal of whole numbers; cast them to real ones first")
@@ -194,6 +200,23 @@ def power(context: Context, node: Node) -> None:
         ("Reshape", [".y", ".shape"], node.outputs[0], {}),
     ]
     context.expand(node, steps, constants)
+
+
+def _computed_exponent(context: Context, node: Node) -> None:
+    x, exponent = node.inputs
+    if not context.is_constant(node, 0):
+        steps: list[Step] = [
+            ("Log", [x], ".log", {}),
+            ("Mul", [exponent, ".log"], ".power", {}),
+            ("Exp", [".power"], node.outputs[0], {}),
+        ]
+        context.expand(node, steps)
+        return
+    base = context.weights(node, 0, "the base")
+    if (base <= 0).any():
+        raise node.unsupported("a base of zero or less under a computed exponent")
+    steps = [("Mul", [exponent, ".log"], ".power", {}), ("Exp", [".power"], node.outputs[0], {})]
+    context.expand(node, steps, {".log": np.log(base)})
 
 
 MOST_PRODUCTS = 16

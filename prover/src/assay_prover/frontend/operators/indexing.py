@@ -67,6 +67,27 @@ def gather_computed(context: Context, node: Node, axis: int) -> None:
     context.expand(node, steps, constants)
 
 
+@lowers("OneHotEncoder")
+def one_hot_encoder(context: Context, node: Node) -> None:
+    """A bit for each category, [x = c]; a value that is none of them leaves all 0."""
+    known = node.attributes.get("cats_int64s") or node.attributes.get("cats_floats")
+    if not known:
+        raise node.unsupported("categories that are text; number them before the model")
+    if node.int("zeros", 1) == 0:
+        context.notes.append(
+            f"{node.name}: a value that is no category is refused by onnxruntime; here all its bits are 0"
+        )
+    rank = len(context.shape(node.inputs[0]))
+    steps: list[Step] = [
+        ("Cast", [node.inputs[0]], ".real", {"to": 1}),
+        ("Unsqueeze", [".real", ".axis"], ".x", {}),
+        ("Equal", [".x", ".categories"], ".same", {}),
+        ("Cast", [".same"], node.outputs[0], {"to": 1}),
+    ]
+    constants = {".axis": np.array([rank]), ".categories": np.array(known, dtype=np.float64)}
+    context.expand(node, steps, constants)
+
+
 @lowers("OneHot")
 def one_hot(context: Context, node: Node) -> None:
     """off + (on - off) bits; an index out of range leaves all off."""

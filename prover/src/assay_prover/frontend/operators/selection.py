@@ -8,12 +8,13 @@ from __future__ import annotations
 from math import prod
 
 import numpy as np
+import scipy.sparse as sp
 
 from assay_prover.frontend.context import Context
 from assay_prover.frontend.node import Node
 from assay_prover.frontend.operators.indexing import gather_computed
 from assay_prover.frontend.registry import lowers
-from assay_prover.graph.maps import FloatGather, FloatMap, Int64Array
+from assay_prover.graph.maps import FloatGather, FloatMap, FloatSparse, Int64Array
 
 
 @lowers("Transpose")
@@ -115,8 +116,11 @@ def gather_nd(context: Context, node: Node) -> None:
 @lowers("ScatterElements", "Scatter", "ScatterND")
 def scatter(context: Context, node: Node) -> None:
     """Updates put into data at constant indices, as an assignment to a slice is exported."""
+    if node.text("reduction", "none") == "add":
+        _scatter_add(context, node)
+        return
     if node.text("reduction", "none") != "none":
-        raise node.unsupported("a reduction")
+        raise node.unsupported("a reduction other than add")
     shape, size = context.shape(node.inputs[0]), prod(context.shape(node.inputs[2]))
     index = np.asarray(context.constant(node, 1, "the indices"), dtype=np.int64)
     updates = np.arange(size, dtype=np.int64).reshape(context.shape(node.inputs[2]))
@@ -136,6 +140,31 @@ def scatter(context: Context, node: Node) -> None:
             bias += np.where(picked < 0, 0.0, values[picked])
         else:
             terms.append((context.variable(node, position), FloatGather(picked.ravel().copy(), length)))
+    context.affine(node, shape, terms, bias)
+
+
+def _scatter_add(context: Context, node: Node) -> None:
+    """Updates summed into data: a matrix of ones, as graph networks gather from their neighbours."""
+    shape = context.shape(node.inputs[0])
+    index = np.asarray(context.constant(node, 1, "the indices"), dtype=np.int64)
+    places = np.arange(prod(shape), dtype=np.int64).reshape(shape)
+    if node.operator == "ScatterND":
+        target = places[tuple(np.moveaxis(index, -1, 0))]
+    else:
+        axis = node.int("axis", 0) % len(shape)
+        target = np.take_along_axis(places[_met(index, axis)], index, axis=axis)
+    size = target.size
+    entries = (np.ones(size), (target.ravel(), np.arange(size)))
+    summed = FloatSparse(sp.csr_array(sp.coo_array(entries, shape=(prod(shape), size))), structural=True)
+    kept = FloatGather(places.ravel(), prod(shape))
+    bias = np.zeros(shape)
+    terms: list[tuple[str, FloatMap]] = []
+    for position, linear in ((0, kept), (2, summed)):
+        if context.is_constant(node, position):
+            values = context.weights(node, position, "an operand").ravel()
+            bias += linear.apply(values[None])[0].reshape(shape)
+        else:
+            terms.append((context.variable(node, position), linear))
     context.affine(node, shape, terms, bias)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import scipy.sparse as sp
 
 from assay_prover.frontend.context import Context
 from assay_prover.frontend.node import Node
@@ -15,14 +16,18 @@ from assay_prover.frontend.operators.labels import (
 )
 from assay_prover.frontend.registry import lowers
 from assay_prover.graph.exact_ops import FloatCompare, FloatTrees
+from assay_prover.graph.graph import FloatAffine
+from assay_prover.graph.maps import FloatSparse
 
 MODES = {
     "BRANCH_LEQ": (True, False),
     "BRANCH_LT": (False, False),
     "BRANCH_GTE": (False, True),
     "BRANCH_GT": (True, True),
+    "BRANCH_EQ": (None, True),
+    "BRANCH_NEQ": (None, False),
 }
-"""mode: whether the bit is [x > t] rather than [x >= t], and whether a bit of 1 takes the true branch."""
+"""mode: whether the bit is [x > t], [x >= t] or (None) [x = t], and whether 1 takes the true branch."""
 
 
 @lowers("TreeEnsembleRegressor", "TreeEnsembleClassifier")
@@ -101,13 +106,13 @@ def _emit_trees(
     values: np.ndarray,
     bias: np.ndarray,
 ) -> None:
-    number = {key: k for k, key in enumerate(inner)}
-    number |= {key: -1 - k for k, key in enumerate(leaves)}
-    questions: dict[tuple[int, float, bool], int] = {}
+    inner, values_of = _joined(inner, roots)
+    number = {key: k for k, key in enumerate(inner)} | {key: -1 - k for k, key in enumerate(leaves)}
+    questions: dict[tuple[int, tuple[float, ...], bool | None], int] = {}
     bit, zero, one = [], [], []
-    for feature, threshold, mode, yes, no in inner.values():
+    for key, (feature, _, mode, yes, no) in inner.items():
         strict, direct = MODES[mode]
-        bit.append(questions.setdefault((feature, threshold, strict), len(questions)))
+        bit.append(questions.setdefault((feature, values_of[key], strict), len(questions)))
         zero.append(number[no if direct else yes])
         one.append(number[yes if direct else no])
     first = next(name for name in node.outputs if name)
@@ -117,12 +122,21 @@ def _emit_trees(
     features = np.array([feature for feature, _, _ in questions], dtype=np.int64)
     if features.max() >= feature_count(context, node):
         raise node.unsupported("a feature that the input lacks")
+    # x = t where x >= t and not x > t: both are asked, and their difference is the bit
+    asks = [(f, t[0], s) for f, t, s in questions if s is not None]
+    equal = {key: k for k, key in enumerate(questions) if key[2] is None}
+    place = {key: k for k, key in enumerate(dict.fromkeys(asks))}
+    for feature, thresholds_, _ in equal:
+        for threshold in thresholds_:
+            for strict in (False, True):
+                place.setdefault((feature, threshold, strict), len(place))
+    features = np.array([feature for feature, _, _ in place], dtype=np.int64)
     context.expand(
         work, [("Gather", [node.inputs[0], ".features"], ".asked", {"axis": -1})], {".features": features}
     )
     asked = context.part(work, ".asked")
-    thresholds = np.array([threshold for _, threshold, _ in questions])
-    stricts = np.array([strict for _, _, strict in questions])
+    thresholds = np.array([threshold for _, threshold, _ in place])
+    stricts = np.array([strict for _, _, strict in place])
     bits = FloatCompare(
         context.tensor(asked),
         context.part(work, ".bits"),
@@ -132,14 +146,67 @@ def _emit_trees(
         node.name,
     )
     context.emit(node.writing(bits.output), bits)
+    answers = bits.output
+    if equal:
+        rows = []
+        for k, (feature, asked_, strict) in enumerate(questions):
+            signs = ((False, 1.0), (True, -1.0)) if strict is None else ((strict, 1.0),)
+            rows += [(k, place[feature, t, kind], sign) for t in asked_ for kind, sign in signs]
+        row, column, sign = (np.array(part) for part in zip(*rows, strict=True))
+        matrix = sp.csr_array(sp.coo_array((sign, (row, column)), shape=(len(questions), len(place))))
+        sums, answers = context.part(work, ".sums"), context.part(work, ".answers")
+        equals = FloatAffine(
+            (bits.output,),
+            sums,
+            (1, len(questions)),
+            (FloatSparse(matrix, structural=True),),
+            np.zeros(len(questions)),
+            node.name,
+        )
+        context.emit(node.writing(sums), equals)
+        # the sums are 0 or 1, which the comparison makes known to the circuit
+        half, loose = np.full(len(questions), 0.5), np.zeros(len(questions), dtype=bool)
+        certain = FloatCompare(sums, answers, (1, len(questions)), half, loose, node.name)
+        context.emit(node.writing(answers), certain)
     bit_, zero_, one_, roots_ = (
         np.array(part, dtype=np.int64) for part in (bit, zero, one, [number[key] for key in roots])
     )
     output = context.part(work, ".scores")
-    summed = FloatTrees(
-        bits.output, output, (1, bias.size), bit_, zero_, one_, roots_, values, bias, node.name
-    )
+    summed = FloatTrees(answers, output, (1, bias.size), bit_, zero_, one_, roots_, values, bias, node.name)
     context.emit(node.writing(output), summed)
+
+
+def _joined(
+    inner: dict[Key, tuple[int, float, str, Key, Key]], roots: list[Key]
+) -> tuple[dict[Key, tuple[int, float, str, Key, Key]], dict[Key, tuple[float, ...]]]:
+    """One node for a chain that asks whether a feature is one of several values; the values of each node.
+
+    LightGBM's converter writes "x in {a, b}" as x = a, else x = b, with the same true branch for all.
+    """
+    values: dict[Key, tuple[float, ...]] = {
+        key: (threshold,) for key, (_, threshold, _, _, _) in inner.items()
+    }
+    joined = dict(inner)
+    reached = set(roots)
+    waiting = list(roots)
+    while waiting:
+        key = waiting.pop()
+        if key not in joined:
+            continue
+        feature, threshold, mode, yes, no = joined[key]
+        while mode == "BRANCH_EQ" and no in joined:
+            other, value, next_mode, next_yes, next_no = joined[no]
+            if (other, next_mode, next_yes) != (feature, "BRANCH_EQ", yes):
+                break
+            values[key] = (*values[key], *([] if value in values[key] else [value]))
+            no = next_no
+        joined[key] = feature, threshold, mode, yes, no
+        for child in (yes, no):
+            if child not in reached:
+                reached.add(child)
+                waiting.append(child)
+    kept = {key: node for key, node in joined.items() if key in reached}
+    return kept, values
 
 
 BRANCHES = ("BRANCH_LEQ", "BRANCH_LT", "BRANCH_GTE", "BRANCH_GT")
