@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from assay_prover.circuit import InputVisibility, OutputVisibility, StatementSpec
 from assay_prover.compiler.labels import check_names, read_labels
 from assay_prover.compiler.onnxruntime_check import check_import
-from assay_prover.errors import InputError
+from assay_prover.errors import InputError, ModelError
 from assay_prover.frontend import Wanted, import_model
 from assay_prover.graph import FloatGraph
 from assay_prover.graph.graph import FloatAffine
@@ -123,6 +123,11 @@ def prepare(
     """
     report("import", 0.0)
     imported = import_model(data, wanted(samples, take))
+    if imported.onnx_output in {imported.input, *(name for name, _ in imported.parts)}:
+        raise ModelError(
+            "the model computes nothing: its answer is its input (a Softmax at the end is dropped, since the "
+            "order of the classes is that of its arguments; a network that is one Softmax has nothing else)"
+        )
     given = None if samples is None else shape_samples(samples, imported)
     if any(name == "y" for name, _ in imported.parts) and _is_input(labels, samples):
         labels = None
