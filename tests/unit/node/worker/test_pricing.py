@@ -11,7 +11,16 @@ from hypothesis import strategies as st
 
 from assay_node.worker import PricingConfig
 from assay_node.worker.pricing.capacity import Pace
-from assay_node.worker.pricing.quote import Offer, Speed, gas_reserve, initial_speed, job_gas, quote
+from assay_node.worker.pricing.quote import (
+    Offer,
+    Speed,
+    data_fee_after_award,
+    gas_reserve,
+    initial_speed,
+    job_data_fee,
+    job_gas,
+    quote,
+)
 
 GWEI = 10**9
 ETHER = 10**18
@@ -124,3 +133,27 @@ def test_a_measured_speed_replaces_the_assumed_one_and_follows_later_ones() -> N
     measured = assumed.after(9.0)
     assert (measured.seconds, measured.measured) == (9.0, True)
     assert 8.0 < measured.after(8.0).seconds < 9.0
+
+
+@pytest.mark.parametrize("slices", [1, 4])
+def test_what_a_rollup_takes_for_bytes_is_in_price_and_reserve(slices: int) -> None:
+    plain = quote(CONFIG, SPEED, replace(OFFER, slices=slices))
+    price = 10**15  # wei for 1,000 bytes: on some days more than the gas
+    dear = replace(OFFER, slices=slices, data_price=price)
+    fee = job_data_fee(OFFER.words, slices, price)
+    found = quote(CONFIG, SPEED, dear)
+    assert found.cost == plain.cost + fee
+    assert found.gas_cost == plain.gas_cost + fee
+    assert found.floor > plain.floor
+    assert f"{fee} wei for its bytes" in found.reason
+    reserve = gas_reserve(job_gas(OFFER.words, 0, slices), OFFER.gas_price, fee)
+    assert quote(CONFIG, SPEED, replace(dear, balance=reserve)).ask is not None
+    assert quote(CONFIG, SPEED, replace(dear, balance=reserve - 1)).why == "funds"
+    assert quote(CONFIG, SPEED, replace(dear, max_price=plain.floor)).why == "price"
+
+
+def test_most_bytes_of_a_job_are_its_proofs() -> None:
+    after = data_fee_after_award(OFFER.words, 1, 10**6)
+    assert job_data_fee(OFFER.words, 1, 10**6) // 3 < after < job_data_fee(OFFER.words, 1, 10**6)
+    assert data_fee_after_award(OFFER.words, 4, 10**6) - after == 3 * 352 * 10**3
+    assert job_data_fee(OFFER.words, 4, 0) == 0

@@ -113,6 +113,7 @@ def pricing_of(store: WorkerStore, balance: int, gas_price: int, **settings: Any
         worker=AsyncMock(return_value=RECORD),
         balance=AsyncMock(return_value=balance),
         fees=AsyncMock(return_value=(gas_price, [])),
+        data_price=AsyncMock(return_value=0),
     )
     chain = cast(Chain, SimpleNamespace(head=AsyncMock(return_value=head)))
     store.set_speed("circuit", 10.0)

@@ -21,9 +21,11 @@ from .quote import (
     Offer,
     Price,
     Speed,
+    data_fee_after_award,
     gas_after_award,
     gas_reserve,
     initial_speed,
+    job_data_fee,
     job_gas,
     mined_after,
     quote,
@@ -40,6 +42,7 @@ class Situation:
     record: WorkerRecord
     balance: int
     gas_price: int
+    data_price: int = 0
 
 
 @dataclass(slots=True)
@@ -90,11 +93,11 @@ class PricingInputs:
     async def refresh(self) -> Situation:
         """Reads stake, balance and gas price, once a block. Raises `ChainError`."""
         address, head = self._policy.address, await self._chain.head()
-        record, balance, (base_fee, tips) = await asyncio.gather(
-            head.worker(address), head.balance(address), head.fees(self._config.fees)
+        record, balance, (base_fee, tips), data_price = await asyncio.gather(
+            head.worker(address), head.balance(address), head.fees(self._config.fees), head.data_price()
         )
         gas_price = base_fee + (sorted(tips)[len(tips) // 2] if tips else 0)
-        self._situation = Situation(record, balance, gas_price)
+        self._situation = Situation(record, balance, gas_price, data_price)
         return self._situation
 
     @property
@@ -151,7 +154,7 @@ class PricingInputs:
                 loads.append(Load(view.deadline + view.accept_window, seconds))
             else:
                 continue
-            promises.gas += gas_reserve(self._gas(job.request, job.model_id, job.input_words), gas_price)
+            promises.gas += self._reserve(job, gas_price)
         promises.capacity = Capacity.of(loads)
         return promises
 
@@ -181,6 +184,7 @@ class PricingInputs:
             queue=queue,
             pace=self.pace,
             at_risk=self._config.max_collateral - promises.at_risk,
+            data_price=situation.data_price,
         )
 
     def price(
@@ -205,8 +209,7 @@ class PricingInputs:
             return
         promises.bidding += 1
         promises.stake += view.backing
-        gas = self._gas(job.request, job.model_id, job.input_words)
-        promises.gas += gas_reserve(gas, self.situation.gas_price)
+        promises.gas += self._reserve(job, self.situation.gas_price)
         promises.capacity.add(Load(view.deadline + view.accept_window, self._seconds(job)))
 
     def settling_objection(self, job: StoredJob, *, accept: bool) -> str:
@@ -218,12 +221,14 @@ class PricingInputs:
             return "the model is not served any more"
         situation = self.situation
         gas = self._gas(job.request, job.model_id, job.input_words)
-        cost = gas_after_award(gas, accept=accept) * situation.gas_price
+        words, slices = _words(model.model.spec), len(model.bundle.slices)
+        data = data_fee_after_award(words, slices, situation.data_price, accept=accept)
+        cost = gas_after_award(gas, accept=accept) * situation.gas_price + data
         earned = view.price * (10_000 - model.model.spec.royalty_bps) // 10_000
         if cost > earned:
             return f"by now the gas of settling it costs {cost} wei, the job brings {earned}"
         if accept:
-            needed = gas_reserve(gas_after_award(gas, accept=True), situation.gas_price)
+            needed = gas_reserve(gas_after_award(gas, accept=True), situation.gas_price, data)
             if situation.balance < needed:
                 return (
                     f"accepting needs {needed} wei at hand for gas, the account has {situation.balance}:"
@@ -260,6 +265,16 @@ class PricingInputs:
     def _seconds(self, job: StoredJob) -> float:
         model = self._library.known(job.model_id)
         return 0.0 if model is None else self.speed(model).seconds
+
+    def _reserve(self, job: StoredJob, gas_price: int) -> int:
+        """Wei to hold for a job's transactions."""
+        gas, model = self._gas(job.request, job.model_id, job.input_words), self._library.known(job.model_id)
+        price = 0 if self._situation is None else self._situation.data_price
+        if model is None:
+            data = job_data_fee(1 + len(job.input_words), 1, price)
+        else:
+            data = job_data_fee(_words(model.model.spec), len(model.bundle.slices), price)
+        return gas_reserve(gas, gas_price, data)
 
     def _gas(self, request: JobRequest, model_id: bytes, input_words: tuple[int, ...]) -> int:
         model = self._library.known(model_id)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from ...chain import data_fee
 from ..config import PricingConfig
 from .capacity import Pace
 
@@ -26,6 +27,10 @@ SLICE_GAS = 270_000
 """Verification and calldata of each further slice of a model."""
 WORD_GAS = 7_500
 """A public input: one ecMul and ecAdd (EIP-1108: 6,150), its calldata and its share of the event."""
+BID_BYTES, PLAIN_BYTES = 68, 36
+"""Calldata of a bid, and of `award`, `accept` and `decline`: what rollups charge for beside the gas."""
+PROOF_BYTES = 352
+"""Of one slice's proof, with the word at its cut."""
 GAS_HEADROOM = 2
 """How many times the gas of a job, at today's price, the account must hold: gas gets dearer while a job
 lasts, and a node wants a transaction's highest fee covered, which is about twice what is paid in the end."""
@@ -72,6 +77,7 @@ class Offer:
         pace: what transactions take here.
         at_risk: collateral that may still be locked before a proof is there.
         gas_price: base fee and tip now, wei per gas.
+        data_price: wei that a rollup takes for 1,000 bytes of a transaction; 0 elsewhere.
         time_left: until the bidding window closes.
         slices: of the model, each with a proof of its own.
     """
@@ -94,6 +100,7 @@ class Offer:
     queue: int = 0
     pace: Pace = field(default_factory=Pace)
     at_risk: int = 0
+    data_price: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +145,21 @@ def gas_after_award(gas: int, *, accept: bool = False) -> int:
     return gas - BID_GAS - AWARD_GAS - (0 if accept else ACCEPT_GAS)
 
 
+def job_data_fee(words: int, slices: int, price: int) -> int:
+    """Wei that a rollup takes over a job's life for the bytes of its transactions: those of `job_gas`."""
+    return (
+        data_fee(price, BID_BYTES)
+        + data_fee(price, PLAIN_BYTES)
+        + data_fee_after_award(words, slices, price, accept=True)
+    )
+
+
+def data_fee_after_award(words: int, slices: int, price: int, *, accept: bool = False) -> int:
+    """What of a job's data fees is still to be paid once it is awarded, with or without an acceptance."""
+    settle = 4 + 32 * (7 + words) + slices * PROOF_BYTES
+    return data_fee(price, settle) + (data_fee(price, PLAIN_BYTES) if accept else 0)
+
+
 def mined_after(config: PricingConfig, seconds: float, queue: int = 0, pace: Pace | None = None) -> float:
     """Seconds to allow until a proof is mined, if so many of proving and `queue` other proofs come before."""
     pace = pace or Pace()
@@ -145,22 +167,24 @@ def mined_after(config: PricingConfig, seconds: float, queue: int = 0, pace: Pac
     return seconds * config.deadline_margin + inclusion + (queue + 1) * pace.sending
 
 
-def gas_reserve(gas: int, gas_price: int) -> int:
-    """Wei to hold for this much gas."""
-    return GAS_HEADROOM * gas * gas_price
+def gas_reserve(gas: int, gas_price: int, data: int = 0) -> int:
+    """Wei to hold for this much gas, and for so much wei of data fees today."""
+    return GAS_HEADROOM * (gas * gas_price + data)
 
 
 def lowest_price(config: PricingConfig, speed: Speed, offer: Offer, gas_price: int) -> int:
     """The lowest price that pays a job at this gas price, in wei."""
     gas = job_gas(offer.words, offer.callback_gas, offer.slices)
-    cost = int(speed.seconds * config.wei_per_second) + gas * gas_price
+    data = job_data_fee(offer.words, offer.slices, offer.data_price)
+    cost = int(speed.seconds * config.wei_per_second) + gas * gas_price + data
     return _gross(cost, config.floor_percent, 10_000 - offer.royalty_bps)
 
 
 def quote(config: PricingConfig, speed: Speed, offer: Offer, max_bid_window: int = 86_400) -> Price:
     """Prices a job, or declines it with the reason."""
     gas = job_gas(offer.words, offer.callback_gas, offer.slices)
-    gas_cost = gas * offer.gas_price
+    data = job_data_fee(offer.words, offer.slices, offer.data_price)
+    gas_cost = gas * offer.gas_price + data
     expected = mined_after(config, offer.backlog + speed.seconds, offer.queue, offer.pace)
     # A proof within the window to accept is settled straight from the award, and locks nothing.
     direct = expected <= offer.accept_window
@@ -209,8 +233,8 @@ def quote(config: PricingConfig, speed: Speed, offer: Offer, max_bid_window: int
     if offer.free_stake < needed:
         reason = f"needs {needed} wei of free stake, {offer.free_stake} are free and not promised"
         return decline("stake", reason, passing=True)
-    if offer.balance < gas_reserve(gas, offer.gas_price):
-        reserve = gas_reserve(gas, offer.gas_price)
+    reserve = gas_reserve(gas, offer.gas_price, data)
+    if offer.balance < reserve:
         reason = f"needs {reserve} wei for gas, the account has {offer.balance} to spare"
         return decline("funds", reason, passing=True)
     if offer.gas_price > config.gas_price_cap:
@@ -222,7 +246,8 @@ def quote(config: PricingConfig, speed: Speed, offer: Offer, max_bid_window: int
     ask = min(ask, offer.max_price)
     source = "measured" if speed.measured else "estimated"
     reason = (
-        f"ask {ask} wei: {speed.seconds:.2f} s of proving ({source}), {gas} gas at {offer.gas_price} wei,"
+        f"ask {ask} wei: {speed.seconds:.2f} s of proving ({source}), {gas} gas at {offer.gas_price} wei"
+        f"{f' and {data} wei for its bytes' if data else ''},"
         f" royalty {offer.royalty_bps / 100:g} %, margin {config.margin_percent:g} %, floor {floor} wei"
     )
     return Price(ask, floor, cost, gas_cost, reason, details)
