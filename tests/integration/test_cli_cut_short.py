@@ -172,7 +172,7 @@ def test_a_full_disk_while_setting_up_leaves_no_half_key(
 ) -> None:
     copy = tmp_path / "copy"
     shutil.copytree(bc_mlp.bundle.path, copy)
-    for name in ("proving.key", "verifying.key"):
+    for name in ("proving.key", "verifying.key", "setup.json"):
         (copy / name).unlink()
     before = sorted(path.name for path in copy.iterdir())
     with files_of_at_most(100_000):
@@ -187,7 +187,7 @@ def test_ctrl_c_during_setup_leaves_no_half_key(
 ) -> None:
     copy = tmp_path / "copy"
     shutil.copytree(bc_mlp.bundle.path, copy)
-    for name in ("proving.key", "verifying.key"):
+    for name in ("proving.key", "verifying.key", "setup.json"):
         (copy / name).unlink()
     before = sorted(path.name for path in copy.iterdir())
     steps = iter(range(3))
