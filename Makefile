@@ -8,7 +8,7 @@ export CARGO_TARGET_DIR
 export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-DEV_TOOLS := maturin mypy ruff pytest pytest-aiohttp pytest-asyncio pytest-timeout hypothesis scikit-learn skl2onnx py_ecc matplotlib mkdocs-material pdoc web3
+DEV_TOOLS := maturin mypy ruff pytest pytest-aiohttp pytest-asyncio pytest-timeout hypothesis scikit-learn skl2onnx py_ecc matplotlib mkdocs-material pdoc pyarrow web3
 RUST_SOURCES := prover/Cargo.toml $(shell find prover/crates -name '*.rs' -o -name Cargo.toml)
 
 # What comes from npm: foundry and the Solidity compiler; circom and snarkjs, whose formats the prover reads and writes.

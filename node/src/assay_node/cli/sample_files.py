@@ -11,13 +11,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from zipfile import BadZipFile
+from zipfile import BadZipFile, ZipFile, is_zipfile
 
 from ..errors import AssayError
 
 if TYPE_CHECKING:
     import numpy as np
 
+MAX_ARRAYS = 4 << 30
+"""Bytes that the arrays of an archive may unfold to: a few kilobytes could ask for all of the memory."""
 MAX_TEXT = 256 << 20
 """Bytes of the largest JSON or CSV file; larger data belongs into .npy."""
 
@@ -123,6 +125,11 @@ def _numpy(path: Path) -> Samples:
     with path.open("rb") as file:
         if file.read(1) == b"\x80":
             raise ValueError("a pickle, which is not opened: it could run any program")
+        file.seek(0)
+        if is_zipfile(file):
+            with ZipFile(file) as archive:
+                if sum(member.file_size for member in archive.infolist()) > MAX_ARRAYS:
+                    raise ValueError(f"arrays of more than {MAX_ARRAYS >> 30} GiB")
         file.seek(0)
         try:
             loaded = np.load(file, allow_pickle=False)
