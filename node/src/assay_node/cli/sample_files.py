@@ -63,7 +63,11 @@ def ranges(path: Path) -> np.ndarray:
     Raises:
         AssayError: the file cannot be read, or holds anything else.
     """
+    import numpy as np
+
     found = load(path).x
+    if isinstance(found, dict) and set(found) == {"x"}:
+        found = found["x"]
     array = None if found is None or isinstance(found, dict) else np.asarray(found, dtype=np.float64)
     if array is None or array.ndim != 2 or array.shape[1] != 2:
         raise AssayError(f"{path} holds no rows of two numbers", "Write a row (low, high) for each feature")

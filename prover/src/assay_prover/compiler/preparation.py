@@ -138,8 +138,14 @@ def prepare(
         # one number that is no class: what is given are the values it should have
         truth = None if set(np.unique(truth)) <= {0, 1} else truth.astype(np.float64)[:, None]
     check_names(names, outputs, is_label=imported.is_label)
-    declared = declare_range(given, input_range, whole=imported.whole_input)
+    spanned = input_range
+    if given is None and input_range is None and ranges is not None and ranges.size:
+        spanned = float(ranges.min()), float(ranges.max())
+    declared = declare_range(given, spanned, whole=imported.whole_input)
     x = synthetic_samples(imported, declared) if given is None else given
+    if given is None and ranges is not None and ranges.shape == (prod(imported.input_shape), 2):
+        noise = (x - declared[0]).reshape(len(x), -1) / (declared[1] - declared[0])
+        x = (ranges[:, 0] + noise * (ranges[:, 1] - ranges[:, 0])).reshape(x.shape)
     # judged as it is quantised, with what was fused and recognised
     graph = fuse(imported)
     difference = check_import(data, graph, np.clip(x, *declared), graph.is_label)

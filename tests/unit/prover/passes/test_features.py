@@ -146,3 +146,10 @@ def test_a_grid_of_a_power_of_two_is_found(step: float) -> None:
 def test_features_alike_share_one_scale() -> None:
     assert features_of(RNG.normal(size=(200, 1, 9)), (1, 9)) is None
     assert features_of(RNG.uniform(size=(200, 1, 3, 9)), (1, 3, 9)) is None
+
+
+def test_ranges_without_samples_give_each_feature_noise_of_its_own(tmp_path: Path) -> None:
+    report = compile_model(_scaled_mlp(), None, tmp_path / "b", ranges=np.outer(SPANS, [-3.0, 3.0]))
+    assert report.accuracy.synthetic
+    assert report.accuracy.agreement > 0.9
+    assert [feature.hi for feature in Bundle.open(tmp_path / "b").manifest.input.features] == list(3 * SPANS)
