@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -184,10 +183,14 @@ async def test_a_node_that_goes_away_for_a_moment_does_not_end_the_following(
     await market.pass_time(TERMS.bid_window + 1)
     said: list[str] = []
     states, url = [], market.node.url
-    async for job in requester.follow(posted.job_id, interval=0.05, say=said.append):
+
+    def say(text: str) -> None:
+        said.append(text)
+        market.node.url = url  # it is back once it was missed: shorter outages are bridged without a word
+
+    async for job in requester.follow(posted.job_id, interval=0.05, say=say):
         states.append(job.state)
         if len(states) == 1:
             market.node.url = "http://127.0.0.1:1"
-            asyncio.get_running_loop().call_later(1.5, setattr, market.node, "url", url)
     assert states == [JobState.OPEN, JobState.REFUNDED]
-    assert any("no usable answer" in line for line in said)
+    assert "no usable answer" in said[0]
