@@ -101,8 +101,21 @@ async def development_node(node: chains.Rpc | chains.CrossCheck) -> bool:
 
     if not all(is_loopback(urlsplit(url).hostname or "") for url in node.urls):
         return False
+    chain_id = await node.chain_id()
+    if chains.is_public(chain_id):  # a tunnel, or a light client that repeats what it is told
+        return False
     client = (await node.client_version()).lower()
-    return client.startswith(_DEVELOPMENT_CLIENTS) or await node.chain_id() in (1337, 31337)
+    return client.startswith(_DEVELOPMENT_CLIENTS) or chain_id in (1337, 31337)
+
+
+async def is_own_chain(node: chains.Rpc | chains.CrossCheck, deployment: chains.Deployment) -> bool:
+    """Whether a deployment is on a chain of one's own; see `Session.development`.
+
+    What a deployment file says of itself is not believed of a chain that everybody shares: such a file comes
+    from others, and would open private inputs to whoever bids.
+    """
+    marked = deployment.local and not chains.is_public(deployment.chain_id)
+    return marked or await development_node(node)
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,4 +220,4 @@ async def connect(
             deployment_file = await find_deployment(home, node)
         deployment = chains.Deployment.load(deployment_file)
         chain = await chains.Chain.connect(node, deployment)
-        yield Session(chain, home, deployment.local or await development_node(node))
+        yield Session(chain, home, await is_own_chain(node, deployment))

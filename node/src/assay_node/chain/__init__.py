@@ -94,7 +94,7 @@ if TYPE_CHECKING:
     from .node.cross_check import CrossCheck, open_node
     from .node.data_fees import DataFees, data_fee
     from .node.fees import FeePolicy, Fees
-    from .node.finality import Confirmations, FinalityPolicy, finality_at, finality_of
+    from .node.finality import Confirmations, FinalityPolicy, finality_at, finality_of, is_public
     from .node.rpc import Rpc
     from .node.types import Header, Log, Node, Receipt
     from .outbox.dispatcher import OutboxConfig
@@ -138,7 +138,7 @@ else:  # a name's module is loaded when the name is used
             ),
             ".node.clock": "ChainClock",
             ".node.fees": "FeePolicy Fees",
-            ".node.finality": "Confirmations FinalityPolicy finality_at finality_of",
+            ".node.finality": "Confirmations FinalityPolicy finality_at finality_of is_public",
             ".node.rpc": "Rpc",
             ".outbox.dispatcher": "OutboxConfig",
             ".outbox.outbox": "Outbox",
@@ -251,6 +251,7 @@ __all__ = [
     "finality_at",
     "finality_of",
     "interface",
+    "is_public",
     "is_signed",
     "job_id_of",
     "keystore_address",

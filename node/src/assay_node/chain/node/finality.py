@@ -62,6 +62,11 @@ _BY_CHAIN = {
 _DEFAULT = FinalityPolicy(confirmations=3, final_after=128)
 
 
+def is_public(chain_id: int) -> bool:
+    """Whether a chain is one of those that everybody shares, whatever a node or a file says of it."""
+    return chain_id in _BY_CHAIN and _BY_CHAIN[chain_id] is not ON_DEMAND
+
+
 def finality_of(chain_id: int) -> FinalityPolicy:
     """The policy of a chain; a cautious one for a chain that is not known here."""
     return _BY_CHAIN.get(chain_id, _DEFAULT)

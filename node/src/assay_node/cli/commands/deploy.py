@@ -62,6 +62,10 @@ def deploy(
 
     async def act() -> None:
         async with chain.Rpc(rpc) as node:
+            if local and chain.is_public(await node.chain_id()):
+                raise AssayError(
+                    f"chain {await node.chain_id()} is not one of your own", "Deploy there without --local"
+                )
             target = out_file or await deployment_path(home, node)
             _check_target(target, again=again or not await _is_there(node, target))
             async with open_outbox(node, signer, home) as outbox:
