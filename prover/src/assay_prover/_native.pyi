@@ -14,6 +14,7 @@ __all__ = [
     "InvalidKey",
     "InvalidProof",
     "InvalidWitness",
+    "KeyCheck",
     "Layout",
     "ModelCommitment",
     "PreparedModel",
