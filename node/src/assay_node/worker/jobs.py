@@ -17,7 +17,7 @@ from dataclasses import replace
 
 import structlog
 
-from ..chain import AWARD_GRACE, Chain, ChainClock, JobState, Outbox
+from ..chain import AWARD_GRACE, Chain, ChainClock, Header, JobState, Outbox
 from ..chain.contracts.types import JobLook
 from ..chain.head import Head
 from .actions import view_of
@@ -277,20 +277,20 @@ class JobManager:
             with self.store.database.transaction():
                 for job_id, look in looks.items():
                     if job_id in self.jobs:  # else closed while the node was thinking
-                        self._see(job_id, look, head.number)
+                        self._see(job_id, look, head.header)
         except BaseException:
             self._dirty.update(job_ids)  # still to be looked at
             raise
         finally:
             self._looking.difference_update(job_ids)
 
-    def _see(self, job_id: bytes, look: JobLook, head: int) -> None:
+    def _see(self, job_id: bytes, look: JobLook, head: Header) -> None:
         market, bid = look.job, look.bid
         open_ = market.state in (JobState.OPEN, JobState.AWARDED)
         own_bid = bid.price if open_ and bid is not None and bid.standing else None
         job, now = self.jobs[job_id], self.clock.now()
         self._due[job_id] = now + LOOK_AGAIN
-        if fault := contradiction(job, market):
+        if fault := contradiction(job, market, head.timestamp):
             # One of the two is not true. Nothing is done for the job until they agree.
             self.say(job_id, "job.contradicted", fault)
             self.metrics.node_lies.inc()
@@ -305,8 +305,9 @@ class JobManager:
             self.checks.put_nowait(job_id)
         over = view.state.final or view.state is JobState.NONE
         if over != (self.jobs[job_id].final_block is not None):
-            self.store.set_final(job_id, head if over else None)
-            self.jobs[job_id] = replace(self.jobs[job_id], final_block=head if over else None)
+            final_block = head.number if over else None
+            self.store.set_final(job_id, final_block)
+            self.jobs[job_id] = replace(self.jobs[job_id], final_block=final_block)
 
     def close_finished(self, head: int) -> None:
         """Lets go of jobs that are over, or no longer this worker's concern.

@@ -25,9 +25,21 @@ _SAME = (
 )
 
 
-def contradiction(job: StoredJob, market: Job) -> str:
+_WINDOWS = {
+    JobState.OPEN: "bid_window",
+    JobState.AWARDED: "accept_window",
+    JobState.ACCEPTED: "prove_window",
+}
+
+
+def contradiction(job: StoredJob, market: Job, timestamp: int) -> str:
     """What the market, as the node tells it, says of a job that cannot be true of one with its id; "" if all
     agrees. A job that a re-org has taken away contradicts nothing.
+
+    Args:
+        job: as posted.
+        market: as the node tells it.
+        timestamp: of the block that it was asked of.
     """
     if market.state is JobState.NONE:
         return ""
@@ -42,6 +54,10 @@ def contradiction(job: StoredJob, market: Job) -> str:
         if theirs != ours:
             shown = [value.hex() if isinstance(value, bytes) else value for value in (theirs, ours)]
             return f"the node says that the job's {name} is {shown[0]}, its id was made with {shown[1]}"
+    window = _WINDOWS.get(market.state)
+    if window is not None and market.deadline > timestamp + getattr(job.request, window):
+        # Believed, it would have the worker late: for its record, or for its collateral.
+        return "the node says that the job's deadline is later than its window allows"
     if market.price > market.max_price or market.round >= market.rounds:
         return "the node says that the job's price or round is beyond its own bound"
     return ""

@@ -129,6 +129,7 @@ async def test_nothing_is_done_for_a_job_that_the_node_contradicts_itself_about(
             {"min_stake": 1},
             {"max_price": ETHER + 1},
             {"price": ETHER + 1},
+            {"deadline": 1 << 62},
             {"rounds": 1},
             {"round": 3},
             {"requester_awards": True},
