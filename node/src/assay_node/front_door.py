@@ -66,6 +66,7 @@ class Client:
         cls,
         rpc: str | Iterable[str],
         *,
+        check_rpc: str | None = None,
         key: str | Path | LocalAccount = "default",
         password: str | None = None,
         home: Path | str | None = None,
@@ -78,6 +79,7 @@ class Client:
 
         Args:
             rpc: URL of a node, or several of the same chain.
+            check_rpc: URL of another operator's node, which is asked too what money and secrets depend on.
             key: a key's name in the home, a keystore file, or an account.
             password: the keystore's; by default as `assay` finds it (ASSAY_PASSWORD_FILE, ASSAY_PASSWORD, a
                 prompt).
@@ -96,7 +98,8 @@ class Client:
         where = Path(home) if home is not None else default_home()
         signer = _signer(key, password, where)
         urls = [rpc] if isinstance(rpc, str) else list(rpc)
-        async with connect(urls, None if deployment is None else Path(deployment), where) as session:
+        file = None if deployment is None else Path(deployment)
+        async with connect(urls, file, where, check_rpc=check_rpc) as session:
             named = AwardPolicy.only(workers) if workers is not None else None
             async with session.requester(
                 signer, policy=policy or named or session.default_policy(), allow_local=allow_local

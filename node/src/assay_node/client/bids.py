@@ -7,7 +7,7 @@ choose any.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from ..chain import BidPlaced, Chain, JobAwarded, JobState, WorkerRecord
@@ -87,8 +87,14 @@ async def all_bids(chain: Chain, job_id: bytes) -> list[PastBid]:
     return found
 
 
-async def standing_bids(chain: Chain, job_id: bytes) -> list[StandingBid]:
-    """The bids of an open job's current round, lowest first; none of a job that is not open."""
+async def standing_bids(chain: Chain, job_id: bytes, *, named: Collection[str] = ()) -> list[StandingBid]:
+    """The bids of an open job's current round, lowest first; none of a job that is not open.
+
+    Args:
+        chain: the market's.
+        job_id: the job.
+        named: addresses in lower case whose bids are looked at in any case, however many strangers bid less.
+    """
     leader, _ = await chain.market.best_bid(job_id)
     round_ = (await chain.market.job_of(job_id)).round
     prices = {
@@ -98,7 +104,8 @@ async def standing_bids(chain: Chain, job_id: bytes) -> list[StandingBid]:
     }
     if leader not in prices:
         return []
-    lowest = sorted(prices.items(), key=lambda bid: bid[1])[:MOST]
+    first = sorted(prices.items(), key=lambda bid: (bid[0].lower() not in named, bid[1]))[:MOST]
+    lowest = sorted(first, key=lambda bid: bid[1])
     records = await records_of(chain, [worker for worker, _ in lowest])
     return [StandingBid(worker, price, worker == leader, records[worker]) for worker, price in lowest]
 

@@ -206,7 +206,7 @@ class JobFollower:
         over = now > job.deadline
         if policy.pick == "best" and not over:
             return ""
-        bids = await standing_bids(self._requester.chain, self._job_id)
+        bids = await standing_bids(self._requester.chain, self._job_id, named=policy.workers)
         if policy.anybody and job.round > 0:
             bids.sort(key=lambda bid: not bid.proven)
         refused = []
