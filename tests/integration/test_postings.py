@@ -105,3 +105,33 @@ async def test_a_job_whose_receipt_a_node_falsifies_is_not_posted_twice(market: 
     (found,) = await requester.recover()
     assert found.job_id is not None
     assert (await market.chain.market.job_of(found.job_id)).state is JobState.OPEN
+
+
+async def test_jobs_that_are_posted_and_followed_at_once_share_their_requests(
+    market: Any, digits_mlp: Any
+) -> None:
+    """Five cost hardly more HTTP requests than one, and all of them are there."""
+    model_id = await market.publish(digits_mlp)
+    requester = await market.requester(1)
+    traffic = requester.chain.node.traffic
+
+    async def post(row: int) -> bytes:
+        return bytes((await requester.submit(digits_mlp.bundle, model_id, digits_mlp.x[row], TERMS)).job_id)
+
+    async def follow(job_id: bytes) -> None:
+        async for _ in requester.follow(job_id, interval=0.1):
+            pass
+
+    before = traffic.posts
+    first = await post(0)
+    alone, before = traffic.posts - before, traffic.posts
+    jobs = await asyncio.gather(*(post(row) for row in range(5)))
+    assert len({first, *jobs}) == 6
+    assert traffic.posts - before <= 3 * alone
+    posts, calls = traffic.posts, traffic.calls
+    following = [asyncio.create_task(follow(job_id)) for job_id in jobs]
+    await asyncio.sleep(1.0)
+    for task in following:
+        task.cancel()
+    await asyncio.gather(*following, return_exceptions=True)
+    assert traffic.calls - calls >= 5 * (traffic.posts - posts)

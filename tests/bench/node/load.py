@@ -21,6 +21,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from assay_node.chain import (
     BidPlaced,
     Chain,
@@ -194,7 +196,9 @@ class Asker:
         self.started: dict[bytes, float] = {}
         self.delivered: dict[bytes, float] = {}
         self._requester: Requester | None = None
-        self._turn = asyncio.Lock()
+        self._mending = asyncio.Lock()
+        self._posting = 0
+        self._recovered: list[bytes] = []
 
     async def open(self, stack: AsyncExitStack) -> None:
         """Connect, as often as it takes."""
@@ -224,8 +228,7 @@ class Asker:
         requester = self._requester
         assert requester is not None
         began = time.monotonic()
-        async with self._turn:
-            job_id = await self._post(requester, row, load.terms)
+        job_id = await self._post(requester, row, load.terms)
         self.started[job_id] = began
         while True:
             try:
@@ -239,15 +242,33 @@ class Asker:
                 return
 
     async def _post(self, requester: Requester, row: int, terms: JobTerms) -> bytes:
-        """One job, however often it takes; a posting that was not heard back of is looked for first."""
-        while True:
-            try:
-                found = await requester.recover()
-                if found and found[-1].job_id is not None and found[-1].job_id not in self.started:
-                    return found[-1].job_id
-                x = self.model.x[row % len(self.model.x)]
-                return (await requester.submit(self.model.bundle, self.model_id, x, terms)).job_id
-            except AssayError:
+        """One job beside others, however often it takes."""
+        x = self.model.x[row % len(self.model.x)]
+        self._posting += 1
+        try:
+            return (await requester.submit(self.model.bundle, self.model_id, x, terms)).job_id
+        except AssayError:
+            await asyncio.sleep(0.5)
+        finally:
+            self._posting -= 1
+        return await self._mend(requester, x, terms)
+
+    async def _mend(self, requester: Requester, x: np.ndarray, terms: JobTerms) -> bytes:
+        """A job in place of a posting that was not heard back of, which is looked for before it is posted
+        again; once no other is under way, which would be taken for it.
+        """
+        async with self._mending:
+            while True:
+                try:
+                    if not self._posting:
+                        self._recovered += [
+                            record.job_id for record in await requester.recover() if record.job_id is not None
+                        ]
+                        if self._recovered:
+                            return self._recovered.pop()
+                        return (await requester.submit(self.model.bundle, self.model_id, x, terms)).job_id
+                except AssayError:
+                    pass
                 await asyncio.sleep(0.5)
 
     def _heard(self, job_id: bytes, said: str) -> None:

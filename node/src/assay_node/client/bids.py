@@ -7,6 +7,7 @@ choose any.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
@@ -95,12 +96,13 @@ async def standing_bids(chain: Chain, job_id: bytes, *, named: Collection[str] =
         job_id: the job.
         named: addresses in lower case whose bids are looked at in any case, however many strangers bid less.
     """
-    leader, _ = await chain.market.best_bid(job_id)
-    round_ = (await chain.market.job_of(job_id)).round
+    (leader, _), job, events = await asyncio.gather(
+        chain.market.best_bid(job_id), chain.market.job_of(job_id), job_events(chain, job_id)
+    )
     prices = {
         event.worker: event.price
-        for event in await job_events(chain, job_id)
-        if isinstance(event, BidPlaced) and event.round == round_
+        for event in events
+        if isinstance(event, BidPlaced) and event.round == job.round
     }
     if leader not in prices:
         return []

@@ -19,6 +19,7 @@ from ..chain import (
     ChainClock,
     ContractReverted,
     FeesTooHigh,
+    Header,
     InsufficientFunds,
     Job,
     JobState,
@@ -81,8 +82,11 @@ class JobFollower:
         away_since: float | None = None
         while True:
             try:
-                await self._look_after_transactions()
-                job = await self._requester.job(self._job_id)
+                newest, job = await asyncio.gather(
+                    self._requester.chain.latest(), self._requester.job(self._job_id)
+                )
+                self._clock.see(newest)
+                await self._look_after_transactions(newest)
                 away_since = None
             except (NodeUnavailable, JobNotFound) as error:
                 ours = isinstance(error, JobNotFound) and self._record() is not None
@@ -94,7 +98,7 @@ class JobFollower:
                 if not patient:
                     raise
                 self._tell(str(error) if not ours else "a re-org dropped the job's posting; it is sent again")
-                await asyncio.sleep(interval)
+                await _pause(interval)
                 continue
             if job != last:
                 last, refused_since = job, None
@@ -112,7 +116,7 @@ class JobFollower:
                     raise
             except (NodeUnavailable, FeesTooHigh, InsufficientFunds, EvidenceMismatch) as error:
                 self._tell(str(error))  # what was due may be done by others, or later
-            await asyncio.sleep(interval)
+            await _pause(interval)
 
     def _tell(self, text: str) -> None:
         if text and text not in self._told:
@@ -122,12 +126,12 @@ class JobFollower:
     def _record(self) -> JobRecord | None:
         return self._requester.record_of(self._job_id)
 
-    async def _look_after_transactions(self) -> None:
+    async def _look_after_transactions(self, newest: Header) -> None:
         """Send again what a re-org or a forgetful pool dropped, now and then."""
         if time.monotonic() - self._looked_after >= HOUSEKEEPING:
             self._looked_after = time.monotonic()
             if self._requester.outbox.pending():
-                await self._requester.outbox.step()
+                await self._requester.outbox.step(newest)
 
     async def _post_again(self) -> bool:
         """Have a job that the market does not know any more posted again; whether it is there."""
@@ -153,7 +157,6 @@ class JobFollower:
 
     async def _step(self, job: Job) -> str:
         """Do what is due; return what there is to say of it."""
-        self._clock.see(await self._requester.chain.latest())
         now = self._clock.now()
         market = self._requester.chain.market
         if job.state in (JobState.AWARDED, JobState.ACCEPTED) and now <= job.deadline:
@@ -254,3 +257,10 @@ class JobFollower:
             f"an award came to nothing, so the job goes to {best.worker}, the lowest bid of a worker with a "
             "record"
         )
+
+
+async def _pause(interval: float) -> None:
+    """Wait until the next multiple of `interval`: those that follow several jobs look together, which makes
+    their looks one request.
+    """
+    await asyncio.sleep(interval - asyncio.get_running_loop().time() % interval if interval > 0 else 0)

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
+from dataclasses import dataclass
 
 from ..chain import (
     Chain,
+    ChainError,
     ContractReverted,
     FeesTooHigh,
     InsufficientFunds,
@@ -24,7 +26,9 @@ from ..chain import (
     Receipt,
     TransactionFailed,
     TransactionPending,
+    Want,
 )
+from ..chain.together import Together
 from .errors import EvidenceMismatch
 from .evidence import job_id_of
 from .history import submissions_by
@@ -35,6 +39,13 @@ _NEVER_SENT = (ContractReverted, FeesTooHigh, InsufficientFunds, TransactionFail
 
 PATIENCE_WITH_REPOSTING = 5.0
 """Seconds that one look waits for a dropped posting to be mined again."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Posting:
+    key: str
+    request: JobRequest
+    words: Sequence[int]
 
 
 class Poster:
@@ -50,7 +61,7 @@ class Poster:
         self._chain = chain
         self._outbox = outbox
         self._store = store
-        self._turn = asyncio.Lock()
+        self._together = Together(self._submit_many, asyncio.Lock())
 
     async def post(self, draft_id: bytes, request: JobRequest, words: Sequence[int]) -> tuple[bytes, Receipt]:
         """Send a stored draft's transaction and wait for it; the job's id and the receipt.
@@ -130,12 +141,24 @@ class Poster:
         return found
 
     async def _submit(self, key: str, request: JobRequest, words: Sequence[int]) -> None:
-        async with self._turn:
-            value = max(0, request.max_price - await self._free_balance(key))
-            call = self._chain.market.submit_job(request, words, value=value)
-            await self._outbox.submit(key, call, again=True)
+        outcome = await self._together(_Posting(key, request, words))
+        if isinstance(outcome, ChainError):
+            raise outcome
 
-    async def _free_balance(self, own: str) -> int:
+    async def _submit_many(self, postings: Sequence[_Posting]) -> list[Intent | ChainError]:
+        """Send several postings, each with what the vault lacks for it once those before it are paid."""
+        free = await self._free_balance({posting.key for posting in postings})
+        wants: dict[str, Want] = {}
+        for posting in postings:
+            ceiling = posting.request.max_price
+            call = self._chain.market.submit_job(posting.request, posting.words, value=max(0, ceiling - free))
+            if posting.key not in wants:
+                wants[posting.key] = Want(posting.key, call, again=True)
+                free = max(0, free - ceiling)
+        outcomes = dict(zip(wants, await self._outbox.submit_many(list(wants.values())), strict=True))
+        return [outcomes[posting.key] for posting in postings]
+
+    async def _free_balance(self, own: Set[str]) -> int:
         """What the vault has for this account beside what transactions under way will take of it, in wei.
 
         The transactions are looked at first: one that is mined in between is counted twice, so that the
@@ -144,7 +167,7 @@ class Poster:
         pending = [
             intent
             for intent in self._outbox.pending()
-            if intent.status is IntentStatus.PENDING and intent.key != own
+            if intent.status is IntentStatus.PENDING and intent.key not in own
         ]
         promised = sum(self._takes(intent) for intent in pending)
         balance = await self._chain.vault.balance_of(self._outbox.account.address)

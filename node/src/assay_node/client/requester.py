@@ -7,6 +7,7 @@ process, or twice.
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ import numpy as np
 
 from assay_prover import Bundle, new_salt
 
-from ..chain import Chain, Header, Job, JobRequest, JobState, Model, Outbox, Receipt
+from ..chain import Chain, Job, JobRequest, JobState, Model, Outbox, Receipt
 from ..chain.contracts.contracts import view
 from ..signed_delivery import delivery_headers
 from .answer import read_answer
@@ -256,8 +257,10 @@ class Requester:
             EvidenceMismatch: endpoint and key are not signed by the worker's account.
         """
         record = self.store.by_job(job_id)
-        newest = await self.chain.latest()
-        job = await self._job_at_depth(job_id, newest.number - self.chain.confirmations.see(newest), newest)
+        newest, job = await asyncio.gather(self.chain.latest(), self.job(job_id))
+        depth = self.chain.confirmations.see(newest)
+        if depth:
+            job = await self._job_as_of(job_id, newest.number - depth)
         if job.state not in (JobState.AWARDED, JobState.ACCEPTED):
             return False
         worker = job.worker.lower()
@@ -300,10 +303,8 @@ class Requester:
             body=body,
         )
 
-    async def _job_at_depth(self, job_id: bytes, number: int, newest: Header) -> Job:
+    async def _job_as_of(self, job_id: bytes, number: int) -> Job:
         market = self.chain.market
-        if number == newest.number:
-            return await self.job(job_id)
         block = hex(max(0, number))
         fields = await view(self.chain.node, market.address, market.interface, "jobOf", job_id, block=block)
         return Job.from_abi(fields)

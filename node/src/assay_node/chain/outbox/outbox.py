@@ -43,6 +43,7 @@ from ..errors import (
 from ..node.fees import FeePolicy
 from ..node.finality import FinalityPolicy, finality_at
 from ..node.types import Header, Node, Receipt
+from ..together import Together
 from ..waiting import Waiting
 from .budget import Budget
 from .dispatcher import Dispatcher, OutboxConfig
@@ -84,6 +85,8 @@ class Outbox:
         self._config = config
         self._clock = clock
         self._turn = asyncio.Lock()
+        self._together = Together(self._many, self._turn)
+        self._begun = self._completed = 0
 
     @property
     def account(self) -> LocalAccount:
@@ -196,7 +199,7 @@ class Outbox:
         return await self._nonces.next()
 
     async def submit(self, key: str, call: Call, *, again: bool = False) -> Intent:
-        """Makes sure that `call` is on its way, once.
+        """Makes sure that `call` is on its way, once. Several at the same time go as `submit_many` does.
 
         Args:
             key: names the intent. A second call with the same key returns the first one's intent and sends
@@ -209,7 +212,7 @@ class Outbox:
             ContractReverted: it would revert now; nothing was signed.
             InsufficientFunds, FeesTooHigh, NodeUnavailable: nothing was signed.
         """
-        (intent,) = await self.submit_many([Want(key, call, again)])
+        intent = await self._together(Want(key, call, again))
         if isinstance(intent, ChainError):
             raise intent
         return intent
@@ -233,6 +236,16 @@ class Outbox:
         """
         async with self._turn:
             return await self._submission.many(wants)
+
+    async def _many(self, wants: Sequence[Want]) -> list[Intent | ChainError]:
+        """As `submit_many`, for callers that do not know of each other: one key is one want."""
+        again = {want.key for want in wants if want.again}
+        distinct: dict[str, Want] = {}
+        for want in wants:
+            distinct.setdefault(want.key, Want(want.key, want.call, want.key in again))
+        outcomes = await self._submission.many(list(distinct.values()))
+        found = dict(zip(distinct, outcomes, strict=True))
+        return [found[want.key] for want in wants]
 
     def allow(self, key: str, spend: int) -> None:
         """Lets an intent's gas cost up to `spend` wei, whatever the cap, because its absence would cost more.
@@ -339,13 +352,19 @@ class Outbox:
         """One round over everything not settled for good: look, settle, rebroadcast, replace, fill gaps.
 
         A node that cannot be reached raises `NodeUnavailable`; nothing is lost, and the next round goes on.
+        Whoever has to wait for a round that another then begins has no need of one more.
 
         Args:
             header: the newest block's, if the caller has just asked for it. A round that has it and has
                 nothing waiting costs no request.
         """
+        awaited = self._begun + 1
         async with self._turn:
+            if self._completed >= awaited:
+                return
+            self._begun += 1
             await self._dispatcher.step(header)
+            self._completed = self._begun
 
     async def _reason(self, intent: Intent) -> str:
         """Why a mined transaction reverted, by running it again on the block before; best effort."""
