@@ -11,6 +11,8 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+from assay_prover import strict_json
+
 from ..errors import AssayError
 
 MARKER = ".made-by-assay"
@@ -56,6 +58,22 @@ def replaceable(path: Path, *, made_here: Callable[[bytes], bool]) -> None:
         raise AssayError(f"cannot read {path} ({error.strerror})", "Name another place") from error
     if not ours:
         raise AssayError(f"{path} is there already, and assay did not write it", "Name another file")
+
+
+def document_with(field: str, value: str | None = None) -> Callable[[bytes], bool]:
+    """For `replaceable`: whether a file is a JSON object with a field, of this value if one is given.
+
+    That the words occur in it says nothing: they do in notes about such files, too.
+    """
+
+    def made_here(data: bytes) -> bool:
+        try:
+            found = strict_json.loads(data, what="the file", max_bytes=_MOST)
+        except strict_json.JsonError:
+            return False
+        return isinstance(found, dict) and field in found and value in (None, found[field])
+
+    return made_here
 
 
 def absent(path: Path) -> None:

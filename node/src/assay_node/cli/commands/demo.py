@@ -50,7 +50,7 @@ def demo(
     started = time.monotonic()
     chosen = choose(patient)
 
-    targets.replaceable(work / "summary.json", made_here=lambda data: b'"job_state"' in data)
+    targets.replaceable(work / "summary.json", made_here=targets.document_with("job_state"))
     targets.fresh_folder(work / "run")
 
     def say(text: str) -> None:

@@ -49,7 +49,7 @@ def prove(
     opened = assay_prover.Bundle.open(bundle)
     sample = sample_files.one(input_file, row, shape=opened.manifest.input.shape)
     integers = opened.encode_input(sample, saturate=clip)
-    targets.replaceable(out_file, made_here=lambda data: b'"assay/proof"' in data)
+    targets.replaceable(out_file, made_here=targets.document_with("format", "assay/proof"))
     kept = answer_file or out_file.with_name(f"{out_file.stem}.answer.json")
     if opened.needs_salt:
         targets.absent(kept)

@@ -188,7 +188,11 @@ def _check_folder(folder: Path) -> None:
             return False
         return True
 
-    targets.replaceable(folder / "proof.json", made_here=lambda data: b'"assay/proof"' in data)
+    if (folder / "manifest.json").exists():
+        raise AssayError(
+            f"{folder} is a bundle, whose own verifying.key would be replaced", "Name a folder of its own"
+        )
+    targets.replaceable(folder / "proof.json", made_here=targets.document_with("format", "assay/proof"))
     targets.replaceable(folder / "verifying.key", made_here=is_key)
 
 
