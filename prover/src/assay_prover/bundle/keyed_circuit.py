@@ -56,8 +56,11 @@ def read_bytes(path: Path, limit: int = 1 << 28) -> bytes:
     """A file of a bundle.
 
     Raises:
-        BundleError: it cannot be read, or is larger than `limit`.
+        BundleError: it cannot be read, is larger than `limit`, or is a pipe or a device. A stranger's archive
+            may hold pipes, and reading one would wait for ever.
     """
+    if path.exists() and not path.is_file():
+        raise BundleError(f"{path} is no file")
     try:
         with path.open("rb") as file:
             data = file.read(limit + 1)
@@ -294,6 +297,8 @@ class KeyedCircuit:
         too.
         """
         if (self.folder / SETUP).exists() and (self.folder / VERIFYING_KEY).exists():
+            return None
+        if not self.proving_key_path.is_file():
             return None
         try:
             key = ProvingKey.open(self.proving_key_path)

@@ -147,6 +147,8 @@ def read_opening(folder: Path) -> Opening | None:
 
 def _read(path: Path, kind: type[_Part]) -> _Part:
     """A file that may be a stranger's: its JSON is strict and bounded before its fields are looked at."""
+    if path.exists() and not path.is_file():
+        raise BundleError(f"{path} is no file")
     with path.open("rb") as file:
         data = file.read(MAX_SECRET_BYTES + 1)
     strict_json.loads(data, what=path.name, max_bytes=MAX_SECRET_BYTES)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
-from assay_prover import BundleError
-from assay_prover.bundle.files import COMMITMENT, OPENING
+from assay_prover import Bundle, BundleError
+from assay_prover.bundle.files import COMMITMENT, MANIFEST, OPENING
 from assay_prover.bundle.weights import MAX_SECRET_BYTES, read_commitment, read_opening
 
 PUBLIC = f'"vk_hash": "{"ab" * 32}", "commitment": "{"cd" * 64}"'
@@ -45,7 +46,19 @@ def test_a_commitment_file_that_misleads_is_refused(tmp_path: Path, name: str, t
         read(tmp_path)
 
 
-def test_a_commitment_file_without_end_is_read_no_further_than_its_bound(tmp_path: Path) -> None:
-    (tmp_path / COMMITMENT).symlink_to("/dev/zero")
-    with pytest.raises(BundleError, match="longer than"):
-        read_commitment(tmp_path)
+@pytest.mark.parametrize("name", READERS)
+def test_a_commitment_file_that_is_a_pipe_or_a_device_is_not_waited_for(tmp_path: Path, name: str) -> None:
+    os.mkfifo(tmp_path / name)
+    with pytest.raises(BundleError, match="is no file"):
+        READERS[name][0](tmp_path)
+    (tmp_path / name).unlink()
+    (tmp_path / name).symlink_to("/dev/zero")
+    with pytest.raises(BundleError, match="is no file"):
+        READERS[name][0](tmp_path)
+
+
+def test_a_pipe_in_a_bundle_is_not_waited_for(tmp_path: Path) -> None:
+    """An archive may hold one, and nobody would ever write to it."""
+    os.mkfifo(tmp_path / MANIFEST)
+    with pytest.raises(BundleError, match="is no file"):
+        Bundle.open(tmp_path)
