@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from assay_node.chain import JobState, Receipt
-from assay_node.client import EvidenceMismatch, JobTerms
+from assay_node.client import EvidenceMismatch, JobNotFound, JobTerms
 from assay_node.client.history import submissions_by
 
 ETHER = 10**18
@@ -135,3 +135,23 @@ async def test_jobs_that_are_posted_and_followed_at_once_share_their_requests(
         task.cancel()
     await asyncio.gather(*following, return_exceptions=True)
     assert traffic.calls - calls >= 5 * (traffic.posts - posts)
+
+
+async def test_a_job_of_long_ago_that_a_node_denies_is_not_posted_again(market: Any, digits_mlp: Any) -> None:
+    """Its transaction is not kept any more, so that nothing would tell a second one from the first."""
+    model_id = await market.publish(digits_mlp)
+    requester = await market.requester(1)
+    posted = await requester.submit(digits_mlp.bundle, model_id, digits_mlp.x[0], TERMS)
+    database = requester.outbox._store.database
+    with database.transaction():  # as thirty days do
+        database.execute("DELETE FROM attempts")
+        database.execute("DELETE FROM intents")
+
+    async def denied(job_id: bytes) -> None:
+        raise JobNotFound(f"the market has no job 0x{job_id.hex()}")
+
+    requester.job = denied
+    with pytest.raises(JobNotFound, match="settled for good long ago"):
+        async for _ in requester.follow(posted.job_id, interval=0.05):
+            pass
+    assert len(await submissions_by(market.chain, requester.address)) == 1

@@ -29,7 +29,7 @@ from ..chain import (
     Want,
 )
 from ..chain.together import Together
-from .errors import EvidenceMismatch
+from .errors import EvidenceMismatch, JobNotFound
 from .evidence import job_id_of
 from .history import submissions_by
 from .store import JobRecord, JobStore
@@ -100,13 +100,23 @@ class Poster:
     async def post_again(self, record: JobRecord) -> bytes | None:
         """Make sure that a job whose posting a re-org dropped is on its way; its id once it is mined.
 
-        None while it is under way, and for a job of an earlier version, whose request was not kept. Raises
-        as `Outbox.send` does, except TransactionPending.
+        None while it is under way, and for a job of an earlier version, whose request was not kept.
+
+        Raises:
+            JobNotFound: the posting was settled so long ago that its transaction is not kept: another one
+                would be a second job beside the first.
+            ChainError: as `Outbox.send`, except TransactionPending.
         """
         posting = record.posting
         if posting is None:
             return None
         key = _key(record.draft_id)
+        if self._outbox.intent(key) is None:
+            known_as = (record.job_id or b"").hex()
+            raise JobNotFound(
+                f"the node does not know job 0x{known_as}, whose posting was settled for good long ago",
+                "Ask another node: this one lags behind, or lies. The job is not posted again",
+            )
         await self._outbox.step()
         await self._submit(key, posting.request, posting.input_words)
         try:
