@@ -19,9 +19,10 @@ import threading
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import Executor as Pool
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -200,6 +201,16 @@ def _warm_up(path: Path, threads: int | None, table_bytes: int) -> None:
     _prover(path, threads, table_bytes)
 
 
+def _tell_opened(path: Path, began: float, opening: Future[None]) -> None:
+    if opening.cancelled():
+        return
+    seconds = round(time.monotonic() - began, 1)
+    if (error := opening.exception()) is None:
+        _log.info("model.opened", bundle=str(path), seconds=seconds)
+    else:
+        _log.error("model.cannot_prove", bundle=str(path), seconds=seconds, reason=str(error))
+
+
 def _prove_in_child(task: ProofTask, index: int, entering: tuple[int, ...]) -> SliceProof:
     assert _child_stop is not None  # noqa: S101 - set by the initializer
     return prove(task, index, entering, _child_stop)
@@ -362,6 +373,9 @@ class Executor:
             context = multiprocessing.get_context("spawn")
             pool = ProcessPoolExecutor(1, context, _start_child, (os.getpid(), self._stop))
         for path in self._warm:
-            # What fails here fails again, with a job to tell it to, when the bundle is needed.
-            pool.submit(_warm_up, path, self._threads, self._table_bytes)
+            # What fails here fails again, with a job to tell it to, when the bundle is needed. But that a key
+            # is checked for minutes, or is none, an operator should know before there are jobs.
+            _log.info("model.opening", bundle=str(path))
+            opening = pool.submit(_warm_up, path, self._threads, self._table_bytes)
+            opening.add_done_callback(partial(_tell_opened, path, time.monotonic()))
         return pool

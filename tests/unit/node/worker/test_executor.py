@@ -8,6 +8,8 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
@@ -17,7 +19,10 @@ from assay_node.worker.executor import Executor
 PROGRAM = """
 import asyncio, signal
 from pathlib import Path
+import structlog
 from assay_node.worker.executor import Executor
+
+structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))  # nothing is said
 
 async def nothing(*_): ...
 
@@ -65,3 +70,20 @@ async def test_a_prover_that_comes_to_no_step_is_killed(monkeypatch: pytest.Monk
         while not stuck.running():
             await asyncio.sleep(0.05)
     assert stuck.done()
+
+
+async def test_a_model_that_cannot_prove_is_told_before_there_are_jobs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def nothing(*_: object) -> None: ...
+
+    log = Mock()
+    monkeypatch.setattr(module, "_log", log)
+    executor = Executor(nothing, nothing, lambda *_: None, kind="thread", warm=[tmp_path])  # type: ignore[arg-type]
+    async with executor:
+        assert executor._pool is not None
+        await asyncio.wrap_future(executor._pool.submit(int))  # after what was to be opened
+    log.info.assert_called_once_with("model.opening", bundle=str(tmp_path))
+    (failed,) = log.error.call_args_list
+    assert failed.args == ("model.cannot_prove",)
+    assert "manifest.json" in failed.kwargs["reason"]
