@@ -61,6 +61,11 @@ class Bidder:
         self._postponed.pop(job_id, None)
         self._faults.pop(job_id, None)
 
+    def price_again(self) -> None:
+        """What spoke against postponed jobs may have passed: they are priced again in the next pass."""
+        self._postponed = {job_id: (round_, 0) for job_id, (round_, _) in self._postponed.items()}
+        self._manager.wake_bidding.set()
+
     async def step(self) -> None:
         """Goes through the list for a bounded time. Raises `ChainError`; then nothing is lost."""
         manager = self._manager
@@ -154,6 +159,18 @@ class Bidder:
         view, model = job.progress.view, manager.library.known(job.model_id)
         if model is None or view is None:
             return Price(None, 0, 0, 0, "declined: the model is not served any more", {}, "model")
+        fault, passing = manager.library.fitness.objection(model.path)
+        if fault:
+            return Price(
+                None,
+                0,
+                0,
+                0,
+                f"declined: this worker cannot prove the model: {fault}",
+                {},
+                "proving",
+                passing,
+            )
         if job_id not in self._faults:
             self._faults[job_id] = model.packing_fault(job.input_words)
         if fault := self._faults[job_id]:

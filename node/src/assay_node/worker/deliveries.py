@@ -30,6 +30,9 @@ ASK_AGAIN = 1.0
 CHECKS_AT_ONCE = 2
 """Deliveries of strangers that are checked at once; the requester's own never waits for them."""
 
+SIGNATURES_AT_ONCE = 2
+"""Signatures of deliveries that are checked at once; the others wait, and nothing else does."""
+
 
 class Deliveries:
     """What the inbox asks and tells, and the checks of inputs that are on disk.
@@ -43,6 +46,7 @@ class Deliveries:
         self._manager = manager
         self._inputs = inputs
         self._checking = 0
+        self._signatures = asyncio.Semaphore(SIGNATURES_AT_ONCE)
         self._asked: dict[bytes, float] = {}
 
     async def run(self) -> None:
@@ -57,22 +61,25 @@ class Deliveries:
             elif state is InputState.MISSING:
                 await self._take_public(job_id)
 
-    def is_from_requester(self, job_id: bytes, headers: Mapping[str, str]) -> bytes | None:
+    async def is_from_requester(self, job_id: bytes, headers: Mapping[str, str]) -> bytes | None:
         """The hash that a delivery's body must have if the job's own requester signed it, else None.
 
-        Only for a job that this worker holds: a signature costs time to check, and strangers could send many.
+        Only for a job that this worker holds or has bid on, in a thread, and a few at once: a signature costs
+        time to check, and strangers could send many.
         """
         job = self._manager.jobs.get(job_id)
         if job is None or not self._may_hold(job):
             return None
         deployment = self._manager.chain.deployment
-        signed = delivery_signer(
-            headers,
-            chain_id=deployment.chain_id,
-            market=deployment.market,
-            job_id=job_id,
-            worker=self._manager.policy.address,
-        )
+        async with self._signatures:
+            signed = await asyncio.to_thread(
+                delivery_signer,
+                headers,
+                chain_id=deployment.chain_id,
+                market=deployment.market,
+                job_id=job_id,
+                worker=self._manager.policy.address,
+            )
         return signed[1] if signed is not None and signed[0] == job.requester else None
 
     def wanted(self, job_id: bytes) -> bool | None:
@@ -188,4 +195,7 @@ class Deliveries:
         view = job.progress.view
         if view is not None and view.state in (JobState.AWARDED, JobState.ACCEPTED):
             return view.worker == self._manager.policy.address
-        return job.progress.ask is not None and (view is None or view.state is JobState.OPEN)
+        if view is None or view.state is not JobState.OPEN:
+            return False
+        # A bid that was sent and not seen yet counts: its award may be in the same block.
+        return view.own_bid is not None or job.progress.bids > 0

@@ -19,18 +19,18 @@ import threading
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import Executor as Pool
-from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal, Protocol, TypeVar
 
 import numpy as np
 import structlog
 from numpy.typing import NDArray
 
-from assay_prover import AssayProverError, Bundle, Cancelled, ModelProver, join_proofs, verify
+from assay_prover import AssayProverError, Bundle, Cancelled, InputError, ModelProver, join_proofs, verify
 
 _log = structlog.get_logger(__name__)
 
@@ -92,8 +92,18 @@ class ProofError(Exception):
     """The prover came to nothing; the text says why."""
 
 
+class InputUnprovable(ProofError):
+    """No proof of this input exists: its sender's fault, and not the model's."""
+
+
 class StaleSlices(ProofError):
-    """Slices kept from an earlier run do not make a valid proof with the others."""
+    """Slices do not make a valid proof together.
+
+    Attributes:
+        earlier_run: some were kept from one, which may be why; else it is the model's fault.
+    """
+
+    earlier_run = True
 
 
 class ProofCancelled(Exception):
@@ -145,6 +155,8 @@ def prove(task: ProofTask, index: int, entering: tuple[int, ...], stop: _Flag) -
         bundle.verify_slice(index, [task.binding, *entering, *leaving], proved.proof)
     except Cancelled as error:
         raise ProofCancelled from error
+    except InputError as error:
+        raise InputUnprovable(str(error)) from error
     except AssayProverError as error:
         raise ProofError(str(error)) from error
     except MemoryError as error:
@@ -198,17 +210,12 @@ def _start_child(parent: int, stop: _Flag) -> None:
 
 def _warm_up(path: Path, threads: int | None, table_bytes: int) -> None:
     """Opens a bundle's key ahead of its first job: starting a process and building a circuit take seconds."""
-    _prover(path, threads, table_bytes)
-
-
-def _tell_opened(path: Path, began: float, opening: Future[None]) -> None:
-    if opening.cancelled():
-        return
-    seconds = round(time.monotonic() - began, 1)
-    if (error := opening.exception()) is None:
-        _log.info("model.opened", bundle=str(path), seconds=seconds)
-    else:
-        _log.error("model.cannot_prove", bundle=str(path), seconds=seconds, reason=str(error))
+    try:
+        _prover(path, threads, table_bytes)
+    except Exception:
+        raise
+    except BaseException as error:  # a panic of the core's is no Exception, and ends this bundle alone
+        raise ProofError(str(error) or type(error).__name__) from error
 
 
 def _prove_in_child(task: ProofTask, index: int, entering: tuple[int, ...]) -> SliceProof:
@@ -226,6 +233,8 @@ class _Queued:
 Done = Callable[[bytes, ProofResult | Exception], Awaitable[None]]
 Prepare = Callable[[bytes], Awaitable[ProofTask]]
 Keep = Callable[[bytes, int, SliceProof], None]
+Opened = Callable[[Path, str], None]
+Returned = TypeVar("Returned")
 
 
 class Executor:
@@ -237,6 +246,7 @@ class Executor:
         keep: given each finished slice of a model that has several, to be handed back as `ProofTask.kept`.
         kind: "process" or "thread".
         warm: bundles to open ahead of their first job.
+        opened: told of each of them that its keys were opened and checked (""), or why not.
         threads, table_bytes: of a proof, as the tasks will say.
     """
 
@@ -248,6 +258,7 @@ class Executor:
         *,
         kind: Literal["process", "thread"] = "process",
         warm: Sequence[Path] = (),
+        opened: Opened | None = None,
         threads: int | None = None,
         table_bytes: int = 0,
     ) -> None:
@@ -255,7 +266,11 @@ class Executor:
         self._done = done
         self._keep = keep
         self._kind = kind
-        self._warm = tuple(warm)
+        self._warm = list(warm)
+        self._opened = opened
+        self._turn = asyncio.Lock()
+        """One thing at once is in the pool: if its process dies, that is what it died of."""
+        self._warming: asyncio.Task[None] | None = None
         self._threads = threads
         self._table_bytes = table_bytes
         self._pool: Pool | None = None
@@ -270,15 +285,17 @@ class Executor:
     async def __aenter__(self) -> Executor:
         """Starts taking proofs."""
         self._pool = self._new_pool()
+        self._warming = asyncio.create_task(self._warm_all(), name="warming up")
         self._task = asyncio.create_task(self._run(), name="executor")
         return self
 
     async def __aexit__(self, *exc: object) -> None:
         """Stops the proof under way at its next step, and its process if that does not come soon."""
         self._stop.set()
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        tasks = [task for task in (self._task, self._warming) if task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         if self._pool is None:
             return
         processes = list((getattr(self._pool, "_processes", None) or {}).values())
@@ -295,8 +312,9 @@ class Executor:
 
     def check(self) -> None:
         """Raises what ended the executor: `done` failed, so a result is not on disk; the worker ends too."""
-        if self._task is not None and self._task.done() and not self._task.cancelled():
-            self._task.result()
+        for task in (self._task, self._warming):
+            if task is not None and task.done() and not task.cancelled():
+                task.result()
 
     @property
     def running(self) -> bytes | None:
@@ -341,6 +359,13 @@ class Executor:
             await self._done(job_id, outcome)
 
     async def _prove(self, job_id: bytes, task: ProofTask) -> ProofResult:
+        try:
+            return await self._prove_slices(job_id, task)
+        except StaleSlices as error:
+            error.earlier_run = bool(task.kept)
+            raise
+
+    async def _prove_slices(self, job_id: bytes, task: ProofTask) -> ProofResult:
         parts = list(task.kept)
         while len(parts) < task.slices:
             entering = parts[-1].leaving if parts else task.input_words
@@ -352,13 +377,39 @@ class Executor:
         return await asyncio.to_thread(join, task, parts)
 
     async def _in_pool(self, task: ProofTask, index: int, entering: tuple[int, ...]) -> SliceProof:
+        async with self._turn:
+            if self._kind == "process":
+                return await self._call(partial(_prove_in_child, task, index, entering))
+            return await self._call(partial(prove, task, index, entering, self._stop))
+
+    async def _warm_all(self) -> None:
+        """Opens and checks the keys of all bundles, and says of each what came of it."""
+        for path in tuple(self._warm):
+            async with self._turn:
+                _log.info("model.opening", bundle=str(path))
+                began, fault = time.monotonic(), ""
+                try:
+                    await self._call(partial(_warm_up, path, self._threads, self._table_bytes))
+                except Exception as error:  # noqa: BLE001 - whatever it is, the model cannot be proven
+                    fault = str(error) or type(error).__name__
+            seconds = round(time.monotonic() - began, 1)
+            if fault:
+                self._warm.remove(path)  # no second process dies of it
+                _log.error("model.cannot_prove", bundle=str(path), seconds=seconds, reason=fault)
+            else:
+                _log.info("model.opened", bundle=str(path), seconds=seconds)
+            if self._opened is not None:
+                self._opened(path, fault)
+
+    async def _call(self, call: Callable[[], Returned]) -> Returned:
+        """Calls in the pool; a process that died before is replaced, and has its keys opened again."""
         loop = asyncio.get_running_loop()
         if self._pool is None:
             self._pool = self._new_pool()
+            if self._warming is None or self._warming.done():
+                self._warming = asyncio.create_task(self._warm_all(), name="warming up")
         try:
-            if self._kind == "process":
-                return await loop.run_in_executor(self._pool, _prove_in_child, task, index, entering)
-            return await loop.run_in_executor(self._pool, prove, task, index, entering, self._stop)
+            return await loop.run_in_executor(self._pool, call)
         except BrokenProcessPool as error:
             self._pool.shutdown(wait=False)
             self._pool = None
@@ -366,16 +417,7 @@ class Executor:
             raise ProofError("the prover's process died, most likely for lack of memory") from error
 
     def _new_pool(self) -> Pool:
-        pool: Pool
         if self._kind == "thread":
-            pool = ThreadPoolExecutor(1, thread_name_prefix="prover")
-        else:
-            context = multiprocessing.get_context("spawn")
-            pool = ProcessPoolExecutor(1, context, _start_child, (os.getpid(), self._stop))
-        for path in self._warm:
-            # What fails here fails again, with a job to tell it to, when the bundle is needed. But that a key
-            # is checked for minutes, or is none, an operator should know before there are jobs.
-            _log.info("model.opening", bundle=str(path))
-            opening = pool.submit(_warm_up, path, self._threads, self._table_bytes)
-            opening.add_done_callback(partial(_tell_opened, path, time.monotonic()))
-        return pool
+            return ThreadPoolExecutor(1, thread_name_prefix="prover")
+        context = multiprocessing.get_context("spawn")
+        return ProcessPoolExecutor(1, context, _start_child, (os.getpid(), self._stop))

@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from dataclasses import replace
+from pathlib import Path
 
 import structlog
 
@@ -103,6 +104,11 @@ class JobManager:
         self._in_time: set[bytes] = set()
 
     # ------------------------------------------------------------------------------------ what is heard
+
+    def opened(self, bundle: Path, fault: str) -> None:
+        """A bundle's keys were opened and checked; `fault` says why not, "" if all is well."""
+        self.library.fitness.opened(bundle, fault)
+        self.bidder.price_again()
 
     async def restore(self) -> None:
         """Takes up the jobs on disk after a start."""

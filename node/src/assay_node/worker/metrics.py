@@ -65,6 +65,11 @@ class Metrics:
         self.at_risk = gauge(
             "assay_worker_collateral_at_risk_ether", "Collateral of jobs accepted and not settled"
         )
+        self.models = gauge(
+            "assay_worker_models",
+            "1 for the state of each bundle: checking, ready, or unfit to prove and not bid on",
+            ["bundle", "state"],
+        )
         self.healthy = gauge("assay_worker_healthy", "1 if nothing is wrong, as /health says")
         self.database = gauge("assay_worker_database_bytes", "Size of a database", ["name"])
 

@@ -19,6 +19,8 @@ from ..client.errors import EvidenceMismatch
 from ..client.evidence import check_model_id
 from ..client.publish import describes
 from .errors import WorkerError
+from .fitness import ModelFitness
+from .metrics import Metrics
 
 _log = structlog.get_logger(__name__)
 
@@ -80,12 +82,17 @@ class ModelLibrary:
 
     Args:
         paths: bundle folders, each with keys.
+        metrics: shown which of them can prove.
+
+    Attributes:
+        fitness: which of them can prove. Nothing is bid on before it knows.
 
     Raises:
         WorkerError: a bundle cannot be opened, or lacks keys, private weights or their commitment.
     """
 
-    def __init__(self, paths: Sequence[Path]) -> None:
+    def __init__(self, paths: Sequence[Path], metrics: Metrics | None = None) -> None:
+        self.fitness = ModelFitness(paths, metrics)
         self._bundles: dict[tuple[bytes, bytes], tuple[Path, Bundle]] = {}
         """By verifying key and model commitment: models with private weights may share a key."""
         self._known: dict[bytes, ServedModel | None] = {}
@@ -114,8 +121,12 @@ class ModelLibrary:
         return self._known.get(model_id)
 
     def served(self) -> list[ServedModel]:
-        """Models that jobs have named so far and a bundle proves."""
-        return [model for model in self._known.values() if model is not None]
+        """Models that jobs have named so far and a bundle proves, those left out that are not bid on."""
+        return [
+            model
+            for model in self._known.values()
+            if model is not None and not self.fitness.objection(model.path)[0]
+        ]
 
     def has_asked(self, model_id: bytes) -> bool:
         """Whether `find` would answer without asking the registry."""

@@ -9,7 +9,7 @@ import structlog
 from assay_prover import binding
 
 from .errors import InboxError
-from .executor import ProofCancelled, ProofResult, ProofTask, StaleSlices
+from .executor import InputUnprovable, ProofCancelled, ProofError, ProofResult, ProofTask, StaleSlices
 from .input_store import InputStore
 from .lifecycle.events import ProofFailed, ProofStopped, Proved
 from .store import StoredProof
@@ -67,6 +67,7 @@ class Proofs:
                 manager.store.put_proof(job_id, proof)
                 model = manager.library.known(manager.jobs[job_id].model_id)
                 if model is not None:
+                    manager.library.fitness.proved(model.path)
                     manager.pricing_inputs.measure(model, outcome.seconds)
                 manager.feed(job_id, Proved())
             _log.info("job.proven", job="0x" + job_id.hex(), seconds=round(outcome.seconds, 3))
@@ -79,4 +80,12 @@ class Proofs:
             manager.store.decide(job_id, "proof failed", str(outcome), {})
             _log.error("job.proof_failed", job="0x" + job_id.hex(), reason=str(outcome), exc_info=outcome)
             reason = str(outcome) or type(outcome).__name__
+            model = manager.library.known(manager.jobs[job_id].model_id)
+            # Three bad inputs of a requester's, or slices of an earlier run, say nothing of the model.
+            by_model = isinstance(outcome, ProofError) and not (
+                isinstance(outcome, InputUnprovable)
+                or (isinstance(outcome, StaleSlices) and outcome.earlier_run)
+            )
+            if model is not None and by_model:
+                manager.library.fitness.failed(model.path, reason)
             manager.feed(job_id, ProofFailed(reason, manager.clock.now()))

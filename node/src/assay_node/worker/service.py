@@ -157,7 +157,7 @@ class Worker:
             self._handle_signals(stack)
         # Both keys cost a tenth of a second or more to open, by design.
         account, secret = await asyncio.to_thread(self._keys)
-        library = ModelLibrary(config.bundles)
+        library = ModelLibrary(config.bundles, self.metrics)
         deployment = Deployment.load(config.deployment)
         node = open_node(config.rpc_url, config.check_rpc_url)
         stack.push_async_callback(node.close)
@@ -188,6 +188,7 @@ class Worker:
                 store.put_slice,
                 kind=config.prover,
                 warm=config.bundles,
+                opened=manager.opened,
                 threads=config.prover_threads,
                 table_bytes=config.prover_table_mb << 20,
             )
@@ -362,6 +363,8 @@ class Worker:
         reasons = self.health.reasons()
         if manager is not None and manager.outbox.shared:
             reasons.insert(0, manager.outbox.shared)
+        fitness = None if manager is None else manager.library.fitness
+        reasons += [] if fitness is None else fitness.concerns()
         ages = {task: self.health.since_good(task) for task in (SERVING, DISCOVERING)}
         oldest = None if None in ages.values() else max(age for age in ages.values() if age is not None)
         self.metrics.healthy.set(not reasons)
@@ -370,6 +373,7 @@ class Worker:
             "reasons": reasons,
             "seconds_since_good_round": None if oldest is None else round(oldest, 1),
             "jobs": {} if manager is None else dict(manager.phases()),
+            "models": {} if fitness is None else fitness.states(),
         }
         return not reasons, details
 

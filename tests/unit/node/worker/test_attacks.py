@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -12,6 +14,7 @@ from eth_utils.crypto import keccak
 
 from assay_node.chain import Call, ChainError, JobRequest, JobState, Log, Want
 from assay_node.signed_delivery import delivery_headers
+from assay_node.worker import executor
 from assay_node.worker.executor import ProofError
 from assay_node.worker.lifecycle.progress import Phase, phase
 
@@ -63,8 +66,49 @@ async def test_a_key_that_does_not_prove_costs_a_worker_time_and_nothing_else(
             await place.a_moment()
         assert await record_of(place, hand) == (0, 0, 0, 0)
         assert (await place.chain.workers.worker_of(hand.address)).stake == ETHER
-        healthy = await place.post(private_bundle, model, samples[1])
-        await place.leads(healthy, hand)  # and it goes on bidding
+        bids = worker.metrics.bids._value.get()
+        await place.post(private_bundle, model, samples[1])
+        while not worker.metrics.declined.labels("proving")._value.get():
+            await place.a_moment()
+        assert worker.metrics.bids._value.get() == bids  # no further bid is wasted on the model
+        async with aiohttp.ClientSession() as session, session.get(f"{worker.metrics_url}/health") as answer:
+            said = await answer.json()
+        assert answer.status == 503
+        assert any("3 proofs in a row have failed" in reason for reason in said["reasons"])
+        assert "the proof does not verify" in said["models"][str(private_bundle)]
+
+
+async def test_a_model_whose_keys_fail_their_check_is_not_bid_on_and_the_other_is(
+    marketplace, private_bundle, public_bundle, samples, monkeypatch
+):
+    opening, answer = executor._warm_up, threading.Event()
+
+    def check(path: Path, *settings: Any) -> None:
+        answer.wait(10)
+        if path == private_bundle:
+            raise ProofError("the key file is doctored")
+        opening(path, *settings)
+
+    monkeypatch.setattr(executor, "_warm_up", check)
+    async with marketplace() as place:
+        models = [await place.publish(path) for path in (private_bundle, public_bundle)]
+        hand = await place.hire(1, private_bundle, public_bundle)
+        worker = await hand.start()
+        bad = await place.post(private_bundle, models[0], samples[0])
+        good = await place.post(public_bundle, models[1], samples[0])
+        while worker.metrics.postponed.labels("proving")._value.get() < 2:
+            await place.a_moment()
+        assert worker.metrics.bids._value.get() == 0  # neither before its check
+        answer.set()
+        await place.leads(good, hand)
+        while not worker.metrics.declined.labels("proving")._value.get():
+            await place.a_moment()
+        assert (await place.chain.market.best_bid(bad.job_id))[1] == 0
+        healthy, said = worker._report_health()
+        assert not healthy
+        assert "the key file is doctored" in said["models"][str(private_bundle)]
+        assert said["models"][str(public_bundle)] == "ready"
+        assert worker._describe(hand.address)["models"] == ["0x" + models[1].hex()]
 
 
 def tampered(log: Log) -> Log:

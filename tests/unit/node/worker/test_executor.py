@@ -8,17 +8,18 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
+from pathlib import Path, PosixPath
+from typing import Any
 from unittest.mock import Mock
 
 import pytest
 
 from assay_node.worker import executor as module
-from assay_node.worker.executor import Executor
+from assay_node.worker.executor import Executor, SliceProof, StaleSlices
 
 PROGRAM = """
 import asyncio, signal
-from pathlib import Path
+from pathlib import Path, PosixPath
 import structlog
 from assay_node.worker.executor import Executor
 
@@ -79,11 +80,83 @@ async def test_a_model_that_cannot_prove_is_told_before_there_are_jobs(
 
     log = Mock()
     monkeypatch.setattr(module, "_log", log)
-    executor = Executor(nothing, nothing, lambda *_: None, kind="thread", warm=[tmp_path])  # type: ignore[arg-type]
+    told: list[tuple[Path, str]] = []
+    executor = Executor(
+        nothing,  # type: ignore[arg-type]
+        nothing,
+        lambda *_: None,
+        kind="thread",
+        warm=[tmp_path],
+        opened=lambda path, fault: told.append((path, fault)),
+    )
     async with executor:
-        assert executor._pool is not None
-        await asyncio.wrap_future(executor._pool.submit(int))  # after what was to be opened
+        assert executor._warming is not None
+        await executor._warming
     log.info.assert_called_once_with("model.opening", bundle=str(tmp_path))
     (failed,) = log.error.call_args_list
     assert failed.args == ("model.cannot_prove",)
     assert "manifest.json" in failed.kwargs["reason"]
+    ((path, fault),) = told
+    assert path == tmp_path
+    assert fault == failed.kwargs["reason"]
+
+
+async def test_keys_that_open_are_told_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def nothing(*_: object) -> None: ...
+
+    told: list[tuple[Path, str]] = []
+    monkeypatch.setattr(module, "_warm_up", lambda *_: None)
+    async with Executor(
+        nothing,  # type: ignore[arg-type]
+        nothing,
+        lambda *_: None,
+        kind="thread",
+        warm=[tmp_path],
+        opened=lambda path, fault: told.append((path, fault)),
+    ) as executor:
+        assert executor._warming is not None
+        await executor._warming
+    assert told == [(tmp_path, "")]
+
+
+class Deadly(PosixPath):
+    """Stands for a bundle whose opening kills the prover's process."""
+
+    def __reduce__(self) -> Any:
+        return os._exit, (1,)
+
+
+async def test_a_bundle_that_kills_the_prover_puts_out_no_other(tmp_path: Path) -> None:
+    async def nothing(*_: object) -> None: ...
+
+    told: list[str] = []
+    warm = [Deadly(tmp_path), tmp_path]
+    async with Executor(
+        nothing,  # type: ignore[arg-type]
+        nothing,
+        lambda *_: None,
+        warm=warm,
+        opened=lambda _, fault: told.append(fault),
+    ) as executor:
+        assert executor._warming is not None
+        await executor._warming
+    died, unreadable = told
+    assert "process died" in died
+    assert "manifest.json" in unreadable
+
+
+@pytest.mark.parametrize("kept", [(), (SliceProof(b"", (1,), 1.0),)])
+async def test_slices_that_do_not_fit_are_the_models_fault_unless_some_were_kept(
+    kept: tuple[SliceProof, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def nothing(*_: object) -> None: ...
+
+    async def unfit(*_: object) -> None:
+        raise StaleSlices("they do not fit")
+
+    executor = Executor(nothing, nothing, lambda *_: None, kind="thread")  # type: ignore[arg-type]
+    monkeypatch.setattr(executor, "_in_pool", unfit)
+    task: Any = Mock(kept=kept, slices=2)
+    with pytest.raises(StaleSlices) as found:
+        await executor._prove(bytes(32), task)
+    assert found.value.earlier_run is bool(kept)

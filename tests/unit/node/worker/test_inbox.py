@@ -28,7 +28,7 @@ class Deliveries:
     def __init__(self, take: Take) -> None:
         self._take = take
 
-    def is_from_requester(self, _: bytes, headers: Mapping[str, str]) -> bytes | None:
+    async def is_from_requester(self, _: bytes, headers: Mapping[str, str]) -> bytes | None:
         return bytes(32) if headers.get("Assay-Signature") == SIGNED["Assay-Signature"] else None
 
     def wanted(self, job_id: bytes) -> bool | None:

@@ -51,7 +51,7 @@ ReadBody = Callable[[], Awaitable[bytes]]
 class Counter(Protocol):
     """What the inbox is the counter of: the worker's deliveries."""
 
-    def is_from_requester(self, job_id: bytes, headers: Mapping[str, str]) -> bytes | None:
+    async def is_from_requester(self, job_id: bytes, headers: Mapping[str, str]) -> bytes | None:
         """The hash of the body that the job's requester signed, or None."""
 
     def wanted(self, job_id: bytes) -> bool | None:
@@ -126,7 +126,7 @@ class Inbox:
     async def _post_input(self, request: web.Request) -> web.Response:
         try:
             job_id = _job_id(request.match_info["job_id"])
-            body_hash = self._counter.is_from_requester(job_id, request.headers)
+            body_hash = await self._counter.is_from_requester(job_id, request.headers)
             async with self._turn(request, job_id, signed=body_hash is not None):
                 status = await self._counter.receive(job_id, partial(self._body, request), body_hash)
         except InboxError as error:
