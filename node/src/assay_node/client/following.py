@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from typing import TYPE_CHECKING
 
@@ -43,6 +44,9 @@ CHOOSING_TIME = 30
 WINNERS_HEAD_START = 5
 """Seconds after the bidding in which awarding is left to the winner, so that not both pay for it; and in
 which a requester without an acceptable bid waits for one that was mined in the last second."""
+MOST_FAILED_AWARDS = 5
+"""Awards of a round to one worker that may be mined and revert before its bid is not taken. A re-org that
+puts an award before its bid does that, once; each costs gas, and a worker may have ways to make them fail."""
 ASK_AGAIN = 10.0
 """Seconds between two questions whether the worker still has the input."""
 HOUSEKEEPING = 5.0
@@ -67,6 +71,7 @@ class JobFollower:
         self._clock = ChainClock()
         self._told: set[str] = set()
         self._chosen: set[int] = set()
+        self._failed_awards: Counter[tuple[int, str]] = Counter()
         self._asked = self._looked_after = float("-inf")
 
     async def run(self, interval: float) -> AsyncIterator[Job]:
@@ -108,9 +113,11 @@ class JobFollower:
                 return
             try:
                 self._tell(await self._step(job))
+                refused_since = None
             except (ContractReverted, TransactionFailed):
-                # Too early by the chain's clock, or someone was first and their block is still to come: the
-                # next look tells. A refusal that stays while the job does not change is another matter.
+                # Too early by the chain's clock, which a re-org may set back, or someone was first and their
+                # block is still to come: the next look tells. A refusal that stays while the job does not
+                # change is another matter.
                 refused_since = refused_since or time.monotonic()
                 if time.monotonic() - refused_since > PATIENCE_WITH_REFUSALS:
                     raise
@@ -178,7 +185,8 @@ class JobFollower:
         else:
             call = market.expire(self._job_id)
         name = f"{self._job_id.hex()}/{job.state.name}/{job.round}/{job.deadline}"
-        await self._requester.outbox.send(name, call)
+        # Again, if it was mined and reverted: a re-org may move an exit into a block before its time.
+        await self._requester.outbox.send(name, call, again=True)
         return call.description
 
     async def _hand_over(self, job: Job) -> str:
@@ -217,9 +225,12 @@ class JobFollower:
             reason = self._refusal(record, policy, job, bid)
             if not reason:
                 try:
-                    await self._requester.award(self._job_id, bid.worker)
-                except (ContractReverted, TransactionFailed) as error:
+                    await self._award_to(job, bid.worker)
+                except ContractReverted as error:
                     reason = error.what  # its stake backs another job by now, say
+                except TransactionFailed as error:
+                    self._tell(f"{error.what}; the market is asked again")
+                    return ""  # whether the job and its bids are still as they were
                 else:
                     return f"awarded the job to {bid.worker}"
             refused.append(f"the bid of {bid.worker} is not taken: {reason}")
@@ -231,12 +242,21 @@ class JobFollower:
         await self._requester.cancel(self._job_id)
         return f"{why}. The job is cancelled, and its ceiling back in your vault balance"
 
+    async def _award_to(self, job: Job, worker: str) -> None:
+        try:
+            await self._requester.award(self._job_id, worker)
+        except TransactionFailed:
+            self._failed_awards[job.round, worker] += 1
+            raise
+
     def _refusal(self, record: JobRecord, policy: AwardPolicy, job: Job, bid: StandingBid) -> str:
         """Why a bid is not taken; empty if it may be."""
         sent = {disclosure.worker for disclosure in self._requester.store.disclosures(record.draft_id)}
         allowed = 1 if record.posting is None else record.posting.request.rounds  # not what a node says
         if bid.worker.lower() not in sent and len(sent) >= allowed:
             return f"the input has been sent to {len(sent)} already, and no more than that were allowed"
+        if (failed := self._failed_awards[job.round, bid.worker]) >= MOST_FAILED_AWARDS:
+            return f"awarding to it was mined and reverted {failed} times"
         needed = 0 if bid.leads else max(job.min_stake, job.collateral)
         if bid.record.free_stake < needed:
             return f"its free stake is {ether(bid.record.free_stake)}, and {ether(needed)} must back the job"
@@ -248,8 +268,10 @@ class JobFollower:
         if not 0 <= left <= min(CHOOSING_TIME, job.bid_window // 4) or job.round in self._chosen:
             return ""
         best = choice(await standing_bids(self._requester.chain, self._job_id))
+        if best is not None and self._failed_awards[job.round, best.worker] >= MOST_FAILED_AWARDS:
+            best = None
         if best is not None:
-            await self._requester.award(self._job_id, best.worker)
+            await self._award_to(job, best.worker)
         self._chosen.add(job.round)
         if best is None:
             return ""

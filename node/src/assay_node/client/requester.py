@@ -224,7 +224,8 @@ class Requester:
         """Award an open job to any worker with a bid in this round, whoever leads.
 
         That this client did it is noted before it is sent: a private input goes to such a worker alone. For a
-        job that is awarded to this worker already nothing is sent, and the note is made.
+        job that is awarded to this worker already nothing is sent, and the note is made. An award that was
+        mined and reverted (a re-org put it before the bid, say) is sent anew.
         """
         job = await self.job(job_id)
         record = self.record_of(job_id)
@@ -233,7 +234,9 @@ class Requester:
         if job.state is JobState.AWARDED and job.worker.lower() == worker.lower():
             return
         await self.outbox.send(
-            f"{job_id.hex()}/award/{job.round}/{worker.lower()}", self.chain.market.award_to(job_id, worker)
+            f"{job_id.hex()}/award/{job.round}/{worker.lower()}",
+            self.chain.market.award_to(job_id, worker),
+            again=True,
         )
 
     async def deliver_input(
@@ -348,7 +351,7 @@ class Requester:
 
     async def cancel(self, job_id: bytes) -> None:
         """Withdraw an open job; what was held for it returns to the vault balance."""
-        await self.outbox.send(f"{job_id.hex()}/cancel", self.chain.market.cancel(job_id))
+        await self.outbox.send(f"{job_id.hex()}/cancel", self.chain.market.cancel(job_id), again=True)
 
     async def withdraw(self, amount: int, to: str) -> None:
         """Pay ``amount`` wei of the vault balance to ``to``."""

@@ -317,12 +317,18 @@ class Chain:
         return True
 
     def reorg(
-        self, depth: int, policy: ReorgPolicy = ReorgPolicy.REMINE, length: int | None = None
+        self,
+        depth: int,
+        policy: ReorgPolicy = ReorgPolicy.REMINE,
+        length: int | None = None,
+        set_back: int = 0,
     ) -> Hash32:
         """Replace the newest ``depth`` blocks by ``length`` others (default: one more) and return the new
         head's hash.
 
-        The replacing blocks' hashes differ from the replaced ones' even where their contents do not.
+        The replacing blocks' hashes differ from the replaced ones' even where their contents do not. The
+        clock goes back by ``set_back`` seconds, so that they may be older than the replaced ones, and what
+        comes after them, too; never older than the block that they follow.
         """
         head = self.head.block_number
         length = depth + 1 if length is None else length
@@ -337,6 +343,7 @@ class Chain:
             self.store.truncate(head - depth)
             self._head = None
             self._reorgs += 1
+            self.increase_time(-set_back)
             self.store.set_meta("reorgs", str(self._reorgs))
             if policy is not ReorgPolicy.DROP:
                 self._requeue(replaced)

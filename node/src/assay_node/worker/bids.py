@@ -120,7 +120,8 @@ class Bidder:
         for job_id, (round_, moment) in list(self._postponed.items()):
             if job_id not in self._manager.jobs:
                 del self._postponed[job_id]
-            elif moment <= now and listed < PRICED_AGAIN:
+            # A moment further away is from before a re-org that set the chain's clock back.
+            elif not now < moment <= now + PRICE_AGAIN and listed < PRICED_AGAIN:
                 listed += 1
                 del self._postponed[job_id]  # and goes to the end
                 self._postponed[job_id] = (round_, now + PRICE_AGAIN)

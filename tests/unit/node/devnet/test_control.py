@@ -159,6 +159,22 @@ async def test_reorg_takes_logs_along(net, alice, deploy, contracts):
     assert await net.rpc("eth_getLogs", everything) == []
 
 
+async def test_reorg_sets_the_clock_back_though_not_before_the_block_that_it_follows(net):
+    async def newest() -> int:
+        return int((await net.rpc("eth_getBlockByNumber", "latest", False))["timestamp"], 16)
+
+    start = await newest() + 1_000
+    for seconds in (0, 100, 200):
+        await net.rpc("evm_setNextBlockTimestamp", start + seconds)
+        await net.rpc("evm_mine")
+    await net.rpc("assay_reorg", 1, {"setBack": 60})
+    assert start + 100 <= await newest() < start + 200
+    await net.rpc("evm_mine")
+    assert start + 100 <= await newest() < start + 200
+    await net.rpc("assay_reorg", 1, {"setBack": 10_000})
+    assert start + 100 <= await newest() < start + 200
+
+
 async def test_reorg_drops_what_its_sender_can_no_longer_pay(net, alice, bob, sign):
     # bob -> stranger's money arrives in a replaced block; what it paid for falls with it.
     await net.rpc("evm_setAutomine", False)

@@ -265,6 +265,13 @@ class TestRefusals:
             assert out == [Send(Action.PROVE, 0)]
         assert pauses == [1, 2, 4, 8, 16, 32, 60, 60]
 
+    def test_a_pause_does_not_outlast_a_reorg_that_sets_the_clock_back(self):
+        opened = view(JobState.OPEN, deadline=10_000)
+        progress, out = run(JobProgress(), *QUOTED, Observed(opened, 9_000), Refused(Action.BID, "no", 9_000))
+        assert out[-1].action is Action.BID
+        assert run(progress, Observed(opened, 9_000))[1] == []
+        assert run(progress, Observed(opened, 5_000))[1] == [out[-1]]
+
     def test_refused_bid_is_not_counted(self):
         progress, _ = run(
             JobProgress(), *QUOTED, Observed(view(JobState.OPEN), 11), Refused(Action.BID, "no", 11)

@@ -260,9 +260,11 @@ class Outbox:
         if intent is not None and intent.status is IntentStatus.PENDING:
             self._dispatcher.hurry(intent.nonce)
 
-    async def send(self, key: str, call: Call, *, timeout: float | None = None) -> Receipt:
+    async def send(
+        self, key: str, call: Call, *, again: bool = False, timeout: float | None = None
+    ) -> Receipt:
         """`submit`, then `wait`."""
-        await self.submit(key, call)
+        await self.submit(key, call, again=again)
         return await self.wait(key, timeout=timeout)
 
     async def wait(self, key: str, *, timeout: float | None = None) -> Receipt:

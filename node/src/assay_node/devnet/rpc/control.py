@@ -109,7 +109,8 @@ class ControlApi:
         """``assay_reorg``: replace the newest ``depth`` blocks; the new head's hash comes back.
 
         ``options``: ``transactions`` is ``remine`` (default), ``pool`` or ``drop``; ``length`` is the
-        number of replacing blocks, one more than replaced by default.
+        number of replacing blocks, one more than replaced by default; ``setBack`` is how many seconds the
+        clock goes back, 0 by default.
         """
         fields = params.mapping({} if options is None else options, "options")
         try:
@@ -117,7 +118,8 @@ class ControlApi:
         except ValueError as error:
             raise InvalidParams('transactions: expected "remine", "pool" or "drop"') from error
         length = params.quantity(fields["length"], "length") if "length" in fields else None
-        return encode.data(self._chain.reorg(params.quantity(depth, "depth"), policy, length))
+        back = params.quantity(fields.get("setBack", 0), "setBack", maximum=MAX_SECONDS)
+        return encode.data(self._chain.reorg(params.quantity(depth, "depth"), policy, length, back))
 
     # Accounts and pool
 

@@ -149,7 +149,8 @@ def _wanted(
     progress: JobProgress, view: JobView, now: int, policy: BiddingPolicy
 ) -> Quote | Send | Prove | None:
     """The one thing to do next, given what the market says; None while an answer is out or a pause lasts."""
-    if progress.sending or now < progress.pause_until:
+    # No pause is longer than that, unless the chain's clock went back since it began.
+    if progress.sending or now < progress.pause_until <= now + LONGEST_PAUSE:
         return None
     mine = view.worker == policy.address
     late = now > view.deadline
