@@ -40,9 +40,11 @@ async def test_no_job_is_lost_though_blocks_and_what_was_in_them_vanish(market: 
             (await requester.submit(bc_mlp.bundle, model_id, bc_mlp.x[row], TERMS)).job_id
             for row in range(JOBS)
         ]
-        following = asyncio.gather(*(_follow(requester, job_id) for job_id in posted))
+        over = asyncio.Event()
+        followed = asyncio.gather(*(_follow(requester, job_id, over) for job_id in posted))
         reorgs = await _shake(market, posted)
-        await following
+        over.set()
+        await followed
     assert reorgs == REORGS
     states = [(await market.chain.market.job_of(job_id)).state for job_id in posted]
     assert states == [JobState.SETTLED] * JOBS
@@ -208,7 +210,8 @@ async def _shake(market: Any, posted: list[bytes]) -> int:
         await asyncio.sleep(0.3)
 
 
-async def _follow(requester: Requester, job_id: bytes) -> None:
+async def _follow(requester: Requester, job_id: bytes, over: asyncio.Event) -> None:
+    """Follow a job, and again if a re-org undoes its end, until there are no more re-orgs."""
     while True:
         try:
             async for _ in requester.follow(job_id, interval=0.05):
@@ -216,5 +219,6 @@ async def _follow(requester: Requester, job_id: bytes) -> None:
         except AssayError:
             await asyncio.sleep(0.1)
         else:
-            if (await requester.chain.market.job_of(job_id)).state.final:
+            if over.is_set() and (await requester.chain.market.job_of(job_id)).state.final:
                 return
+            await asyncio.sleep(0.1)
