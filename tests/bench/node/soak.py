@@ -22,10 +22,13 @@ SAMPLE_S = 1.0
 
 
 class Killer:
-    """Kills one worker after another as jobs settle, and notes how much memory they use."""
+    """Kills one worker after another as jobs are bid on and settled, and notes how much memory they use.
+
+    Bids count, too: a few jobs whose bidding ends at the same time settle between two looks.
+    """
 
     def __init__(self, jobs: int, kills: int) -> None:
-        self._every = max(1, jobs // (kills + 1))
+        self._every = max(1, jobs // kills)
         self._left = kills
         self.kills = 0
         self.resident: list[float] = []
@@ -35,9 +38,9 @@ class Killer:
         next_kill = self._every
         while True:
             await asyncio.sleep(SAMPLE_S)
-            settled = sum(stage == "settled" for stage, _ in ensemble.watcher.seen)
+            steps = sum(stage in ("bid", "settled") for stage, _ in ensemble.watcher.seen)
             self.resident.append(max(worker.resident_mb() for worker in ensemble.workers))
-            if self._left and settled >= next_kill:
+            if self._left and steps >= next_kill:
                 victim = ensemble.workers[self.kills % len(ensemble.workers)]
                 victim.kill()
                 victim.start()
