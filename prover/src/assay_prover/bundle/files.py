@@ -10,6 +10,7 @@ import os
 import re
 import secrets
 import shutil
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -102,7 +103,8 @@ def _is_own(file: Path, names: set[str]) -> bool:
 def new_directory(path: Path, *, overwrite: bool) -> Iterator[Path]:
     """A directory to fill, which takes its name when all went well, replacing another bundle if allowed.
 
-    Whatever interrupts it, the old bundle or the new one is under the name, whole.
+    Whatever interrupts it, the old bundle or the new one is under the name, whole. A file that somebody put
+    into the old one at the last moment stays: that folder is kept beside, and a warning says where.
 
     Raises:
         BundleError: see `check_target`.
@@ -111,6 +113,7 @@ def new_directory(path: Path, *, overwrite: bool) -> Iterator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     partial.mkdir()
+    removable = True
     try:
         yield partial
         for entry in partial.iterdir():
@@ -119,11 +122,25 @@ def new_directory(path: Path, *, overwrite: bool) -> Iterator[Path]:
         check_target(path, overwrite=overwrite)
         if path.exists():
             _exchange(partial, path)
+            # The name holds the old folder now: until it was looked through, nothing removes it.
+            removable = False
+            _keep_foreign(partial, path)
+            removable = True
         else:
             partial.rename(path)
         sync(path.parent)
     finally:
-        shutil.rmtree(partial, ignore_errors=True)
+        if removable:
+            shutil.rmtree(partial, ignore_errors=True)
+
+
+def _keep_foreign(replaced: Path, path: Path) -> None:
+    """Put a replaced folder aside if, between the last look and the exchange, something came into it."""
+    if (foreign := _foreign(replaced)) is None:
+        return
+    kept = path.with_name(f"{path.name}.replaced.{secrets.token_hex(4)}")
+    replaced.rename(kept)
+    warnings.warn(f"{path} was replaced, and its old folder is kept as {kept}: {foreign}", stacklevel=2)
 
 
 def _exchange(new: Path, old: Path) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from assay_prover import Bundle, BundleError, Cancelled, compile_model
+from assay_prover.bundle import files
 from unit.prover.onnx_models import MODELS
 
 
@@ -127,6 +128,28 @@ def test_a_failing_rename_leaves_the_old_bundle(
             assert _contents(copy) == before
     compile_over(copy)
     assert not Bundle.open(copy).has_keys
+    assert [p for p in copy.parent.iterdir() if p.name.startswith(f".{copy.name}")] == []
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+def test_a_file_that_comes_after_the_last_look_is_kept_beside(
+    copy: Path, monkeypatch: pytest.MonkeyPatch, at_once: bool
+) -> None:
+    if not at_once:
+        monkeypatch.setattr(ctypes, "CDLL", _no_library)
+    exchange = files._exchange
+
+    def late(new: Path, old: Path) -> None:
+        (old / "notes.txt").write_text("mine")
+        exchange(new, old)
+
+    monkeypatch.setattr(files, "_exchange", late)
+    with pytest.warns(UserWarning, match=r"kept as .*notes\.txt is no part of a bundle"):
+        compile_over(copy)
+    assert not Bundle.open(copy).has_keys
+    (kept,) = copy.parent.glob(f"{copy.name}.replaced.*")
+    assert (kept / "notes.txt").read_text() == "mine"
+    assert Bundle.open(kept).has_keys
     assert [p for p in copy.parent.iterdir() if p.name.startswith(f".{copy.name}")] == []
 
 
