@@ -155,3 +155,72 @@ async def test_a_job_of_long_ago_that_a_node_denies_is_not_posted_again(market: 
         async for _ in requester.follow(posted.job_id, interval=0.05):
             pass
     assert len(await submissions_by(market.chain, requester.address)) == 1
+
+
+@pytest.mark.parametrize("block", ["there", "unknown", "never seen"])
+async def test_a_job_that_a_node_denies_with_receipt_and_log_is_not_posted_while_its_block_is_there(
+    market: Any, digits_mlp: Any, monkeypatch: pytest.MonkeyPatch, block: str
+) -> None:
+    """Job, receipt, log and nonce are denied together, so that the transaction counts as lost."""
+    model_id = await market.publish(digits_mlp)
+    requester = await market.requester(1)
+    posted = await requester.submit(digits_mlp.bundle, model_id, digits_mlp.x[0], TERMS)
+    record = requester.store.by_job(posted.job_id)
+    store, node = requester.outbox._store, requester.outbox.node
+    intent = store.latest(f"job/{record.draft_id.hex()}")
+    assert intent.success_number == posted.receipt.block_number
+    store.set_pending(intent, 0)
+    store.set_lost(intent)
+    if block == "never seen":
+        store.database.execute("UPDATE intents SET success_number = NULL, success_hash = NULL")
+
+    async def nothing_posted(*_: Any) -> list[Any]:
+        return []
+
+    async def denied(job_id: bytes) -> None:
+        raise JobNotFound(f"the market has no job 0x{job_id.hex()}")
+
+    honest = node.header
+
+    async def header(number: Any) -> Any:
+        return None if block == "unknown" and number == intent.success_number else await honest(number)
+
+    with monkeypatch.context() as lies:
+        lies.setattr("assay_node.client.posting.submissions_by", nothing_posted)
+        lies.setattr(node, "header", header)
+        lies.setattr(requester, "job", denied)
+        with pytest.raises(EvidenceMismatch, match="does not show that the chain has lost"):
+            await requester.poster.post_again(record)
+        said: list[str] = []
+
+        async def follow() -> None:
+            async for _ in requester.follow(posted.job_id, interval=0.05, say=said.append):
+                pass
+
+        following = asyncio.create_task(follow())  # which waits, and says so
+        async with asyncio.timeout(30):
+            while not any("is not posted again" in line for line in said):
+                await asyncio.sleep(0.02)
+        assert not following.done()
+        following.cancel()
+    with pytest.raises(EvidenceMismatch, match="serves the log"):
+        await requester.poster.post_again(record)
+    assert await market.chain.market.nonce_of(requester.address) == 1
+
+
+async def test_a_lost_posting_whose_block_the_chain_has_lost_is_signed_anew(
+    market: Any, digits_mlp: Any
+) -> None:
+    model_id = await market.publish(digits_mlp)
+    requester = await market.requester(1)
+    posted = await requester.submit(digits_mlp.bundle, model_id, digits_mlp.x[0], TERMS)
+    record = requester.store.by_job(posted.job_id)
+    store = requester.outbox._store
+    intent = store.latest(f"job/{record.draft_id.hex()}")
+    await market.net.rpc("assay_reorg", "0x1", {"transactions": "drop"})
+    store.set_pending(intent, 0)
+    store.set_lost(intent)
+    while (found := await requester.poster.post_again(record)) is None:
+        await asyncio.sleep(0.02)
+    assert (await market.chain.market.job_of(found)).state is JobState.OPEN
+    assert await market.chain.market.nonce_of(requester.address) == 1

@@ -108,13 +108,25 @@ async def development_node(node: chains.Rpc | chains.CrossCheck) -> bool:
     return client.startswith(_DEVELOPMENT_CLIENTS) or chain_id in (1337, 31337)
 
 
-async def is_own_chain(node: chains.Rpc | chains.CrossCheck, deployment: chains.Deployment) -> bool:
+def is_in_home(file: Path, home: Path) -> bool:
+    """Whether a deployment file is one of the home's own, where this program writes them."""
+    return file.resolve().parent == (home / "deployments").resolve()
+
+
+async def is_own_chain(
+    node: chains.Rpc | chains.CrossCheck, deployment: chains.Deployment, *, in_home: bool
+) -> bool:
     """Whether a deployment is on a chain of one's own; see `Session.development`.
 
-    What a deployment file says of itself is not believed of a chain that everybody shares: such a file comes
-    from others, and would open private inputs to whoever bids.
+    A file from elsewhere may come from others, and what it says of itself would open private inputs to
+    whoever bids: its mark is not believed. Nor is any file's of a chain that everybody is known to share.
+
+    Args:
+        node: of the chain.
+        deployment: as its file has it.
+        in_home: whether that file is one of the home's own; see `is_in_home`.
     """
-    marked = deployment.local and not chains.is_public(deployment.chain_id)
+    marked = in_home and deployment.local and not chains.is_public(deployment.chain_id)
     return marked or await development_node(node)
 
 
@@ -125,9 +137,9 @@ class Session:
     Attributes:
         chain: the contracts.
         home: where jobs, keys and outboxes are kept.
-        development: whether the chain is one's own: a development node on this machine, or a deployment that
-            was marked as local when it was made. Local workers are then no strangers, and whoever bids may
-            win a private input, unless told otherwise.
+        development: whether the chain is one's own: a development node on this machine, or a deployment of
+            the home's own that was marked as local when it was made. Local workers are then no strangers, and
+            whoever bids may win a private input, unless told otherwise.
     """
 
     chain: chains.Chain
@@ -220,4 +232,6 @@ async def connect(
             deployment_file = await find_deployment(home, node)
         deployment = chains.Deployment.load(deployment_file)
         chain = await chains.Chain.connect(node, deployment)
-        yield Session(chain, home, await is_own_chain(node, deployment))
+        yield Session(
+            chain, home, await is_own_chain(node, deployment, in_home=is_in_home(deployment_file, home))
+        )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 from unittest.mock import AsyncMock
@@ -9,7 +10,7 @@ from unittest.mock import AsyncMock
 import pytest
 
 from assay_node.chain import Deployment
-from assay_node.session import is_own_chain
+from assay_node.session import is_in_home, is_own_chain
 
 LOCAL, REMOTE = "http://127.0.0.1:8545", "https://rpc.example"
 WHERE = "0x" + "77" * 20
@@ -48,4 +49,29 @@ async def test_a_shared_chain_is_nobodys_own_whatever_file_or_node_say(
         market=WHERE,
         local=marked,
     )
-    assert await is_own_chain(node(chain_id, client, url), deployment) is own
+    assert await is_own_chain(node(chain_id, client, url), deployment, in_home=True) is own
+
+
+@pytest.mark.parametrize("chain_id", [56, 324, 4242])
+async def test_the_mark_of_a_deployment_file_from_elsewhere_is_not_believed(
+    chain_id: int, tmp_path: Path
+) -> None:
+    """A stranger's file for a public chain that the list of those lacks."""
+    deployment = Deployment(
+        chain_id=chain_id,
+        block=1,
+        verifier=WHERE,
+        models=WHERE,
+        vault=WHERE,
+        workers=WHERE,
+        market=WHERE,
+        local=True,
+    )
+    asked = node(chain_id, "Geth/v1.15", REMOTE)
+    home = tmp_path / "home"
+    for file, own in (
+        (home / "deployments" / "1.json", True),
+        (tmp_path / "deployments" / "1.json", False),
+        (home / "deployments" / ".." / "1.json", False),
+    ):
+        assert await is_own_chain(asked, deployment, in_home=is_in_home(file, home)) is own

@@ -102,7 +102,8 @@ class JobFollower:
                 patient = ours or (last is not None and time.monotonic() - away_since <= PATIENCE_WITH_NODE)
                 if not patient:
                     raise
-                self._tell(str(error) if not ours else "a re-org dropped the job's posting; it is sent again")
+                if not ours:
+                    self._tell(str(error))
                 await _pause(interval)
                 continue
             if job != last:
@@ -147,10 +148,11 @@ class JobFollower:
             return False
         try:
             found = await self._requester.poster.post_again(record)
-        except (NodeUnavailable, FeesTooHigh) as error:
+        except (NodeUnavailable, FeesTooHigh, TransactionFailed, EvidenceMismatch) as error:
             self._tell(str(error))
             return False
         if found is None:
+            self._tell("a re-org dropped the job's posting; it is sent again")
             return False
         self._tell("a re-org dropped the job's posting; it was sent again")
         if found != self._job_id:

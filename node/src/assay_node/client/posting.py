@@ -16,6 +16,7 @@ from ..chain import (
     Chain,
     ChainError,
     ContractReverted,
+    CrossCheck,
     FeesTooHigh,
     InsufficientFunds,
     Intent,
@@ -28,6 +29,7 @@ from ..chain import (
     TransactionPending,
     Want,
 )
+from ..chain.outbox.outbox_store import UNSUCCESSFUL
 from ..chain.together import Together
 from .errors import EvidenceMismatch, JobNotFound
 from .evidence import job_id_of
@@ -46,6 +48,8 @@ class _Posting:
     key: str
     request: JobRequest
     words: Sequence[int]
+    again: bool = True
+    """Whether another transaction is signed if the one that there is came to nothing."""
 
 
 class Poster:
@@ -80,7 +84,7 @@ class Poster:
             except TransactionFailed as failed:
                 # What the vault had when the sum was made, something else took meanwhile: once more. But
                 # never beside a job that is there: it would be asked for, and paid, twice.
-                await self._require_absent(draft_id, failed)
+                await self._require_absent(draft_id, failed.what)
                 await self._submit(key, request, words)
                 receipt = await self._outbox.wait(key)
         except _NEVER_SENT:
@@ -88,14 +92,34 @@ class Poster:
             raise
         return self._adopt_from(draft_id, receipt), receipt
 
-    async def _require_absent(self, draft_id: bytes, failed: TransactionFailed) -> None:
+    async def _require_absent(self, draft_id: bytes, said: str) -> None:
         """Raise EvidenceMismatch if the market has a draft's job, whatever its receipt says."""
         posted = await submissions_by(self._chain, self._outbox.account.address)
         if any(event.request.input_ref == draft_id for event in posted):
             raise EvidenceMismatch(
-                f"the node says that {failed.what}, and serves the log of the job that it posted",
+                f"the node says that {said}, and serves the log of the job that it posted",
                 "Ask another node: the job is there, and is not posted again",
-            ) from failed
+            )
+
+    async def _require_gone(self, draft_id: bytes, intent: Intent) -> None:
+        """Raise EvidenceMismatch unless a job that was on chain is there no more, whatever its receipt says.
+
+        A node that denies the job, its receipt and its nonce together would have it posted, and paid, twice.
+        What it cannot deny with them is the block in which the job was: that must have left the chain. Two
+        nodes have answered all of it alike.
+        """
+        await self._require_absent(draft_id, "the job's posting came to nothing")
+        node = self._outbox.node
+        if isinstance(node, CrossCheck):
+            return
+        number = intent.success_number
+        header = None if number is None else await node.header(number)
+        if header is None or header.hash == intent.success_hash:
+            where = "a block that is not known" if number is None else f"block {number}"
+            raise EvidenceMismatch(
+                f"the node denies the job, and does not show that the chain has lost {where}, where it was",
+                "The job is not posted again before that. Ask another operator's node, too: --check-rpc",
+            )
 
     async def post_again(self, record: JobRecord) -> bytes | None:
         """Make sure that a job whose posting a re-org dropped is on its way; its id once it is mined.
@@ -105,6 +129,8 @@ class Poster:
         Raises:
             JobNotFound: the posting was settled so long ago that its transaction is not kept: another one
                 would be a second job beside the first.
+            EvidenceMismatch: its transaction is said to have come to nothing, and the block in which it was
+                is not shown to be gone: as above.
             ChainError: as `Outbox.send`, except TransactionPending.
         """
         posting = record.posting
@@ -118,7 +144,17 @@ class Poster:
                 "Ask another node: this one lags behind, or lies. The job is not posted again",
             )
         await self._outbox.step()
-        await self._submit(key, posting.request, posting.input_words)
+        intent = self._outbox.intent(key)
+        if intent is None:
+            return None
+        displaced = any(i.nonce == intent.nonce and i.row != intent.row for i in self._outbox.pending())
+        nothing = intent.status in UNSUCCESSFUL or intent.succeeded is False
+        anew = nothing or (intent.status is IntentStatus.DONE and displaced)
+        if anew:
+            await self._require_gone(record.draft_id, intent)
+        # What comes to nothing from here on is judged at the next look.
+        again = anew or intent.status is IntentStatus.DONE
+        await self._submit(key, posting.request, posting.input_words, again=again)
         try:
             receipt = await self._outbox.wait(key, timeout=PATIENCE_WITH_REPOSTING)
         except TransactionPending:
@@ -150,8 +186,10 @@ class Poster:
                     found.append(self._store.by_job(event.job_id))
         return found
 
-    async def _submit(self, key: str, request: JobRequest, words: Sequence[int]) -> None:
-        outcome = await self._together(_Posting(key, request, words))
+    async def _submit(
+        self, key: str, request: JobRequest, words: Sequence[int], *, again: bool = True
+    ) -> None:
+        outcome = await self._together(_Posting(key, request, words, again))
         if isinstance(outcome, ChainError):
             raise outcome
 
@@ -163,7 +201,7 @@ class Poster:
             ceiling = posting.request.max_price
             call = self._chain.market.submit_job(posting.request, posting.words, value=max(0, ceiling - free))
             if posting.key not in wants:
-                wants[posting.key] = Want(posting.key, call, again=True)
+                wants[posting.key] = Want(posting.key, call, again=posting.again)
                 free = max(0, free - ceiling)
         outcomes = dict(zip(wants, await self._outbox.submit_many(list(wants.values())), strict=True))
         return [outcomes[posting.key] for posting in postings]

@@ -73,6 +73,10 @@ class Intent:
     """Rounds in which the nonce was used and no attempt had a receipt."""
     note: str
     """What the node last said against it; empty if nothing."""
+    success_number: int | None = None
+    """Of the block in which it was last seen to have succeeded, whatever a node has said of it since."""
+    success_hash: bytes | None = None
+    """Of the same block."""
 
 
 _MIGRATIONS = (
@@ -113,6 +117,11 @@ _MIGRATIONS = (
         sent REAL
     );
     CREATE INDEX attempts_by_intent ON attempts (intent);
+    """,
+    """
+    ALTER TABLE intents ADD COLUMN success_number INTEGER;
+    ALTER TABLE intents ADD COLUMN success_hash BLOB;
+    UPDATE intents SET success_number = block_number, success_hash = block_hash WHERE succeeded = 1;
     """,
 )
 
@@ -285,6 +294,13 @@ class OutboxStore:
             succeeded,
             intent.row,
         )
+        if succeeded:
+            self.database.execute(
+                "UPDATE intents SET success_number = ?, success_hash = ? WHERE id = ?",
+                block_number,
+                block_hash,
+                intent.row,
+            )
 
     def set_status(self, intent: Intent, status: IntentStatus) -> None:
         """Settles a mined intent for good."""
@@ -312,4 +328,6 @@ def _intent(row: Row) -> Intent:
         cancelling=bool(row["cancelling"]),
         misses=row["misses"],
         note=row["note"],
+        success_number=row["success_number"],
+        success_hash=row["success_hash"],
     )

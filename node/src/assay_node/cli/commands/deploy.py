@@ -35,7 +35,8 @@ def deploy(
         bool,
         typer.Option(
             "--local",
-            help="Mark it as one on a chain of your own: any worker may win private inputs there.",
+            help="Mark it as one on a chain of your own: any worker may win private inputs there. The mark "
+            "counts in the home's own deployments alone, not with --out elsewhere.",
         ),
     ] = False,
     rpc: options.Rpc = options.DEFAULT_RPC,
