@@ -8,7 +8,15 @@ import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 
-const CONTRACTS = ["Groth16Verifier", "ModelRegistry", "Vault", "WorkerRegistry", "Market"];
+const CONTRACTS = [
+  "Groth16Verifier",
+  "ModelRegistry",
+  "Vault",
+  "WorkerRegistry",
+  "Market",
+  "DataRegistry",
+  "Certificates",
+];
 
 const root = resolve(dirname(fileURLToPath(import.meta.url)), "..");
 const target = resolve(root, "../node/src/assay_node/abi");

@@ -15,7 +15,7 @@ FLOORS: dict[str, tuple[tuple[str, ...], ...]] = {
         ("errors", "strict_json", "registration", "lazy_imports", "_native"),
         ("reference", "groth16", "real_numbers"),
         ("graph", "circuit"),
-        ("frontend", "gadgets"),
+        ("frontend", "gadgets", "data"),
         ("passes", "lowering"),
         ("bundle",),
         ("compiler",),

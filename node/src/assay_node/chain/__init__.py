@@ -16,12 +16,16 @@ from assay_prover.lazy_imports import lazy_attributes
 if TYPE_CHECKING:
     from .chain import Chain
     from .contracts.artifacts import Artifact, artifact, interface
+    from .contracts.attestation import is_attested, sign_attestation
     from .contracts.contracts import Market, ModelRegistry, Vault, Verifier, WorkerRegistry
     from .contracts.deployment import Address, Deployment
     from .contracts.events import (
+        AttestationWithdrawn,
         BidPlaced,
         CallbackFailed,
         ChainEvent,
+        DataSetAttested,
+        DataSetRegistered,
         JobAccepted,
         JobAwarded,
         JobCancelled,
@@ -33,14 +37,23 @@ if TYPE_CHECKING:
         JobReopened,
         JobSettled,
         JobSubmitted,
+        ModelCertified,
         ModelRegistered,
         Origin,
         WorkerRegistered,
         WorkerUpdated,
         decode_event,
     )
-    from .contracts.identity import check_job, check_model, check_verifying_key, job_id_of, model_id_of
+    from .contracts.identity import (
+        check_job,
+        check_model,
+        check_verifying_key,
+        dataset_id_of,
+        job_id_of,
+        model_id_of,
+    )
     from .contracts.interface import Interface
+    from .contracts.records import Attestation, Certificates, DataRegistry, DataSet, Lineage
     from .contracts.registration import is_signed, sign_registration
     from .contracts.reverts import decode_revert
     from .contracts.types import (
@@ -59,7 +72,7 @@ if TYPE_CHECKING:
         WorkerRecord,
     )
     from .database import Database
-    from .deploy import Deployed, create_address, deploy_all
+    from .deploy import Deployed, create_address, deploy_all, deploy_missing
     from .errors import (
         AnswerForged,
         ChainError,
@@ -111,9 +124,10 @@ else:  # a name's module is loaded when the name is used
             ".contracts.contracts": "Market ModelRegistry Vault Verifier WorkerRegistry",
             ".contracts.deployment": "Address Deployment",
             ".contracts.events": (
-                "BidPlaced CallbackFailed ChainEvent JobAccepted JobAwarded JobCancelled JobDeclined "
+                "AttestationWithdrawn BidPlaced CallbackFailed ChainEvent DataSetAttested DataSetRegistered "
+                "JobAccepted JobAwarded JobCancelled JobDeclined "
                 "JobEvent JobExpired JobLapsed JobRefunded JobReopened JobSettled JobSubmitted "
-                "ModelRegistered Origin WorkerRegistered WorkerUpdated decode_event"
+                "ModelCertified ModelRegistered Origin WorkerRegistered WorkerUpdated decode_event"
             ),
             ".contracts.interface": "Interface",
             ".contracts.registration": "is_signed sign_registration",
@@ -123,7 +137,7 @@ else:  # a name's module is loaded when the name is used
                 "UNSTAKE_DELAY WorkerRecord ZERO_ADDRESS ZERO_WORD"
             ),
             ".database": "Database",
-            ".deploy": "Deployed create_address deploy_all",
+            ".deploy": "Deployed create_address deploy_all deploy_missing",
             ".errors": (
                 "AnswerForged ChainError ContractReverted DatabaseFailed DeploymentError "
                 "FeesTooHigh InsufficientFunds KeyFileError NodeUnavailable NodesDisagree "
@@ -146,7 +160,11 @@ else:  # a name's module is loaded when the name is used
             ".node.types": "Header Log Node Receipt",
             ".head": "Head",
             ".outbox.submission": "Want",
-            ".contracts.identity": "check_job check_model check_verifying_key job_id_of model_id_of",
+            ".contracts.identity": (
+                "check_job check_model check_verifying_key dataset_id_of job_id_of model_id_of"
+            ),
+            ".contracts.records": "Attestation Certificates DataRegistry DataSet Lineage",
+            ".contracts.attestation": "is_attested sign_attestation",
             ".node.cross_check": "CrossCheck open_node",
             ".waiting": "Waiting listening",
             ".node.data_fees": "DataFees data_fee",
@@ -163,11 +181,14 @@ __all__ = [
     "AnswerForged",
     "Artifact",
     "Attempt",
+    "Attestation",
+    "AttestationWithdrawn",
     "Batch",
     "Bid",
     "BidPlaced",
     "Call",
     "CallbackFailed",
+    "Certificates",
     "Chain",
     "ChainClock",
     "ChainError",
@@ -176,6 +197,10 @@ __all__ = [
     "ContractReverted",
     "CrossCheck",
     "DataFees",
+    "DataRegistry",
+    "DataSet",
+    "DataSetAttested",
+    "DataSetRegistered",
     "Database",
     "DatabaseFailed",
     "Deployed",
@@ -208,9 +233,11 @@ __all__ = [
     "JobState",
     "JobSubmitted",
     "KeyFileError",
+    "Lineage",
     "Log",
     "Market",
     "Model",
+    "ModelCertified",
     "ModelRegistered",
     "ModelRegistry",
     "ModelSpec",
@@ -245,12 +272,15 @@ __all__ = [
     "create_address",
     "create_encryption_key",
     "data_fee",
+    "dataset_id_of",
     "decode_event",
     "decode_revert",
     "deploy_all",
+    "deploy_missing",
     "finality_at",
     "finality_of",
     "interface",
+    "is_attested",
     "is_public",
     "is_signed",
     "job_id_of",
@@ -261,5 +291,6 @@ __all__ = [
     "model_id_of",
     "open_node",
     "read_password",
+    "sign_attestation",
     "sign_registration",
 ]

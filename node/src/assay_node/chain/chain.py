@@ -6,15 +6,16 @@ import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Self
 
-from .contracts.contracts import Market, ModelRegistry, Vault, Verifier, WorkerRegistry
+from .contracts.contracts import Contract, Market, ModelRegistry, Vault, Verifier, WorkerRegistry
 from .contracts.deployment import Deployment
 from .contracts.events import ChainEvent, decode_event
 from .contracts.identity import check_event
 from .contracts.interface import Interface
+from .contracts.records import Certificates, DataRegistry
 from .contracts.runtime_code import check_code
 from .contracts.types import JobLook
 from .database import Database
-from .errors import WrongChain
+from .errors import DeploymentError, WrongChain
 from .follower import SCHEMA, Follower
 from .head import Head
 from .node.cross_check import CrossCheck
@@ -37,6 +38,10 @@ class Chain:
         self.vault = Vault(node, deployment.vault)
         self.workers = WorkerRegistry(node, deployment.workers)
         self.verifier = Verifier(node, deployment.verifier)
+        self._data = None if deployment.data is None else DataRegistry(node, deployment.data)
+        self._certificates = (
+            None if deployment.certificates is None else Certificates(node, deployment.certificates)
+        )
         self.data_fees = DataFees(node)
         self._head: Head | None = None
 
@@ -76,7 +81,9 @@ class Chain:
                 f"the node is on chain {chain_id}, the deployment on chain {self.deployment.chain_id}",
                 "Use a node of that chain, or another deployment file",
             )
-        contracts = (self.verifier, self.models, self.vault, self.workers, self.market)
+        core = (self.verifier, self.models, self.vault, self.workers, self.market)
+        records = (self._data, self._certificates)
+        contracts: list[Contract] = [*core, *(each for each in records if each is not None)]
         first, codes = await asyncio.gather(
             self.node.header(0), asyncio.gather(*(self.node.code(contract.address) for contract in contracts))
         )
@@ -116,8 +123,22 @@ class Chain:
 
     @property
     def interfaces(self) -> Mapping[str, Interface]:
-        """Interfaces by address, of the contracts whose events matter."""
+        """Interfaces by address, of the contracts whose events the market's parties follow."""
         return {contract.address: contract.interface for contract in (self.market, self.models, self.workers)}
+
+    @property
+    def data(self) -> DataRegistry:
+        """The registry of data sets. Raises `DeploymentError` if the deployment has none."""
+        if self._data is None:
+            raise _lacks("data sets")
+        return self._data
+
+    @property
+    def certificates(self) -> Certificates:
+        """The origins of models. Raises `DeploymentError` if the deployment has none."""
+        if self._certificates is None:
+            raise _lacks("certificates")
+        return self._certificates
 
     async def head(self) -> Head:
         """The newest block, with what is the same until the next one: fees, balances, records, jobs.
@@ -183,12 +204,21 @@ class Chain:
 
     def decode(self, logs: Iterable[Log]) -> list[ChainEvent]:
         """The events among some logs, a receipt's for instance."""
-        events = [decode_event(self.interfaces, log) for log in logs]
+        records = [each for each in (self._data, self._certificates) if each is not None]
+        interfaces = {**self.interfaces, **{each.address: each.interface for each in records}}
+        events = [decode_event(interfaces, log) for log in logs]
         found = [event for event in events if event is not None]
         for event in found:
             self.check_event(event)
         return found
 
     def check_event(self, event: ChainEvent) -> None:
-        """Raises `AnswerForged` for a job or a model whose id is not that of its fields."""
+        """Raises `AnswerForged` for a job, a model or a data set whose id is not that of its fields."""
         check_event(event, self.deployment.chain_id, self.deployment.market)
+
+
+def _lacks(what: str) -> DeploymentError:
+    return DeploymentError(
+        f"this deployment has no contract for {what}: it is of an earlier version",
+        "Add what it lacks with `assay deploy --missing`",
+    )

@@ -7,7 +7,7 @@ each other.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import rlp
@@ -21,7 +21,11 @@ from .errors import DeploymentError
 from .outbox.outbox import Outbox
 from .outbox.submission import came_to_nothing
 
-CONTRACTS = ("Groth16Verifier", "ModelRegistry", "Vault", "WorkerRegistry", "Market")
+CORE = ("Groth16Verifier", "ModelRegistry", "Vault", "WorkerRegistry", "Market")
+"""What jobs need. They name each other, so they are created in one go."""
+RECORDS = {"DataRegistry": "data", "Certificates": "certificates"}
+"""Contracts of records beside the market, by their field in the deployment; older ones lack some."""
+CONTRACTS = (*CORE, *RECORDS)
 """In the order in which they are deployed."""
 
 
@@ -42,7 +46,7 @@ def create_address(sender: str, nonce: int) -> str:
 
 
 async def deploy_all(outbox: Outbox, *, progress: Callable[[str], None] | None = None) -> Deployed:
-    """Deploys Groth16Verifier, ModelRegistry, Vault, WorkerRegistry and Market, in this order.
+    """Deploys all `CONTRACTS`, in this order.
 
     A deployment that was cut short goes on where it was, as long as the account has sent nothing else since.
 
@@ -86,8 +90,57 @@ async def deploy_all(outbox: Outbox, *, progress: Callable[[str], None] | None =
         vault=at["Vault"],
         workers=at["WorkerRegistry"],
         market=at["Market"],
+        data=at["DataRegistry"],
+        certificates=at["Certificates"],
     )
     return Deployed(deployment, gas, cost)
+
+
+async def deploy_missing(
+    outbox: Outbox, deployment: Deployment, *, progress: Callable[[str], None] | None = None
+) -> Deployed:
+    """Deploys the contracts of this version that a deployment lacks, and names them in it.
+
+    Args:
+        outbox: of whoever pays for them; anyone may.
+        deployment: of an earlier version, or one that this was cut short on.
+        progress: as of `deploy_all`.
+
+    Returns:
+        The deployment with all contracts; no gas if it lacked none.
+
+    Raises:
+        InsufficientFunds, ContractReverted, NodeUnavailable: as of any transaction.
+    """
+    at = {name: getattr(deployment, field) for name, field in (_CORE_FIELDS | RECORDS).items()}
+    gas: dict[str, int] = {}
+    cost = 0
+    for name, field in RECORDS.items():
+        if at[name] is not None:
+            continue
+        if progress is not None:
+            progress(name)
+        compiled = artifact(name)
+        data = compiled.creation_code + compiled.interface.encode_constructor(*_arguments(name, at))
+        receipt = await outbox.send(
+            f"deploy/{deployment.market}/{name}", Call(None, data, description=f"deploy {name}")
+        )
+        if receipt.contract_address is None:
+            raise DeploymentError(f"the node tells no address of {name}", "Use another node")
+        at[name] = to_checksum_address(receipt.contract_address)
+        gas[name] = receipt.gas_used
+        cost += receipt.gas_used * receipt.effective_gas_price
+        deployment = deployment.model_copy(update={field: at[name]})
+    return Deployed(deployment, gas, cost)
+
+
+_CORE_FIELDS = {
+    "Groth16Verifier": "verifier",
+    "ModelRegistry": "models",
+    "Vault": "vault",
+    "WorkerRegistry": "workers",
+    "Market": "market",
+}
 
 
 def _key(nonce: int, name: str) -> str:
@@ -98,18 +151,26 @@ def _key(nonce: int, name: str) -> str:
 def _plan(sender: str, nonce: int) -> tuple[dict[str, str], dict[str, bytes]]:
     """Address and creation code of each contract, if the first is created by transaction `nonce`."""
     at = {name: create_address(sender, nonce + index) for index, name in enumerate(CONTRACTS)}
-    arguments: dict[str, tuple[object, ...]] = {
-        "Groth16Verifier": (),
-        "ModelRegistry": (at["Groth16Verifier"],),
-        "Vault": ([at["WorkerRegistry"], at["Market"]],),
-        "WorkerRegistry": (at["Vault"], at["Market"]),
-        "Market": (at["Groth16Verifier"], at["ModelRegistry"], at["Vault"], at["WorkerRegistry"]),
-    }
     creations = {}
     for name in CONTRACTS:
         compiled = artifact(name)
-        creations[name] = compiled.creation_code + compiled.interface.encode_constructor(*arguments[name])
+        creations[name] = compiled.creation_code + compiled.interface.encode_constructor(
+            *_arguments(name, at)
+        )
     return at, creations
+
+
+def _arguments(name: str, at: Mapping[str, str]) -> tuple[object, ...]:
+    """What a contract's constructor is told: addresses of others."""
+    if name == "Vault":
+        return ([at["WorkerRegistry"], at["Market"]],)
+    takes = {
+        "ModelRegistry": ("Groth16Verifier",),
+        "WorkerRegistry": ("Vault", "Market"),
+        "Market": ("Groth16Verifier", "ModelRegistry", "Vault", "WorkerRegistry"),
+        "Certificates": ("Market", "DataRegistry"),
+    }
+    return tuple(at[each] for each in takes.get(name, ()))
 
 
 def _interrupted(outbox: Outbox, following: int) -> int | None:

@@ -16,7 +16,15 @@ from .interface import Interface
 from .reverts import as_revert, decode_revert
 from .types import Bid, Call, Job, JobLook, JobRequest, Model, ModelSpec, WorkerRecord
 
-CONTRACTS = ("Groth16Verifier", "ModelRegistry", "Vault", "WorkerRegistry", "Market")
+CONTRACTS = (
+    "Groth16Verifier",
+    "ModelRegistry",
+    "Vault",
+    "WorkerRegistry",
+    "Market",
+    "DataRegistry",
+    "Certificates",
+)
 
 
 def interfaces() -> list[Interface]:

@@ -29,7 +29,9 @@ class Deployment(BaseModel):
         block: block of the first contract; logs before it need not be read.
         genesis: hash of the chain's first block, which tells chains of one id apart; None in files of
             versions that did not write it.
-        verifier, models, vault, workers, market: the contracts.
+        verifier, models, vault, workers, market: the contracts that jobs need.
+        data, certificates: the contracts of data sets and origins; None in deployments of versions that had
+            none, where `assay deploy --missing` adds them.
         local: it is on a chain of one's own, for development: whoever bids may win a private input there,
             and workers may be on this machine.
     """
@@ -45,6 +47,8 @@ class Deployment(BaseModel):
     vault: Address
     workers: Address
     market: Address
+    data: Address | None = None
+    certificates: Address | None = None
     local: bool = False
 
     @classmethod

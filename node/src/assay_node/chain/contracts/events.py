@@ -183,6 +183,47 @@ class WorkerUpdated(ChainEvent):
     signature: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class DataSetRegistered(ChainEvent):
+    """A data set was registered: commitments to blocks of rows."""
+
+    dataset_id: bytes
+    schema_hash: bytes
+    rows_per_block: int
+    rows: int
+    blocks: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DataSetAttested(ChainEvent):
+    """An attester vouches for a data set."""
+
+    dataset_id: bytes
+    attester: str
+    revision: int
+    statement: str
+    signature: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class AttestationWithdrawn(ChainEvent):
+    """An attester no longer vouches for a data set."""
+
+    dataset_id: bytes
+    attester: str
+    revision: int
+
+
+@dataclass(frozen=True, slots=True)
+class ModelCertified(ChainEvent):
+    """The owner of a model recorded the training job that it comes from."""
+
+    model_id: bytes
+    program_id: bytes
+    dataset_id: bytes
+    job_id: bytes
+
+
 _TYPES: dict[str, type[ChainEvent]] = {
     kind.__name__: kind
     for kind in (
@@ -201,6 +242,10 @@ _TYPES: dict[str, type[ChainEvent]] = {
         ModelRegistered,
         WorkerRegistered,
         WorkerUpdated,
+        DataSetRegistered,
+        DataSetAttested,
+        AttestationWithdrawn,
+        ModelCertified,
     )
 }
 

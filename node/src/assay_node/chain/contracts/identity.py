@@ -14,7 +14,7 @@ from eth_utils.crypto import keccak
 
 from ..errors import AnswerForged
 from .codec import encode
-from .events import ChainEvent, JobSubmitted, ModelRegistered
+from .events import ChainEvent, DataSetRegistered, JobSubmitted, ModelRegistered
 from .types import Job, JobRequest, Model, ModelSpec
 
 _REQUEST = "(bytes32,uint128,uint128,uint128,uint32,uint32,uint32,bytes32,string,address,uint32,bool,uint8)"
@@ -57,8 +57,21 @@ def model_id_of(owner: str, vk_hash: bytes, model_commitment: bytes, spec: Model
     return bytes(keccak(encode(types, values)))
 
 
+def dataset_id_of(schema_hash: bytes, rows_per_block: int, rows: int, blocks: Sequence[int]) -> bytes:
+    """The id of a data set: the data registry's `datasetIdOf`.
+
+    Args:
+        schema_hash: of its schema, 32 bytes.
+        rows_per_block: rows behind each commitment but the last.
+        rows: in all.
+        blocks: the commitments, in order.
+    """
+    values = [schema_hash, rows_per_block, rows, input_hash(blocks)]
+    return bytes(keccak(encode(["bytes32", "uint32", "uint64", "bytes32"], values)))
+
+
 def check_event(event: ChainEvent, chain_id: int, market: str) -> None:
-    """Refuses a job or a model whose id is not that of its fields.
+    """Refuses a job, a model or a data set whose id is not that of its fields.
 
     Raises:
         AnswerForged: the log was changed after the contract wrote it.
@@ -71,6 +84,10 @@ def check_event(event: ChainEvent, chain_id: int, market: str) -> None:
         expected = model_id_of(event.owner, event.vk_hash, event.model_commitment, event.spec)
         if event.model_id != expected:
             raise _forged("model", event.model_id)
+    elif isinstance(event, DataSetRegistered):
+        expected = dataset_id_of(event.schema_hash, event.rows_per_block, event.rows, event.blocks)
+        if event.dataset_id != expected:
+            raise _forged("data set", event.dataset_id)
 
 
 def check_model(model_id: bytes, model: Model) -> None:

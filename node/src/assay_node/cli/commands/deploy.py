@@ -31,6 +31,14 @@ def deploy(
             "--again", help="Deploy although FILE names a deployment; the file is kept as FILE.1, FILE.2, .."
         ),
     ] = False,
+    missing: Annotated[
+        bool,
+        typer.Option(
+            "--missing",
+            help="Keep the deployment that FILE names and add the contracts that it lacks, being of an "
+            "earlier version.",
+        ),
+    ] = False,
     local: Annotated[
         bool,
         typer.Option(
@@ -45,7 +53,7 @@ def deploy(
     password_file: options.PasswordFile = None,
     json: options.Json = False,
 ) -> None:
-    """Deploy verifier, model registry, vault, worker registry and market.
+    """Deploy verifier, model registry, vault, worker registry, market, data registry and certificates.
 
     Nobody owns them: there is no upgrade, no pause and no fee. Commands find the addresses by the chain's id
     and its first block. Balances and jobs belong to a deployment: another one starts empty.
@@ -55,10 +63,14 @@ def deploy(
       assay deploy --key dev0
 
       assay deploy --rpc https://rpc.example.org --key alice -o mynet.json
+
+      assay deploy --missing --rpc https://rpc.example.org --key alice -o mynet.json
     """
     configure_logs()
+    if missing and (again or local):
+        raise AssayError("--missing keeps a deployment", "Say it without --again and --local")
     if out_file is not None:
-        _check_target(out_file, again=again)
+        _check_target(out_file, again=again or missing)
     signer = unlock(home, key, password_file)
 
     async def act() -> None:
@@ -68,10 +80,14 @@ def deploy(
                     f"chain {await node.chain_id()} is not one of your own", "Deploy there without --local"
                 )
             target = out_file or await deployment_path(home, node)
-            _check_target(target, again=again or not await _is_there(node, target))
+            earlier = await _earlier(node, target) if missing else None
+            if earlier is None:
+                _check_target(target, again=again or not await _is_there(node, target))
             async with open_outbox(node, signer, home) as outbox:
-                deployed = await chain.deploy_all(outbox, progress=lambda name: note(f"deploying {name}"))
-        made = deployed.deployment.model_copy(update={"local": local})
+                deployed = await _made(outbox, earlier)
+        made = deployed.deployment
+        if earlier is None:
+            made = made.model_copy(update={"local": local})
         addresses = made.model_dump()
         try:
             kept = targets.set_aside(target)
@@ -98,6 +114,23 @@ def deploy(
         emit(document, as_json=json, human=human)
 
     asyncio.run(act())
+
+
+def _progress(name: str) -> None:
+    note(f"deploying {name}")
+
+
+async def _made(outbox: chain.Outbox, earlier: chain.Deployment | None) -> chain.Deployed:
+    if earlier is None:
+        return await chain.deploy_all(outbox, progress=_progress)
+    return await chain.deploy_missing(outbox, earlier, progress=_progress)
+
+
+async def _earlier(node: chain.Node, target: Path) -> chain.Deployment:
+    """The deployment that a file names, once it was found on the node's chain."""
+    found = chain.Deployment.load(target)
+    await chain.Chain(node, found).check()
+    return found
 
 
 def chain_text(addresses: dict[str, object]) -> str:

@@ -143,7 +143,7 @@ def test_every_event_class_matches_the_abi():
     from dataclasses import fields
 
     events: dict[str, set[str]] = {}
-    for name in ("Market", "ModelRegistry", "WorkerRegistry"):
+    for name in CONTRACTS:
         for entry in _abi(name):
             if entry["type"] == "event":
                 events[entry["name"]] = {snake_case(argument["name"]) for argument in entry["inputs"]}
