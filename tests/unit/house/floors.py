@@ -27,6 +27,7 @@ FLOORS: dict[str, tuple[tuple[str, ...], ...]] = {
         ("",),
         ("chain", "devnet"),
         ("client",),
+        ("records",),
         ("session", "worker"),
         ("front_door",),
         ("demo", "local", "web3"),

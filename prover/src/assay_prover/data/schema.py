@@ -251,15 +251,13 @@ class Schema:
             InputError: no such label, or a column that is neither numbers nor a few names.
         """
         fraction = max(0, min(FRACTION_BITS, bits - 2))
+        named = None if label is None else Label(label, _names(table, label, _column(table, label)))
         columns = tuple(
             _fitted(table, name, cells, 1 << fraction)
             for name, cells in table.columns.items()
             if name != label
         )
-        found = None
-        if label is not None:
-            found = Label(label, _names(table, label, _column(table, label)))
-        return cls(columns, found, bits, 1 << fraction)
+        return cls(columns, named, bits, 1 << fraction)
 
 
 class _Reader:

@@ -79,6 +79,14 @@ _SENTENCES: dict[str, Callable[[dict[str, Any]], str]] = {
     "StakeStillLeaving": lambda a: f"the stake may be withdrawn from {_time(a['leaves_at'])} on",
     "NothingLeaving": lambda a: f"{a['worker']} has given notice of no stake to withdraw",
     "WrongSigner": lambda a: f"this description of {a['worker']} is not signed by it, but by {a['signer']}",
+    "DataSetUnknown": lambda a: f"the registry has no data set 0x{a['dataset_id'].hex()}",
+    "WrongAttestation": lambda a: (
+        f"this is no signature of {a['attester']} over these words and its revision {a['revision']}; one "
+        "that was sent or withdrawn counts no more"
+    ),
+    "AlreadyCertified": lambda a: f"the origin of model 0x{a['model_id'].hex()} is on record already",
+    "JobNotSettled": lambda a: f"{_job(a)} is {JobState(a['state']).name.lower()}: only a settled one counts",
+    "OtherInput": lambda a: f"the input of {_job(a)} is not data set 0x{a['dataset_id'].hex()}",
     "PaymentRefused": lambda a: f"{a['to']} refused a payment of {a['amount']} wei",
     "ProofInvalid": lambda _: "the proof is invalid",
     "DeploymentFailed": lambda _: "a data contract could not be created: too little gas, most likely",
