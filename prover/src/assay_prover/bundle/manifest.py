@@ -258,7 +258,7 @@ class Manifest(_Part):
             raise ModelError(f"the model cannot be described in a bundle: {_first(error)}") from error
         except ValueError as error:
             raise ModelError(f"the model cannot be described in a bundle: {error}") from error
-        metadata = metadata_hash(made.model, made.input, made.output, made.weights)
+        metadata = metadata_hash(made.model, made.input, made.output, made.weights, made.limits)
         return made.model_copy(update={"hashes": made.hashes.model_copy(update={"metadata": metadata})})
 
     def write(self) -> str:
@@ -299,8 +299,7 @@ class Manifest(_Part):
             raise BundleError("manifest.json is damaged: its slices do not follow one another")
         if manifest.hashes.circuit != circuit_hash([part.circuit for part in manifest.slices]):
             raise BundleError("manifest.json is damaged: the circuit's hash is not that of its slices")
-        expected = metadata_hash(manifest.model, manifest.input, manifest.output, manifest.weights)
-        if manifest.hashes.metadata != expected:
+        if manifest.hashes.metadata not in _metadata_hashes(manifest):
             raise BundleError("manifest.json was changed: its metadata hash does not match")
         return manifest
 
@@ -358,14 +357,32 @@ def circuit_hash(slices: Sequence[str]) -> str:
     return sha256(b"assay/slices/v1" + b"".join(bytes.fromhex(part) for part in slices)).hexdigest()
 
 
-def metadata_hash(model: ModelInfo, input_: InputInfo, output: OutputInfo, weights: WeightsInfo) -> str:
-    """SHA-256 of what decides how statements are read: names, shapes, scales, ranges, visibilities."""
-    parts = {
+def _metadata_hashes(manifest: Manifest) -> set[str]:
+    """The metadata hashes that a manifest may state: with its limits, or as bundles were made before limits
+    were part of it. Which of the two a model was registered with is for its id to say.
+    """
+    parts = manifest.model, manifest.input, manifest.output, manifest.weights
+    return {metadata_hash(*parts, manifest.limits), metadata_hash(*parts, ())}
+
+
+def metadata_hash(
+    model: ModelInfo,
+    input_: InputInfo,
+    output: OutputInfo,
+    weights: WeightsInfo,
+    limits: Sequence[Limit],
+) -> str:
+    """SHA-256 of what decides how statements are read: names, shapes, scales, ranges, visibilities, and
+    where answers stop following the network.
+    """
+    parts: dict[str, Any] = {
         "model": model.model_dump(mode="json"),
         # without features of their own, or names, it is the hash that it was before there were any
         "input": input_.model_dump(mode="json", exclude=None if input_.features else {"features"}),
         "output": output.model_dump(mode="json", exclude=None if output.labels else {"labels"}),
         "weights": weights.visibility,
     }
+    if limits:
+        parts["limits"] = [limit.model_dump(mode="json") for limit in limits]
     text = strict_json.dumps(parts, sort_keys=True, compact=True)
     return sha256(b"assay/metadata/v1" + text.encode()).hexdigest()

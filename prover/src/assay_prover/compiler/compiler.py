@@ -417,6 +417,7 @@ def _manifest(
         labels=class_names,
         visibility=spec.output_visibility,
     )
+    limits = tuple(sorted(quantised.limits, key=lambda limit: -limit.beyond))
     return Manifest.of(
         model=model,
         input=input_,
@@ -428,11 +429,11 @@ def _manifest(
         report=choice.report,
         selection=choice.selection,
         layers=layers,
-        limits=tuple(sorted(quantised.limits, key=lambda limit: -limit.beyond)),
+        limits=limits,
         warnings=warnings,
         hashes=Hashes(
             circuit=circuit_hash([part.circuit for part in slices]),
             quantisation=sha256(dump_graph(quantised.graph)).hexdigest(),
-            metadata=metadata_hash(model, input_, output, weights),
+            metadata=metadata_hash(model, input_, output, weights, limits),
         ),
     )

@@ -139,7 +139,7 @@ def _report(
 
 def _renamed(manifest: Manifest, name: str, report: AccuracyReport) -> Manifest:
     model = manifest.model.model_copy(update={"name": legible(name)})
-    digest = metadata_hash(model, manifest.input, manifest.output, manifest.weights)
+    digest = metadata_hash(model, manifest.input, manifest.output, manifest.weights, manifest.limits)
     return manifest.model_copy(
         update={
             "model": model,
