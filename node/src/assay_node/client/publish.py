@@ -102,7 +102,8 @@ async def publish_model(
             f"the bundle {bundle.path} has no weights", "Publish from the bundle that its owner committed to"
         )
     if not bundle.has_keys:
-        raise ClientError(f"the bundle {bundle.path} has no keys", f"Run: assay model setup {bundle.path}")
+        what = bundle.key_damage or f"the bundle {bundle.path} has no keys"
+        raise ClientError(what, f"Run: assay model setup {bundle.path}")
     bundle.check_publishable()
     await asyncio.to_thread(bundle.check_keys, progress=progress)
     try:

@@ -89,6 +89,24 @@ def write_report(folder: Path, report: SetupReport) -> None:
     replace_file(folder / SETUP, (report.model_dump_json(indent=2) + "\n").encode())
 
 
+def _unfit(key: ProvingKey) -> str:
+    """Why no model may have a proving key, whatever else is true of it; "" if it may.
+
+    A ``.zkey`` has no [tau]_2, no [w_i(tau)]_1 and not the circuit's third matrix: nothing in it tells an
+    honest key from a doctored one. Such keys prove circuits of circom's (`groth16.snarkjs`), and no model.
+    """
+    if not key.checkable:
+        return "it was converted from another tool's file, which has not what a key is checked by"
+    return ""
+
+
+def _misnamed(key: ProvingKey, report: SetupReport) -> str:
+    """What setup.json, which anyone can write, says of the key's making that the key's own file does not."""
+    if _ORIGINS.get(key.origin) != report.origin:
+        return f"setup.json says it comes of a {report.origin}, the key says {key.origin}"
+    return ""
+
+
 def joined_hash(reports: list[SetupReport]) -> str:
     """The hash of a model's proving keys: that of the file, or of the slices' files together."""
     if len(reports) == 1:
@@ -185,7 +203,8 @@ class KeyedCircuit:
             return f"{path} is damaged: {error}"
         if key.file_hash.hex() != report.proving_key_hash:
             return f"{path} is damaged, or not that of this circuit: it has another hash"
-        return None
+        fault = _unfit(key) or _misnamed(key, report)
+        return f"{path}: {fault}" if fault else None
 
     @property
     def verifying_key(self) -> bytes:
@@ -219,6 +238,8 @@ class KeyedCircuit:
             InvalidKey: damaged or doctored.
         """
         key = ProvingKey.open(self.proving_key_path)
+        if fault := _unfit(key):
+            raise InvalidKey(f"{self.proving_key_path}: {fault}")
         report = read_report(self.folder, self.info.circuit)
         expected = None if report is None else (report.vk_hash, report.proving_key_hash)
         if (key.vk_hash.hex(), key.file_hash.hex()) != expected or (

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from assay_prover.bundle.files import PROVING_KEY, SETUP, SLICES, VERIFYING_KEY, replace_file
-from assay_prover.bundle.keyed_circuit import SetupReport, joined_hash, read_report, write_report
+from assay_prover.bundle.keyed_circuit import (
+    Origin,
+    SetupReport,
+    joined_hash,
+    read_report,
+    write_report,
+)
 from assay_prover.bundle.prover import sliced_progress
 from assay_prover.errors import BundleError, UnsafeKeys
 from assay_prover.groth16 import join_keys, verifying_key_hash
@@ -25,12 +32,16 @@ def found(bundle: Bundle) -> SetupReport | None:
     there = [part for part in parts if part is not None]
     if report is None or len(there) < len(parts) or report.proving_key_hash != joined_hash(there):
         return None
+    if report.origin != _joined_origin(there):
+        return None
     joined = join_keys([part.verifying_key for part in bundle.slices])
     return report if report.vk_hash == verifying_key_hash(joined).hex() else None
 
 
 def check_publishable(bundle: Bundle) -> None:
     """See `Bundle.check_publishable`."""
+    if damage := bundle.key_damage:
+        raise UnsafeKeys(damage)
     if bundle.setup_report.origin == "seeded test setup":
         raise UnsafeKeys(
             f"{bundle.path}: its keys were made from a seed, for tests: whoever knows the seed can prove "
@@ -81,8 +92,12 @@ def setup(
         seconds=sum(part.seconds for part in reports),
         proving_key_bytes=sum(part.proving_key_bytes for part in reports),
         verifying_key_bytes=len(key),
-        # One seeded slice is enough to forge.
-        origin=next((r.origin for r in reports if r.origin == "seeded test setup"), reports[0].origin),
+        origin=_joined_origin(reports),
     )
     write_report(bundle.path, report)
     return report
+
+
+def _joined_origin(reports: Sequence[SetupReport]) -> Origin:
+    """Of a whole model: one seeded slice is enough to forge."""
+    return next((each.origin for each in reports if each.origin == "seeded test setup"), reports[0].origin)

@@ -14,8 +14,10 @@ from assay_prover import (
     InvalidKey,
     UnsafeKeys,
 )
-from assay_prover.groth16 import ProverError
+from assay_prover.groth16 import ProverError, ProvingKey, snarkjs
 from unit.prover.bundles import edit_json
+
+VECTORS = Path(__file__).parents[3] / "vectors" / "snarkjs"
 
 
 def test_setup_is_skipped_when_fresh(bc: Bundle) -> None:
@@ -39,6 +41,43 @@ def test_setup_by_force_draws_new_secrets(copy: Path, bc: Bundle) -> None:
 def test_keys_of_a_seed_cannot_be_published(bc: Bundle) -> None:
     with pytest.raises(UnsafeKeys, match="made from a seed"):
         bc.check_publishable()
+
+
+def test_keys_of_a_seed_cannot_be_published_by_a_setup_json_that_says_otherwise(copy: Path) -> None:
+    """Anyone can write that file: how a key was made stands in the key's own, which is hashed."""
+    edit_json(copy / "setup.json", "origin", value="single-party development setup")
+    with pytest.raises(BundleError, match="the key says test"):
+        Bundle.open(copy)
+    bundle = Bundle.open(copy, damaged_keys=True)
+    assert not bundle.has_keys
+    with pytest.raises(UnsafeKeys, match="the key says test"):
+        bundle.check_publishable()
+
+
+def test_a_key_converted_from_a_zkey_is_no_models(copy: Path, tmp_path: Path) -> None:
+    """It cannot be checked: a .zkey has neither [tau]_2 nor the circuit's third matrix."""
+    vk = snarkjs.import_zkey(VECTORS / "toy.zkey", tmp_path / "toy.pk")
+    key = ProvingKey.open(tmp_path / "toy.pk")
+    shutil.copy(tmp_path / "toy.pk", copy / "proving.key")
+    (copy / "verifying.key").write_bytes(vk)
+    for name, value in (
+        ("vk_hash", key.vk_hash.hex()),
+        ("proving_key_hash", key.file_hash.hex()),
+        ("proving_key_bytes", key.bytes),
+        ("verifying_key_bytes", len(vk)),
+    ):
+        edit_json(copy / "setup.json", name, value=value)
+    with pytest.raises(BundleError, match="converted from another tool's file"):
+        Bundle.open(copy)
+    bundle = Bundle.open(copy, damaged_keys=True)
+    assert not bundle.has_keys
+    with pytest.raises(UnsafeKeys, match="converted from another tool's file"):
+        bundle.check_publishable()
+    for check in (True, False):
+        with pytest.raises(InvalidKey, match="converted from another tool's file"):
+            bundle.slices[0].open_key(check=check)
+    with pytest.raises(BundleError, match="converted from another tool's file"):
+        bundle.setup()
 
 
 @pytest.mark.parametrize("missing", [["setup.json"], ["setup.json", "verifying.key"]])
