@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from assay_prover.lazy_imports import lazy_attributes
 
 if TYPE_CHECKING:
+    from .bans import Ban, Bans
     from .config import PricingConfig, WorkerConfig
     from .errors import ImpossibleTransition, InboxError, WorkerError
     from .lifecycle.progress import BiddingPolicy, JobProgress, Phase, phase
@@ -19,6 +20,7 @@ else:  # a name's module is loaded when the name is used
     __getattr__, __dir__ = lazy_attributes(
         __name__,
         {
+            ".bans": "Ban Bans",
             ".config": "PricingConfig WorkerConfig",
             ".errors": "ImpossibleTransition InboxError WorkerError",
             ".registration": "check_registration register",
@@ -29,6 +31,8 @@ else:  # a name's module is loaded when the name is used
     )
 
 __all__ = [
+    "Ban",
+    "Bans",
     "BiddingPolicy",
     "ImpossibleTransition",
     "InboxError",

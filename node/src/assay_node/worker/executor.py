@@ -210,17 +210,27 @@ def _start_child(parent: int, stop: _Flag) -> None:
 
 def _warm_up(path: Path, threads: int | None, table_bytes: int) -> None:
     """Opens a bundle's key ahead of its first job: starting a process and building a circuit take seconds."""
-    try:
-        _prover(path, threads, table_bytes)
-    except Exception:
-        raise
-    except BaseException as error:  # a panic of the core's is no Exception, and ends this bundle alone
-        raise ProofError(str(error) or type(error).__name__) from error
+    _prover(path, threads, table_bytes)
 
 
 def _prove_in_child(task: ProofTask, index: int, entering: tuple[int, ...]) -> SliceProof:
     assert _child_stop is not None  # noqa: S101 - set by the initializer
     return prove(task, index, entering, _child_stop)
+
+
+def guarded(call: Callable[[], Returned]) -> Returned:
+    """What a call into the prover gives. A panic of its core is no `Exception`: it would end the worker, or
+    get lost between two processes. Here it is a proof that failed.
+
+    Raises:
+        ProofError: in place of whatever is no `Exception`.
+    """
+    try:
+        return call()
+    except (Exception, KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException as error:  # noqa: BLE001 - a panic's type cannot be named: pyo3 exports none
+        raise ProofError(f"the prover panicked: {error}") from None  # its own type cannot be pickled
 
 
 @dataclass(order=True, slots=True)
@@ -374,7 +384,7 @@ class Executor:
                 self._keep(job_id, len(parts), part)
                 _log.info("slice.proven", job="0x" + job_id.hex(), slice=len(parts) + 1, of=task.slices)
             parts.append(part)
-        return await asyncio.to_thread(join, task, parts)
+        return await asyncio.to_thread(guarded, partial(join, task, parts))
 
     async def _in_pool(self, task: ProofTask, index: int, entering: tuple[int, ...]) -> SliceProof:
         async with self._turn:
@@ -409,7 +419,7 @@ class Executor:
             if self._warming is None or self._warming.done():
                 self._warming = asyncio.create_task(self._warm_all(), name="warming up")
         try:
-            return await loop.run_in_executor(self._pool, call)
+            return await loop.run_in_executor(self._pool, partial(guarded, call))
         except BrokenProcessPool as error:
             self._pool.shutdown(wait=False)
             self._pool = None

@@ -116,6 +116,10 @@ class ModelLibrary:
                 raise WorkerError(str(error), "Run `assay model commit` on it first") from error
             self._bundles[bytes(bundle.vk_hash), commitment] = (path, bundle)
 
+    def identities(self) -> dict[Path, str]:
+        """What tells each folder's keys and description from another's: of the file that proves, too."""
+        return {path: bytes(bundle.metadata_hash).hex() for path, bundle in self._bundles.values()}
+
     def known(self, model_id: bytes) -> ServedModel | None:
         """The bundle of a model that `find` has found before."""
         return self._known.get(model_id)

@@ -39,6 +39,7 @@ from ..chain import (
     open_node,
     read_password,
 )
+from .bans import Bans
 from .config import WorkerConfig
 from .deliveries import Deliveries
 from .discovery import Discovery
@@ -177,6 +178,7 @@ class Worker:
         )
         store = WorkerStore(config.state_dir / "worker.sqlite")
         stack.callback(store.close)
+        library.fitness.keep_in(Bans(store.database), library.identities())
         manager = JobManager(config, chain, outbox, store, library, ChainClock(), self.metrics, self.health)
         inputs = InputStore(secret, store)
         self._deliveries = Deliveries(manager, inputs)
@@ -308,6 +310,8 @@ class Worker:
         self.health.oldest_transaction = manager.transactions.oldest()
 
     async def _discovering_round(self, manager: JobManager) -> None:
+        if manager.library.fitness.take_up_lifted():
+            manager.bidder.price_again()
         head = await manager.chain.head()
         if manager.clock.see(head.header):
             manager.touch_all()

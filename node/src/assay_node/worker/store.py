@@ -18,6 +18,7 @@ from typing import Any
 
 from ..chain import Database, JobRequest, JobSubmitted
 from ..chain.follower import SCHEMA as CURSOR_SCHEMA
+from .bans import SCHEMA as BANS
 from .executor import SliceProof
 from .lifecycle.progress import JobProgress
 
@@ -84,6 +85,7 @@ _MIGRATIONS = (
     CREATE INDEX records_by_closing ON records (closed_at);
     CREATE TABLE totals (outcome TEXT PRIMARY KEY, jobs INTEGER NOT NULL, wei TEXT NOT NULL);
     """,
+    BANS,
 )
 
 RECORDS_KEPT = 100_000

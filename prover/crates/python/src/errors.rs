@@ -1,5 +1,7 @@
 //! One error enum of the core, one exception tree under `assay_prover.errors.AssayProverError`.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use assay_groth16::Error;
 use pyo3::{
     exceptions::PyOSError,
@@ -16,9 +18,10 @@ pub(crate) enum Kind {
     InvalidWitness,
     InvalidInput,
     Cancelled,
+    InternalError,
 }
 
-const LEAVES: [(&std::ffi::CStr, &std::ffi::CStr); 5] = [
+const LEAVES: [(&std::ffi::CStr, &std::ffi::CStr); 6] = [
     (
         c"assay_prover.groth16.InvalidProof",
         c"The proof does not prove the statement, or is no proof's encoding.",
@@ -39,11 +42,15 @@ const LEAVES: [(&std::ffi::CStr, &std::ffi::CStr); 5] = [
         c"assay_prover.groth16.Cancelled",
         c"The progress callback asked to stop.",
     ),
+    (
+        c"assay_prover.groth16.InternalError",
+        c"The prover core panicked: a defect of its own. What was under way is lost, and nothing else.",
+    ),
 ];
 
 struct Tree {
     base: Py<PyType>,
-    leaves: [Py<PyType>; 5],
+    leaves: [Py<PyType>; LEAVES.len()],
 }
 
 fn tree(py: Python<'_>) -> PyResult<&'static Tree> {
@@ -84,6 +91,23 @@ pub(crate) fn exception(kind: Kind, why: impl Into<String>) -> PyErr {
 /// An argument that cannot be used.
 pub(crate) fn invalid_input(why: impl Into<String>) -> PyErr {
     exception(Kind::InvalidInput, why)
+}
+
+/// What a computation gives, or the exception that says what it panicked with. Pyo3 would raise a `BaseException`, which
+/// ends whole programs and gets lost between processes.
+pub(crate) fn caught<T>(work: impl FnOnce() -> T) -> PyResult<T> {
+    // What the computation had borrowed is not looked at again: a session or a check ends with its first error.
+    catch_unwind(AssertUnwindSafe(work)).map_err(|panic| {
+        let why = panic
+            .downcast_ref::<&str>()
+            .map(|why| (*why).to_owned())
+            .or_else(|| panic.downcast_ref::<String>().cloned())
+            .unwrap_or_else(|| "no reason given".to_owned());
+        exception(
+            Kind::InternalError,
+            format!("the prover core panicked: {why}"),
+        )
+    })
 }
 
 /// The core's error as a Python exception; files that cannot be read are OSError.

@@ -72,6 +72,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
         interop::wtns_write,
         interop::zkey_import,
         interop::zkey_setup,
+        run::panic_for_test,
         verify::verify,
         verify::verify_batch,
         verify::check_verifying_key,

@@ -13,7 +13,7 @@ use assay_groth16::{Error, Randomness, progress::Progress};
 use pyo3::prelude::*;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
-use crate::errors::{invalid_input, raise};
+use crate::errors::{caught, invalid_input, raise};
 
 /// As many threads as there are cores, or as RAYON_NUM_THREADS says.
 const ALL: usize = 0;
@@ -79,7 +79,7 @@ fn pool(threads: Option<usize>) -> PyResult<Arc<ThreadPool>> {
 /// Runs `work` without the GIL, on all cores where it is parallel.
 pub(crate) fn in_pool<T: Send>(py: Python<'_>, work: impl FnOnce() -> T + Send) -> PyResult<T> {
     let pool = pool(None)?;
-    Ok(py.detach(|| pool.install(work)))
+    py.detach(|| caught(|| pool.install(work)))
 }
 
 /// As [`in_pool`], the core's errors raised.
@@ -115,14 +115,14 @@ pub(crate) fn run<T: Send>(
                 }
             })
         };
-        pool.install(|| work(&progress))
+        caught(|| pool.install(|| work(&progress)))
     });
     match raised
         .into_inner()
         .expect("no panic while holding the lock")
     {
         Some(error) => Err(error),
-        None => result.map_err(raise),
+        None => result?.map_err(raise),
     }
 }
 
@@ -135,4 +135,10 @@ pub(crate) fn randomness(seed: Option<&[u8]>) -> PyResult<Randomness> {
         .try_into()
         .map_err(|_| invalid_input("a seed has 32 bytes"))?;
     Ok(Randomness::insecure_from_seed(seed))
+}
+
+/// Panics, as no input should make the core do: for tests of what becomes of a panic.
+#[pyfunction]
+pub(crate) fn panic_for_test(py: Python<'_>, why: &str) -> PyResult<()> {
+    in_pool(py, || panic!("{why}"))
 }

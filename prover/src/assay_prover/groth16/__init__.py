@@ -8,7 +8,8 @@ under :class:`assay_prover.errors.AssayProverError`::
     ├── InvalidKey      malformed, damaged, stale or unsafe key
     ├── InvalidWitness  wire values out of range, too few or too many
     ├── InvalidInput    malformed statement, matrix, file or argument
-    └── Cancelled       the progress callback returned False
+    ├── Cancelled       the progress callback returned False
+    └── InternalError   the core panicked: a defect of its own
 
 Keys and proofs of sliced models are pure Python over the core: `assay_prover.groth16.sliced`.
 
@@ -19,6 +20,7 @@ from __future__ import annotations
 
 from assay_prover._native import (
     Cancelled,
+    InternalError,
     InvalidInput,
     InvalidKey,
     InvalidProof,
@@ -46,6 +48,7 @@ FIELD_ORDER = 218882428718392752222464057452572750885483644004160343436982041865
 __all__ = [
     "FIELD_ORDER",
     "Cancelled",
+    "InternalError",
     "InvalidInput",
     "InvalidKey",
     "InvalidProof",

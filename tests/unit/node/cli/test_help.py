@@ -34,7 +34,7 @@ def test_the_commands_are_those_promised() -> None:
         "assay keys": "list new show",
         "assay model": "check commit compile cost export list payout publish retire retrain setup show",
         "assay job": "award bids cancel history list result status submit",
-        "assay worker": "init list register run stake status unstake",
+        "assay worker": "allow init list register run stake status unstake",
         "assay trust": "add list remove",
         "assay vault": "balance withdraw",
     }

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path, PosixPath
 from typing import Any
 from unittest.mock import Mock
@@ -15,7 +16,9 @@ from unittest.mock import Mock
 import pytest
 
 from assay_node.worker import executor as module
-from assay_node.worker.executor import Executor, SliceProof, StaleSlices
+from assay_node.worker.executor import Executor, ProofError, SliceProof, StaleSlices
+from assay_prover import _native
+from assay_prover.groth16 import InternalError
 
 PROGRAM = """
 import asyncio, signal
@@ -160,3 +163,24 @@ async def test_slices_that_do_not_fit_are_the_models_fault_unless_some_were_kept
     with pytest.raises(StaleSlices) as found:
         await executor._prove(bytes(32), task)
     assert found.value.earlier_run is bool(kept)
+
+
+NO_EXCEPTION = """
+class Panic(BaseException): ...
+raise Panic("no exception")
+"""
+
+
+@pytest.mark.parametrize("kind", ["thread", "process"])
+async def test_a_panic_of_the_core_is_a_failed_proof_and_the_next_is_proven(kind: Any) -> None:
+    """Whether it is caught where it happens or comes out as no `Exception`, in whichever process."""
+
+    async def nothing(*_: object) -> None: ...
+
+    async with Executor(nothing, nothing, lambda *_: None, kind=kind) as executor:  # type: ignore[arg-type]
+        with pytest.raises((ProofError, InternalError), match="panicked: index out of bounds"):
+            await executor._call(partial(_native.panic_for_test, "index out of bounds"))
+        with pytest.raises(ProofError, match="panicked: no exception"):
+            await executor._call(partial(exec, NO_EXCEPTION))
+        assert await executor._call(partial(int, "7")) == 7
+        executor.check()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -10,6 +11,7 @@ from unittest.mock import Mock
 import pytest
 from prometheus_client import generate_latest
 
+from assay_node.worker.bans import FAILURES, Bans
 from assay_node.worker.bids import Bidder
 from assay_node.worker.errors import InboxError
 from assay_node.worker.executor import (
@@ -19,9 +21,10 @@ from assay_node.worker.executor import (
     ProofResult,
     StaleSlices,
 )
-from assay_node.worker.fitness import FAILURES, ModelFitness
+from assay_node.worker.fitness import ModelFitness
 from assay_node.worker.metrics import Metrics
 from assay_node.worker.proofs import Proofs
+from assay_node.worker.store import WorkerStore
 
 GOOD, BAD = Path("good"), Path("bad")
 JOB = bytes(32)
@@ -78,18 +81,79 @@ def test_keys_that_do_not_open_put_out_their_model_alone_and_say_why(
     assert fitness.states() == {"good": "ready", "bad": reason}
 
 
-def test_failures_in_a_row_put_a_model_out_until_a_restart(fitness: ModelFitness, metrics: Metrics) -> None:
+def test_failures_in_a_row_put_a_model_out(fitness: ModelFitness, metrics: Metrics) -> None:
     fitness.opened(BAD, "")
     for _ in range(FAILURES):
         assert fitness.objection(BAD) == ("", False)
         fitness.failed(BAD, "the proof does not verify")
     reason, passing = fitness.objection(BAD)
     assert "3 proofs in a row have failed" in reason
+    assert "the proof does not verify" in reason
     assert not passing
     fitness.opened(BAD, "")  # the prover's process was replaced, and opened the same key again
     fitness.proved(BAD)  # of a job that was in hand
     assert fitness.objection(BAD)[0] == reason
     assert states(metrics) == {("good", "checking"), ("bad", "unfit")}
+    (concern,) = fitness.concerns()
+    assert "assay worker allow bad" in concern
+
+
+IDENTITIES = {GOOD: "01", BAD: "02"}
+
+
+def kept_in(bans: Bans, identities: dict[Path, str] = IDENTITIES, **settings: Any) -> ModelFitness:
+    fitness = ModelFitness([GOOD, BAD], **settings)
+    fitness.keep_in(bans, identities)
+    for path in (GOOD, BAD):
+        fitness.opened(path, "")
+    return fitness
+
+
+def fail(fitness: ModelFitness) -> None:
+    for _ in range(FAILURES):
+        fitness.failed(BAD, "the proof does not verify")
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[WorkerStore]:
+    made = WorkerStore(tmp_path / "state" / "worker.sqlite")
+    yield made
+    made.close()
+
+
+def test_a_ban_outlasts_a_restart_with_its_reason_and_time(store: WorkerStore) -> None:
+    bans = Bans(store.database)
+    fail(kept_in(bans, clock=lambda: 86_400.0))
+    again = kept_in(bans)
+    reason, _ = again.objection(BAD)
+    assert "1970-01-02 00:00:00 UTC" in reason
+    assert "the proof does not verify" in reason
+    assert again.objection(GOOD) == ("", False)
+
+
+def test_a_ban_is_of_the_keys_that_failed(store: WorkerStore) -> None:
+    bans = Bans(store.database)
+    fail(kept_in(bans))
+    assert kept_in(bans, {**IDENTITIES, BAD: "03"}).objection(BAD) == ("", False)
+    assert bans.all() == {}
+
+
+def test_a_ban_that_another_process_lifts_is_taken_up_while_the_worker_runs(
+    store: WorkerStore, tmp_path: Path
+) -> None:
+    fitness = kept_in(Bans(store.database))
+    assert not fitness.take_up_lifted()
+    fail(fitness)
+    assert not fitness.take_up_lifted()
+    command = WorkerStore(tmp_path / "state" / "worker.sqlite")
+    (ban,) = Bans(command.database).all()
+    Bans(command.database).lift(ban)
+    command.close()
+    assert fitness.take_up_lifted()
+    assert fitness.objection(BAD) == ("", False)
+    assert not fitness.take_up_lifted()
+    fail(fitness)
+    assert fitness.objection(BAD)[0]
 
 
 def test_a_proof_between_failures_ends_the_row(fitness: ModelFitness) -> None:

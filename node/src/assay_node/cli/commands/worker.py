@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,6 +23,7 @@ from ..console import emit, ether, fields, note, out
 from ..known_workers import KnownWorkers
 from ..logs import configure_logs
 from ..session import find_deployment
+from .worker_allow import allow, bans_of, described
 from .worker_list import list_
 
 app = typer.Typer(no_args_is_help=True, help="Workers: set up, register, stake, run.")
@@ -37,6 +38,7 @@ DEFAULT_CONFIG = Path("worker.json")
 
 
 app.command("list")(list_)
+app.command("allow")(allow)
 
 
 @app.command("init")
@@ -237,7 +239,7 @@ def unstake(
 
 @app.command("status")
 def status(*, config_file: ConfigFile = DEFAULT_CONFIG, json: options.Json = False) -> None:
-    """Show what the chain knows of the worker. Needs no password.
+    """Show what the chain knows of the worker, and which models it does not bid on. Needs no password.
 
     Example:
 
@@ -249,7 +251,9 @@ def status(*, config_file: ConfigFile = DEFAULT_CONFIG, json: options.Json = Fal
 
     async def act() -> None:
         async with _connected(config) as chain:
-            await _show(chain, chains.keystore_address(config.keystore), json=json)
+            with bans_of(config) as known:
+                bans = [] if known is None else list(known.all().values())
+            await _show(chain, chains.keystore_address(config.keystore), json=json, bans=bans)
 
     asyncio.run(act())
 
@@ -307,7 +311,7 @@ async def _operator(
             yield chain, outbox
 
 
-async def _show(chain: chains.Chain, address: str, *, json: bool) -> None:
+async def _show(chain: chains.Chain, address: str, *, json: bool, bans: Sequence[worker.Ban] = ()) -> None:
     record = await chain.workers.worker_of(address)
     vault, own = await chain.vault.balance_of(address), await chain.node.balance(address)
     document = {
@@ -324,6 +328,7 @@ async def _show(chain: chains.Chain, address: str, *, json: bool) -> None:
         "completed": record.completed,
         "missed": record.missed,
         "failed": record.failed,
+        "not_bid_on": [described(ban) for ban in bans],
     }
 
     stake = f"{ether(record.stake)}, {ether(record.reserved)} of it behind jobs"
@@ -344,5 +349,11 @@ async def _show(chain: chains.Chain, address: str, *, json: bool) -> None:
                 }
             )
         )
+        for ban in bans:
+            note(
+                f"the model of {ban.bundle} is not bid on: {ban.sentence}. Once that is mended: "
+                f"assay worker allow {ban.bundle}",
+                label="warning:",
+            )
 
     emit(document, as_json=json, human=human)
