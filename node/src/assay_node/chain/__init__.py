@@ -113,6 +113,7 @@ if TYPE_CHECKING:
     from .outbox.dispatcher import OutboxConfig
     from .outbox.outbox import Outbox
     from .outbox.outbox_store import Attempt, Intent, IntentStatus
+    from .outbox.registrations import SignedRegistration
     from .outbox.submission import Want
     from .waiting import Waiting, listening
 else:  # a name's module is loaded when the name is used
@@ -157,6 +158,7 @@ else:  # a name's module is loaded when the name is used
             ".outbox.dispatcher": "OutboxConfig",
             ".outbox.outbox": "Outbox",
             ".outbox.outbox_store": "Attempt Intent IntentStatus",
+            ".outbox.registrations": "SignedRegistration",
             ".node.types": "Header Log Node Receipt",
             ".head": "Head",
             ".outbox.submission": "Want",
@@ -252,6 +254,7 @@ __all__ = [
     "Rpc",
     "RpcError",
     "SenderBusy",
+    "SignedRegistration",
     "TransactionFailed",
     "TransactionLost",
     "TransactionPending",

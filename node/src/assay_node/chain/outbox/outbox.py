@@ -49,6 +49,7 @@ from .budget import Budget
 from .dispatcher import Dispatcher, OutboxConfig
 from .nonces import Nonces
 from .outbox_store import Intent, IntentStatus, OutboxStore
+from .registrations import Registrations
 from .sender_lock import SenderLock
 from .sender_watch import SenderWatch
 from .signing import EMPTY_GAS, Signer
@@ -97,6 +98,11 @@ class Outbox:
     def chain_id(self) -> int:
         """Its chain."""
         return self._signer.chain_id
+
+    @property
+    def registrations(self) -> Registrations:
+        """What the account has signed of itself as a worker."""
+        return Registrations(self._store.database)
 
     @property
     def shared(self) -> str:

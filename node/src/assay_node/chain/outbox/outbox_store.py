@@ -16,6 +16,7 @@ from sqlite3 import Row
 from ..contracts.types import Call
 from ..database import Database
 from ..node.fees import Fees
+from .registrations import SCHEMA as REGISTRATIONS
 
 
 class IntentStatus(StrEnum):
@@ -123,6 +124,7 @@ _MIGRATIONS = (
     ALTER TABLE intents ADD COLUMN success_hash BLOB;
     UPDATE intents SET success_number = block_number, success_hash = block_hash WHERE succeeded = 1;
     """,
+    REGISTRATIONS,
 )
 
 
