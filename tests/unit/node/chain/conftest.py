@@ -7,7 +7,7 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -82,6 +82,7 @@ class FakeNode:
         self.estimate_error: RpcError | None = None
         self.base_fee = 10
         self.range_limit: int | None = None
+        self.final: int | None = None  # what it says of its finalized block; the newest one by default
         self.down = False
         self.drop_next = 0  # transactions swallowed without a trace
         self.lose_answers = 0  # transactions taken, the answer lost
@@ -165,6 +166,9 @@ class FakeNode:
 
     async def header(self, block: int | str | bytes) -> Header | None:
         self._enter("header")
+        if block in ("finalized", "safe") and self.final is not None:
+            known = self.blocks[min(self.final, len(self.blocks) - 1)].header
+            return replace(known, number=self.final)
         if block in ("latest", "finalized", "safe"):
             return self.blocks[-1].header
         if isinstance(block, bytes):
@@ -322,7 +326,7 @@ def open_outbox(account: LocalAccount) -> Iterator[Callable[..., Any]]:
             node,
             options.pop("account", account),
             path,
-            finality=FinalityPolicy(confirmations=0, final_after=3),
+            finality=options.pop("finality", FinalityPolicy(confirmations=0, final_after=3)),
             config=OutboxConfig(resubmit_after=10.0, poll=0.0, wait_timeout=100.0),
             clock=clock,
             **options,

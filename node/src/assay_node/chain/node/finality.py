@@ -24,8 +24,8 @@ class FinalityPolicy(BaseModel):
     Attributes:
         confirmations: an event is seen once this many blocks follow its own.
         final_after: a transaction or an ended job is settled for good once this many blocks follow.
-        tag: the block that the node itself calls final, for `final_after` where the chain has one: "safe",
-            "finalized", or "" to count blocks. A node that does not know the tag is counted by blocks.
+        tag: the block that the node itself calls final, where the chain has one: "safe", "finalized", or ""
+            to count blocks alone. What is settled for good lies below both.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -114,7 +114,10 @@ class Confirmations:
 
 
 async def final_number(node: Node, policy: FinalityPolicy, newest: Header) -> int:
-    """Number of the newest block that is settled for good; -1 if none is.
+    """Number of the newest block that is settled for good; below 0 if none is.
+
+    With a tag it is the lower one of the tagged block and that by depth: a node alone could call its newest
+    block final, or one to come. It can also call nothing final; then nothing is forgotten until it does.
 
     Args:
         node: asked for the tagged block, if the policy has a tag.
@@ -131,4 +134,4 @@ async def final_number(node: Node, policy: FinalityPolicy, newest: Header) -> in
         final = await node.header(policy.tag)
     except RpcError:
         return by_depth  # "safe block not found", "unknown tag"
-    return by_depth if final is None else min(final.number, newest.number)
+    return by_depth if final is None else min(final.number, by_depth)

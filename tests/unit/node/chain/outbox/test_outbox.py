@@ -18,6 +18,7 @@ from assay_node.chain import (
     ContractReverted,
     FeePolicy,
     FeesTooHigh,
+    FinalityPolicy,
     InsufficientFunds,
     IntentStatus,
     NodeUnavailable,
@@ -57,6 +58,49 @@ async def test_sends_and_confirms(node, clock, open_outbox, tmp_path):
     await outbox.step()
     assert outbox.intent("a").status is IntentStatus.DONE
     assert [tx.data for tx in node.executed()] == [b"a"]
+
+
+TAGGED = FinalityPolicy(confirmations=0, final_after=3, tag="finalized")
+
+
+async def test_a_transaction_is_not_forgotten_because_a_node_calls_blocks_to_come_final(
+    node, clock, open_outbox, tmp_path
+):
+    """A re-org follows that drops it: what was forgotten would not be sent again."""
+    outbox = await open_outbox(node, tmp_path / "o.db", clock, finality=TAGGED)
+    node.final = 1000
+    await outbox.submit("a", call("a"))
+    node.mine()
+    await outbox.step()
+    assert outbox.intent("a").status is IntentStatus.MINED
+    node.reorg(1, forget=True)
+    await settle(outbox, node, clock)
+    assert outbox.intent("a").status is IntentStatus.DONE
+    assert [tx.data for tx in node.executed()] == [b"a"]
+
+
+@pytest.mark.parametrize(
+    "says", [[0] * 20, [6, 2, 9, 0, 3, 8, 1, 12, 0, 0]], ids=["nothing", "back and forth"]
+)
+async def test_a_node_whose_final_block_stands_still_or_goes_back_costs_nothing(
+    node, clock, open_outbox, tmp_path, says
+):
+    outbox = await open_outbox(node, tmp_path / "o.db", clock, finality=TAGGED)
+    for number, final in enumerate(says):
+        node.final = final
+        await outbox.submit(str(number), call(str(number)))
+        clock.now += 11
+        node.mine()
+        await outbox.step()
+        for earlier in range(number):
+            intent = outbox.intent(str(earlier))
+            assert intent.status in (IntentStatus.MINED, IntentStatus.DONE)
+            if intent.status is IntentStatus.DONE:  # a block that was never called final, or lies too high
+                assert intent.block_number <= min(max(says[: number + 1]), len(node.blocks) - 4)
+    node.final = None
+    await settle(outbox, node, clock)
+    assert [tx.data for tx in node.executed()] == [str(number).encode() for number in range(len(says))]
+    assert {outbox.intent(str(number)).status for number in range(len(says))} == {IntentStatus.DONE}
 
 
 async def test_same_key_is_sent_once(node, clock, open_outbox, tmp_path):
