@@ -7,7 +7,7 @@ is checked here is checked again by whoever writes; the point is to fail before 
 from __future__ import annotations
 
 import os
-import shutil
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -83,11 +83,17 @@ def absent(path: Path) -> None:
         raise AssayError(f"{path} is there already", "It is never replaced: name another file")
 
 
-def fresh_folder(path: Path) -> None:
-    """Make an empty folder, removing what an earlier run of the same command left there.
+def fresh_folder(path: Path, *, made_here: re.Pattern[str]) -> None:
+    """Make an empty folder, removing what an earlier run of the same command left there, and nothing else.
+
+    Args:
+        path: the folder.
+        made_here: what the command calls its files, as paths from the folder with slashes between; and its
+            folders, with a slash at the end.
 
     Raises:
-        AssayError: the folder holds something and has no mark of this program, or cannot be made.
+        AssayError: the folder holds something that the command does not make, or has no mark of this program,
+            or cannot be made.
     """
     try:
         if path.is_symlink() or (path.exists() and not path.is_dir()):
@@ -97,11 +103,38 @@ def fresh_folder(path: Path) -> None:
                 raise AssayError(
                     f"{path} holds files that assay did not make", "Move them, or name another place"
                 )
-            shutil.rmtree(path)
+            _remove(*_contents(path, made_here))
         path.mkdir(parents=True, exist_ok=True)
         (path / MARKER).touch()
     except OSError as error:
         raise AssayError(f"cannot use {path} ({error.strerror})", "Name another place") from error
+
+
+def _contents(path: Path, made_here: re.Pattern[str]) -> tuple[list[Path], list[Path]]:
+    """Files and folders in a folder, all of which the command makes. Raises AssayError."""
+    files: list[Path] = []
+    folders: list[Path] = []
+    for root, names, others in os.walk(path):
+        folders += [Path(root) / name for name in names if not (Path(root) / name).is_symlink()]
+        files += [Path(root) / name for name in others]
+        files += [Path(root) / name for name in names if (Path(root) / name).is_symlink()]
+    named = [(file, file.relative_to(path).as_posix()) for file in files]
+    named += [(folder, folder.relative_to(path).as_posix() + "/") for folder in folders]
+    for entry, name in named:
+        ours = name == MARKER or made_here.fullmatch(name) is not None
+        if not ours or entry.is_symlink() or not (entry.is_file() or entry.is_dir()):
+            raise AssayError(
+                f"{path} holds {name}, which assay did not make", "Move it, or name another place"
+            )
+    return files, folders
+
+
+def _remove(files: list[Path], folders: list[Path]) -> None:
+    """What was looked through, one by one: what came since then stays, and the folder with it."""
+    for file in sorted(files, key=lambda each: each.name == MARKER):  # the mark last: this can be cut short
+        file.unlink()
+    for folder in reversed(folders):
+        folder.rmdir()
 
 
 def set_aside(path: Path) -> Path | None:

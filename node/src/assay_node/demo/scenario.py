@@ -67,6 +67,13 @@ TERMS = JobTerms(
 STAKE = ETHER
 _QUICK = OutboxConfig(poll=0.05)
 
+_DATABASE, _LOCK = r"\.sqlite(-wal|-shm|-journal)?", r"\d+-0x[0-9a-f]{40}\.lock"
+RUN_FILES = re.compile(
+    rf"deployment\.json(\.new)?|(publisher|requester|jobs){_DATABASE}|{_LOCK}"
+    rf"|worker-[AB]/(|password|(account|encryption)\.json|{_LOCK}|state/(|(worker|outbox){_DATABASE}|{_LOCK}))"
+)
+"""What a run leaves in its folder, folders with a slash at the end: the next run removes that alone."""
+
 Say = Callable[[str], None]
 
 
@@ -87,7 +94,7 @@ async def play(
     Args:
         bundle: with keys.
         patient: whose record is asked about.
-        work: an empty folder for this run's keys, databases and deployment.
+        work: an empty folder for this run's keys, databases and deployment (`RUN_FILES`).
         setup_seconds, setup_cached: as `bundle.prepare` found, for the summary.
         say: told each step.
     """

@@ -43,7 +43,7 @@ def demo(
     """
     from ...demo.bundle import prepare  # compiler, devnet and worker take seconds to load
     from ...demo.patient import choose
-    from ...demo.scenario import play
+    from ...demo.scenario import RUN_FILES, play
     from ...demo.summary import show
 
     configure_logs()
@@ -51,7 +51,7 @@ def demo(
     chosen = choose(patient)
 
     targets.replaceable(work / "summary.json", made_here=targets.document_with("job_state"))
-    targets.fresh_folder(work / "run")
+    targets.fresh_folder(work / "run", made_here=RUN_FILES)
 
     def say(text: str) -> None:
         err.print(f"[dim]{time.monotonic() - started:6.1f} s[/]  {escape(text)}", soft_wrap=True)
