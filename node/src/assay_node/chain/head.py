@@ -59,6 +59,11 @@ class Head:
         key = ("fees", policy.history_blocks, policy.percentile)
         return await self.once(key, lambda: policy.market(self._chain.node))
 
+    async def gas_price(self, policy: FeePolicy) -> int:
+        """What gas costs now: base fee and the median of the tips paid lately, wei per gas."""
+        base_fee, tips = await self.fees(policy)
+        return base_fee + (sorted(tips)[len(tips) // 2] if tips else 0)
+
     async def data_price(self) -> int:
         """Wei that a rollup takes for 1,000 bytes of a transaction, in its gas or beside it; 0 elsewhere.
 

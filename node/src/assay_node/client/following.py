@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Collection
 from typing import TYPE_CHECKING
 
 from ..amounts import ether
@@ -219,12 +219,21 @@ class JobFollower:
         over = now > job.deadline
         if policy.pick == "best" and not over:
             return ""
-        bids = await standing_bids(self._requester.chain, self._job_id, named=policy.workers)
+        sent = {disclosure.worker for disclosure in self._requester.store.disclosures(record.draft_id)}
+        allowed = 1 if record.posting is None else record.posting.request.rounds  # not what a node says
+        closed = sent if len(sent) >= allowed else None
+
+        def refusal(bid: StandingBid) -> str:
+            return self._refusal(closed, policy, job, bid)
+
+        bids = await standing_bids(
+            self._requester.chain, self._job_id, named=policy.workers, wanted=lambda bid: not refusal(bid)
+        )
         if policy.anybody and job.round > 0:
             bids.sort(key=lambda bid: not bid.proven)
         refused = []
         for bid in bids:
-            reason = self._refusal(record, policy, job, bid)
+            reason = refusal(bid)
             if not reason:
                 try:
                     await self._award_to(job, bid.worker)
@@ -251,12 +260,19 @@ class JobFollower:
             self._failed_awards[job.round, worker] += 1
             raise
 
-    def _refusal(self, record: JobRecord, policy: AwardPolicy, job: Job, bid: StandingBid) -> str:
-        """Why a bid is not taken; empty if it may be."""
-        sent = {disclosure.worker for disclosure in self._requester.store.disclosures(record.draft_id)}
-        allowed = 1 if record.posting is None else record.posting.request.rounds  # not what a node says
-        if bid.worker.lower() not in sent and len(sent) >= allowed:
-            return f"the input has been sent to {len(sent)} already, and no more than that were allowed"
+    def _refusal(
+        self, closed: Collection[str] | None, policy: AwardPolicy, job: Job, bid: StandingBid
+    ) -> str:
+        """Why a bid is not taken; empty if it may be.
+
+        Args:
+            closed: to whom the input was sent, if nobody else may be sent it any more.
+            policy: who may win.
+            job: as stored.
+            bid: whose.
+        """
+        if closed is not None and bid.worker.lower() not in closed:
+            return f"the input has been sent to {len(closed)} already, and no more than that were allowed"
         if (failed := self._failed_awards[job.round, bid.worker]) >= MOST_FAILED_AWARDS:
             return f"awarding to it was mined and reverted {failed} times"
         needed = 0 if bid.leads else max(job.min_stake, job.collateral)
@@ -269,7 +285,8 @@ class JobFollower:
         left = job.deadline - now
         if not 0 <= left <= min(CHOOSING_TIME, job.bid_window // 4) or job.round in self._chosen:
             return ""
-        best = choice(await standing_bids(self._requester.chain, self._job_id))
+        bids = await standing_bids(self._requester.chain, self._job_id, wanted=lambda bid: bid.proven)
+        best = choice(bids)
         if best is not None and self._failed_awards[job.round, best.worker] >= MOST_FAILED_AWARDS:
             best = None
         if best is not None:

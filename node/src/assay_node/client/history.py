@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from typing import TypeVar
 
 from ..chain import (
     Chain,
@@ -20,11 +21,26 @@ from ..chain import (
 from .errors import EvidenceMismatch, JobNotFound, JobNotReady
 from .evidence import JobEvidence
 
+E = TypeVar("E", bound=ChainEvent)
+
+FIRST_SPAN = 10_000
+"""Blocks asked for at first when the newest events come first; the double of it next, and so on."""
+
 
 async def job_events(chain: Chain, job_id: bytes) -> list[JobEvent]:
-    """All events of a job in chain order. Every job event has the job id as its first indexed argument."""
-    events = await events_of(chain, chain.market.address, (None, job_id))
-    return [event for event in events if isinstance(event, JobEvent) and event.job_id == job_id]
+    """All events of a job in chain order. Every job event has the job id as its first indexed argument.
+
+    Anybody may add to them by bidding: where only some are of use, read `events_of_job` instead.
+    """
+    return [event async for event in events_of_job(chain, job_id)]
+
+
+async def events_of_job(chain: Chain, job_id: bytes) -> AsyncIterator[JobEvent]:
+    """As `job_events`, one after another: no more than one answer of the node is held at a time."""
+    async for batch in batches_of(chain, chain.market.address, (None, job_id)):
+        for event in batch:
+            if isinstance(event, JobEvent) and event.job_id == job_id:
+                yield event
 
 
 async def submissions_by(chain: Chain, requester: str) -> list[JobSubmitted]:
@@ -44,7 +60,10 @@ async def gather_evidence(chain: Chain, job_id: bytes) -> JobEvidence:
         JobNotFound: no log of the market names this job.
         JobNotReady: it is not settled.
     """
-    events = await job_events(chain, job_id)
+    # Bids, of which strangers may add any number, are not kept.
+    events = [
+        event async for event in events_of_job(chain, job_id) if isinstance(event, JobSubmitted | JobSettled)
+    ]
     submitted = [event for event in events if isinstance(event, JobSubmitted)]
     settled = [event for event in events if isinstance(event, JobSettled)]
     if not submitted:
@@ -73,29 +92,60 @@ async def gather_evidence(chain: Chain, job_id: bytes) -> JobEvidence:
 
 
 async def events_of(chain: Chain, contract: str, topics: Sequence[bytes | None] = ()) -> list[ChainEvent]:
-    """Events of one contract that match, from the deployment to the newest block.
+    """Events of one contract that match, from the deployment to the newest block, in chain order."""
+    return [event async for batch in batches_of(chain, contract, topics) for event in batch]
 
-    The whole range is asked for at once, as topics make the answer small; a node that refuses gets halves.
-    Providers have no common code for "range too long", so every refusal of more than one block is taken for
-    that.
+
+async def newest_of(
+    chain: Chain, contract: str, kind: type[E], topics: Sequence[bytes | None] = ()
+) -> AsyncIterator[E]:
+    """Events of one kind, the newest first: whoever has enough stops, and no more is read.
+
+    Args:
+        chain: the market's.
+        contract: whose events.
+        kind: which of them.
+        topics: that narrow them further, from the second on.
+    """
+    wanted = (chain.interfaces[contract].topic_of(kind.__name__), *topics)
+    async for batch in batches_of(chain, contract, wanted, newest_first=True):
+        for event in reversed(batch):
+            if isinstance(event, kind):
+                yield event
+
+
+async def batches_of(
+    chain: Chain, contract: str, topics: Sequence[bytes | None] = (), *, newest_first: bool = False
+) -> AsyncIterator[list[ChainEvent]]:
+    """Events of one contract that match, as the node gives them: one answer at a time, each in chain order.
+
+    Oldest first the whole range is asked for at once, as topics make the answer small; newest first some
+    blocks, then twice as many. A node that refuses gets halves. Providers have no common code for "range too
+    long", so every refusal of more than one block is taken for that; an answer that is too large is one, too,
+    so that no more than that is ever held.
     """
     node = chain.node
     if not isinstance(node, Rpc | CrossCheck):
-        return await chain.events()
-    first, head = chain.deployment.block, await node.block_number()
-    span = head - first + 1
-    found: list[ChainEvent] = []
-    while first <= head:
-        last = min(head, first + span - 1)
+        yield await chain.events()
+        return
+    first, last = chain.deployment.block, await node.block_number()
+    span = FIRST_SPAN if newest_first else last - first + 1
+    most = last - first + 1
+    while first <= last:
+        low, high = (
+            (max(first, last - span + 1), last) if newest_first else (first, min(last, first + span - 1))
+        )
         try:
-            logs = await node.logs(first, last, [contract], topics)
+            logs = await node.logs(low, high, [contract], topics)
         except RateLimited:
             raise
         except (RpcError, NodeUnavailable):
-            if last == first:
+            if low == high:
                 raise
-            span = max(1, (last - first + 1) // 2)
+            span = most = max(1, (high - low + 1) // 2)
             continue
-        found += chain.decode(logs)
-        first = last + 1
-    return found
+        yield chain.decode(logs)
+        if newest_first:
+            last, span = low - 1, min(most, 2 * span)
+        else:
+            first = high + 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -23,7 +24,10 @@ from ..chain import (
     JobSubmitted,
 )
 from .errors import JobNotFound
-from .history import job_events
+from .history import events_of_job
+
+MOST_BIDS_TOLD = 1000
+"""Bids of a job's history, the newest: anybody may add to them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +40,14 @@ class Moment:
 
 
 async def job_history(chain: Chain, job_id: bytes) -> list[JobEvent]:
-    """A job's events in chain order. JobNotFound if the market has logged none."""
-    events = await job_events(chain, job_id)
+    """A job's events in chain order, of its bids the newest `MOST_BIDS_TOLD`. JobNotFound if the market has
+    logged none.
+    """
+    events: list[JobEvent] = []
+    bids: deque[JobEvent] = deque(maxlen=MOST_BIDS_TOLD)
+    async for event in events_of_job(chain, job_id):
+        (bids if isinstance(event, BidPlaced) else events).append(event)
+    events = sorted([*events, *bids], key=lambda each: (each.origin.block_number, each.origin.log_index))
     if not events:
         raise JobNotFound(
             f"the market has no job 0x{job_id.hex()}", "Check the id and that this is the right chain"

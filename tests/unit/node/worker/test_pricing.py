@@ -9,16 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from assay_node.chain.contracts.worker_gas import data_fee_after_award, job_data_fee, job_gas
 from assay_node.worker import PricingConfig
 from assay_node.worker.pricing.capacity import Pace
 from assay_node.worker.pricing.quote import (
     Offer,
     Speed,
-    data_fee_after_award,
     gas_reserve,
     initial_speed,
-    job_data_fee,
-    job_gas,
     quote,
 )
 

@@ -20,6 +20,7 @@ from assay_node.chain import (
     Origin,
     WorkerRecord,
 )
+from assay_node.chain.contracts.worker_gas import SLICE_GAS, gas_after_award, job_gas
 from assay_node.chain.node.fees import FeePolicy
 from assay_node.worker import PricingConfig, WorkerConfig, WorkerStore
 from assay_node.worker.executor import SliceProof
@@ -28,7 +29,7 @@ from assay_node.worker.lifecycle.events import JobView
 from assay_node.worker.lifecycle.progress import BiddingPolicy, InputState, JobProgress
 from assay_node.worker.models import ModelLibrary, ServedModel
 from assay_node.worker.pricing.pricing_inputs import PricingInputs
-from assay_node.worker.pricing.quote import SLICE_GAS, gas_after_award, gas_reserve, job_gas
+from assay_node.worker.pricing.quote import gas_reserve
 from assay_node.worker.store import StoredJob, StoredProof
 from assay_prover import FIELD_ORDER
 
@@ -112,7 +113,7 @@ def pricing_of(store: WorkerStore, balance: int, gas_price: int, **settings: Any
     head = SimpleNamespace(
         worker=AsyncMock(return_value=RECORD),
         balance=AsyncMock(return_value=balance),
-        fees=AsyncMock(return_value=(gas_price, [])),
+        gas_price=AsyncMock(return_value=gas_price),
         data_price=AsyncMock(return_value=0),
     )
     chain = cast(Chain, SimpleNamespace(head=AsyncMock(return_value=head)))

@@ -101,6 +101,14 @@ class Interface:
             for component, value in zip(entry["inputs"], values, strict=True)
         }
 
+    def topic_of(self, event: str) -> bytes:
+        """The first topic of an event's logs.
+
+        Raises:
+            KeyError: the contract has no such event.
+        """
+        return {entry["name"]: topic for topic, entry in self._events.items()}[event]
+
     def decode_event(self, log: Log) -> DecodedEvent | None:
         """The event in a log, or None if it is none of this contract's."""
         entry = self._events.get(log.topics[0]) if log.topics else None

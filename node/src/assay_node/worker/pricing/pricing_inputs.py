@@ -11,6 +11,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ...chain import Chain, JobRequest, JobState, ModelSpec, WorkerRecord
+from ...chain.contracts.worker_gas import (
+    data_fee_after_award,
+    gas_after_award,
+    job_data_fee,
+    job_gas,
+)
 from ..config import WorkerConfig
 from ..lifecycle.instructions import Action
 from ..lifecycle.progress import BiddingPolicy, InputState, ProofState, is_held
@@ -21,12 +27,8 @@ from .quote import (
     Offer,
     Price,
     Speed,
-    data_fee_after_award,
-    gas_after_award,
     gas_reserve,
     initial_speed,
-    job_data_fee,
-    job_gas,
     mined_after,
     quote,
 )
@@ -93,10 +95,9 @@ class PricingInputs:
     async def refresh(self) -> Situation:
         """Reads stake, balance and gas price, once a block. Raises `ChainError`."""
         address, head = self._policy.address, await self._chain.head()
-        record, balance, (base_fee, tips), data_price = await asyncio.gather(
-            head.worker(address), head.balance(address), head.fees(self._config.fees), head.data_price()
+        record, balance, gas_price, data_price = await asyncio.gather(
+            head.worker(address), head.balance(address), head.gas_price(self._config.fees), head.data_price()
         )
-        gas_price = base_fee + (sorted(tips)[len(tips) // 2] if tips else 0)
         self._situation = Situation(record, balance, gas_price, data_price)
         return self._situation
 
