@@ -37,6 +37,9 @@ async def run(options: argparse.Namespace) -> int:
         async with open_stage(folder, model) as stage:
             lies = await all_lies(stage)
             chosen = [(victim, lie) for victim, lie in lies if options.match in f"{victim} {lie}"]
+            if options.part is not None:
+                number, parts = options.part
+                chosen = chosen[number - 1 :: parts]
             if options.share < 1:
                 draw = random.Random(options.seed)  # noqa: S311 - a sample to be repeated
                 chosen = [entry for entry in chosen if draw.random() < options.share]
@@ -57,11 +60,19 @@ async def run(options: argparse.Namespace) -> int:
     return harmful
 
 
+def _part(text: str) -> tuple[int, int]:
+    number, _, parts = text.partition("/")
+    if not (number.isdecimal() and parts.isdecimal() and 1 <= int(number) <= int(parts)):
+        raise argparse.ArgumentTypeError("expected I/N with 1 <= I <= N, for instance 3/40")
+    return int(number), int(parts)
+
+
 def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--match", default="", help="only lies whose line contains this")
     parser.add_argument("--share", type=float, default=1.0, help="only so many of them, 0 .. 1")
+    parser.add_argument("--part", type=_part, metavar="I/N", help="the I-th of N parts, which share no lie")
     parser.add_argument("--seed", type=int, default=0, help="of the choice")
     parser.add_argument("--all", action="store_true", help="print harmless ones, too")
     sys.exit(min(1, asyncio.run(run(parser.parse_args()))))
