@@ -46,8 +46,9 @@ class PricingConfig(BaseModel):
         wei_per_second: price of one second of this machine proving.
         margin_percent: on top of all costs, in an opening bid.
         floor_percent: on top of all costs, in the lowest bid; not above `margin_percent`.
-        seconds_fixed: seconds a proof takes whatever its size, until one has been measured.
-        constraints_per_second: proving speed, until one has been measured.
+        seconds_fixed: seconds a proof takes whatever its size, until one has been made. Models of up to 2^20
+            constraints are tried when their keys are opened.
+        constraints_per_second: proving speed, until a proof has been made.
         gas_price_cap: wei per gas above which jobs are declined.
         max_bids: bids in one round before the job is left to others.
         undercut_percent: how far below the leading bid the next one goes.

@@ -34,6 +34,12 @@ from assay_prover import AssayProverError, Bundle, Cancelled, InputError, ModelP
 
 _log = structlog.get_logger(__name__)
 
+TRIAL_CONSTRAINTS = 1 << 20
+"""Circuits up to this size are tried out when they are opened: two proofs of a second or so."""
+LONG_TRIAL = 1.0
+"""Seconds of a first proof after which no second is tried."""
+TRIAL_SECRET = 1
+"""Salt and blinding of proofs that nobody sees."""
 LAST_STEP = 5.0
 """Seconds in which a proof that is to stop must come to its next step; then its process is killed."""
 
@@ -208,9 +214,32 @@ def _start_child(parent: int, stop: _Flag) -> None:
     threading.Thread(target=watch, daemon=True, name="parent-watch").start()
 
 
-def _warm_up(path: Path, threads: int | None, table_bytes: int) -> None:
-    """Opens a bundle's key ahead of its first job: starting a process and building a circuit take seconds."""
-    _prover(path, threads, table_bytes)
+def _warm_up(path: Path, threads: int | None, table_bytes: int) -> float | None:
+    """Opens a bundle's key ahead of its first job: starting a process and building a circuit take seconds.
+
+    Returns:
+        Seconds of a proof, as tried out on an input of zeros, so that admission need not guess how many jobs
+        fit into a window; None for a model whose proof takes too long to try.
+
+    Raises:
+        AssayProverError: the key cannot be opened, or proves nothing.
+    """
+    bundle, prover = _prover(path, threads, table_bytes)
+    if bundle.manifest.costs.constraints > TRIAL_CONSTRAINTS:
+        return None
+    info = bundle.manifest.input
+    integers = np.clip(np.zeros(info.shape, dtype=np.int64), info.lo, info.hi)
+    salt = TRIAL_SECRET if bundle.needs_salt else None
+    blinding = TRIAL_SECRET if len(bundle.slices) > 1 else None
+    seconds = 0.0
+    for _ in range(2):  # the first one maps the key and makes tables
+        started = time.perf_counter()
+        for index in range(len(bundle.slices)):
+            prover.prove_slice(index, integers, salt=salt, binding=0, blinding=blinding)
+        seconds = time.perf_counter() - started
+        if seconds > LONG_TRIAL:
+            break
+    return seconds
 
 
 def _prove_in_child(task: ProofTask, index: int, entering: tuple[int, ...]) -> SliceProof:
@@ -243,7 +272,7 @@ class _Queued:
 Done = Callable[[bytes, ProofResult | Exception], Awaitable[None]]
 Prepare = Callable[[bytes], Awaitable[ProofTask]]
 Keep = Callable[[bytes, int, SliceProof], None]
-Opened = Callable[[Path, str], None]
+Opened = Callable[[Path, str, float | None], None]
 Returned = TypeVar("Returned")
 
 
@@ -256,7 +285,8 @@ class Executor:
         keep: given each finished slice of a model that has several, to be handed back as `ProofTask.kept`.
         kind: "process" or "thread".
         warm: bundles to open ahead of their first job.
-        opened: told of each of them that its keys were opened and checked (""), or why not.
+        opened: told of each of them that its keys were opened and checked (""), or why not, and how many
+            seconds a proof took that was tried; None if none was.
         threads, table_bytes: of a proof, as the tasks will say.
     """
 
@@ -397,9 +427,9 @@ class Executor:
         for path in tuple(self._warm):
             async with self._turn:
                 _log.info("model.opening", bundle=str(path))
-                began, fault = time.monotonic(), ""
+                began, fault, tried = time.monotonic(), "", None
                 try:
-                    await self._call(partial(_warm_up, path, self._threads, self._table_bytes))
+                    tried = await self._call(partial(_warm_up, path, self._threads, self._table_bytes))
                 except Exception as error:  # noqa: BLE001 - whatever it is, the model cannot be proven
                     fault = str(error) or type(error).__name__
             seconds = round(time.monotonic() - began, 1)
@@ -407,9 +437,10 @@ class Executor:
                 self._warm.remove(path)  # no second process dies of it
                 _log.error("model.cannot_prove", bundle=str(path), seconds=seconds, reason=fault)
             else:
-                _log.info("model.opened", bundle=str(path), seconds=seconds)
+                proof = None if tried is None else round(tried, 3)
+                _log.info("model.opened", bundle=str(path), seconds=seconds, proof_seconds=proof)
             if self._opened is not None:
-                self._opened(path, fault)
+                self._opened(path, fault, tried)
 
     async def _call(self, call: Callable[[], Returned]) -> Returned:
         """Calls in the pool; a process that died before is replaced, and has its keys opened again."""

@@ -105,9 +105,14 @@ class JobManager:
 
     # ------------------------------------------------------------------------------------ what is heard
 
-    def opened(self, bundle: Path, fault: str) -> None:
-        """A bundle's keys were opened and checked; `fault` says why not, "" if all is well."""
+    def opened(self, bundle: Path, fault: str, tried: float | None) -> None:
+        """A bundle's keys were opened and checked; `fault` says why not, "" if all is well. `tried` is how
+        many seconds a proof took, if one was tried.
+        """
         self.library.fitness.opened(bundle, fault)
+        key = self.library.speed_key(bundle)
+        if tried is not None and key is not None:
+            self.pricing_inputs.tried(key, tried)
         self.bidder.price_again()
 
     async def restore(self) -> None:

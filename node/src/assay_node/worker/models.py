@@ -25,6 +25,11 @@ from .metrics import Metrics
 _log = structlog.get_logger(__name__)
 
 
+def speed_key(bundle: Bundle) -> str:
+    """Under which measured proving times are kept: models of one circuit are as fast."""
+    return bytes(bundle.circuit_hash).hex()
+
+
 @dataclass(frozen=True)
 class ServedModel:
     """A registered model with the bundle that proves it."""
@@ -47,7 +52,7 @@ class ServedModel:
     @property
     def speed_key(self) -> str:
         """Under which measured proving times are kept."""
-        return bytes(self.bundle.circuit_hash).hex()
+        return speed_key(self.bundle)
 
     def input_of_words(self, words: Sequence[int]) -> NDArray[np.int64]:
         """The integers that public input words pack.
@@ -119,6 +124,10 @@ class ModelLibrary:
     def identities(self) -> dict[Path, str]:
         """What tells each folder's keys and description from another's: of the file that proves, too."""
         return {path: bytes(bundle.metadata_hash).hex() for path, bundle in self._bundles.values()}
+
+    def speed_key(self, path: Path) -> str | None:
+        """Under which measured proving times of a bundle folder are kept; None if it serves no model."""
+        return next((speed_key(bundle) for at, bundle in self._bundles.values() if at == path), None)
 
     def known(self, model_id: bytes) -> ServedModel | None:
         """The bundle of a model that `find` has found before."""

@@ -83,11 +83,11 @@ async def test_a_model_whose_keys_fail_their_check_is_not_bid_on_and_the_other_i
 ):
     opening, answer = executor._warm_up, threading.Event()
 
-    def check(path: Path, *settings: Any) -> None:
+    def check(path: Path, *settings: Any) -> float | None:
         answer.wait(10)
         if path == private_bundle:
             raise ProofError("the key file is doctored")
-        opening(path, *settings)
+        return opening(path, *settings)
 
     monkeypatch.setattr(executor, "_warm_up", check)
     async with marketplace() as place:

@@ -83,14 +83,14 @@ async def test_a_model_that_cannot_prove_is_told_before_there_are_jobs(
 
     log = Mock()
     monkeypatch.setattr(module, "_log", log)
-    told: list[tuple[Path, str]] = []
+    told: list[tuple[Path, str, float | None]] = []
     executor = Executor(
         nothing,  # type: ignore[arg-type]
         nothing,
         lambda *_: None,
         kind="thread",
         warm=[tmp_path],
-        opened=lambda path, fault: told.append((path, fault)),
+        opened=lambda *each: told.append(each),
     )
     async with executor:
         assert executor._warming is not None
@@ -99,27 +99,25 @@ async def test_a_model_that_cannot_prove_is_told_before_there_are_jobs(
     (failed,) = log.error.call_args_list
     assert failed.args == ("model.cannot_prove",)
     assert "manifest.json" in failed.kwargs["reason"]
-    ((path, fault),) = told
-    assert path == tmp_path
-    assert fault == failed.kwargs["reason"]
+    assert told == [(tmp_path, failed.kwargs["reason"], None)]
 
 
 async def test_keys_that_open_are_told_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async def nothing(*_: object) -> None: ...
 
-    told: list[tuple[Path, str]] = []
-    monkeypatch.setattr(module, "_warm_up", lambda *_: None)
+    told: list[tuple[Path, str, float | None]] = []
+    monkeypatch.setattr(module, "_warm_up", lambda *_: 0.25)
     async with Executor(
         nothing,  # type: ignore[arg-type]
         nothing,
         lambda *_: None,
         kind="thread",
         warm=[tmp_path],
-        opened=lambda path, fault: told.append((path, fault)),
+        opened=lambda *each: told.append(each),
     ) as executor:
         assert executor._warming is not None
         await executor._warming
-    assert told == [(tmp_path, "")]
+    assert told == [(tmp_path, "", 0.25)]
 
 
 class Deadly(PosixPath):
@@ -139,7 +137,7 @@ async def test_a_bundle_that_kills_the_prover_puts_out_no_other(tmp_path: Path) 
         nothing,
         lambda *_: None,
         warm=warm,
-        opened=lambda _, fault: told.append(fault),
+        opened=lambda _, fault, __: told.append(fault),
     ) as executor:
         assert executor._warming is not None
         await executor._warming
@@ -184,3 +182,16 @@ async def test_a_panic_of_the_core_is_a_failed_proof_and_the_next_is_proven(kind
             await executor._call(partial(exec, NO_EXCEPTION))
         assert await executor._call(partial(int, "7")) == 7
         executor.check()
+
+
+@pytest.mark.parametrize("name", ["private", "public"])
+async def test_a_proof_is_tried_when_keys_are_opened(
+    name: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With half a second assumed for each proof, windows seem to hold a fraction of what fits."""
+    bundle: Path = request.getfixturevalue(f"{name}_bundle")
+    seconds = module._warm_up(bundle, None, 0)
+    assert seconds is not None
+    assert seconds > 0
+    monkeypatch.setattr(module, "TRIAL_CONSTRAINTS", 1)
+    assert module._warm_up(bundle, None, 0) is None

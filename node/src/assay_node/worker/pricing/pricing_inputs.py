@@ -119,6 +119,14 @@ class PricingInputs:
             )
         return self._speeds[key]
 
+    def tried(self, key: str, seconds: float) -> None:
+        """Takes the time of a proof that was tried on opening the keys, unless real ones were measured.
+
+        It is not kept: what else the machine did meanwhile is not known, and the next start tries again.
+        """
+        if self._store.speed_of(key) is None:
+            self._speeds[key] = Speed(seconds, True)
+
     def measure(self, model: ServedModel, seconds: float) -> None:
         """Takes a proof's time into account."""
         self._speeds[model.speed_key] = speed = self.speed(model).after(seconds)
