@@ -32,14 +32,10 @@ from numpy.typing import NDArray
 
 from assay_prover import AssayProverError, Bundle, Cancelled, InputError, ModelProver, join_proofs, verify
 
+from .pricing.trial import try_proof
+
 _log = structlog.get_logger(__name__)
 
-TRIAL_CONSTRAINTS = 1 << 20
-"""Circuits up to this size are tried out when they are opened: two proofs of a second or so."""
-LONG_TRIAL = 1.0
-"""Seconds of a first proof after which no second is tried."""
-TRIAL_SECRET = 1
-"""Salt and blinding of proofs that nobody sees."""
 LAST_STEP = 5.0
 """Seconds in which a proof that is to stop must come to its next step; then its process is killed."""
 
@@ -217,29 +213,9 @@ def _start_child(parent: int, stop: _Flag) -> None:
 def _warm_up(path: Path, threads: int | None, table_bytes: int) -> float | None:
     """Opens a bundle's key ahead of its first job: starting a process and building a circuit take seconds.
 
-    Returns:
-        Seconds of a proof, as tried out on an input of zeros, so that admission need not guess how many jobs
-        fit into a window; None for a model whose proof takes too long to try.
-
-    Raises:
-        AssayProverError: the key cannot be opened, or proves nothing.
+    Gives the seconds of a proof that was tried; see `try_proof`. Raises `AssayProverError`.
     """
-    bundle, prover = _prover(path, threads, table_bytes)
-    if bundle.manifest.costs.constraints > TRIAL_CONSTRAINTS:
-        return None
-    info = bundle.manifest.input
-    integers = np.clip(np.zeros(info.shape, dtype=np.int64), info.lo, info.hi)
-    salt = TRIAL_SECRET if bundle.needs_salt else None
-    blinding = TRIAL_SECRET if len(bundle.slices) > 1 else None
-    seconds = 0.0
-    for _ in range(2):  # the first one maps the key and makes tables
-        started = time.perf_counter()
-        for index in range(len(bundle.slices)):
-            prover.prove_slice(index, integers, salt=salt, binding=0, blinding=blinding)
-        seconds = time.perf_counter() - started
-        if seconds > LONG_TRIAL:
-            break
-    return seconds
+    return try_proof(*_prover(path, threads, table_bytes))
 
 
 def _prove_in_child(task: ProofTask, index: int, entering: tuple[int, ...]) -> SliceProof:

@@ -193,5 +193,5 @@ async def test_a_proof_is_tried_when_keys_are_opened(
     seconds = module._warm_up(bundle, None, 0)
     assert seconds is not None
     assert seconds > 0
-    monkeypatch.setattr(module, "TRIAL_CONSTRAINTS", 1)
+    monkeypatch.setattr("assay_node.worker.pricing.trial.TRIAL_CONSTRAINTS", 1)
     assert module._warm_up(bundle, None, 0) is None
