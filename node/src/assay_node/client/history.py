@@ -23,8 +23,8 @@ from .evidence import JobEvidence
 
 E = TypeVar("E", bound=ChainEvent)
 
-FIRST_SPAN = 10_000
-"""Blocks asked for at first when the newest events come first; the double of it next, and so on."""
+FIRST_SPAN = 100_000
+"""Blocks asked for at first when the newest events come first; four times as many next, and so on."""
 
 
 async def job_events(chain: Chain, job_id: bytes) -> list[JobEvent]:
@@ -120,9 +120,9 @@ async def batches_of(
     """Events of one contract that match, as the node gives them: one answer at a time, each in chain order.
 
     Oldest first the whole range is asked for at once, as topics make the answer small; newest first some
-    blocks, then twice as many. A node that refuses gets halves. Providers have no common code for "range too
-    long", so every refusal of more than one block is taken for that; an answer that is too large is one, too,
-    so that no more than that is ever held.
+    blocks, then four times as many. A node that refuses gets halves. Providers have no common code for "range
+    too long", so every refusal of more than one block is taken for that; an answer that is too large is one,
+    too, so that no more than that is ever held.
     """
     node = chain.node
     if not isinstance(node, Rpc | CrossCheck):
@@ -146,6 +146,6 @@ async def batches_of(
             continue
         yield chain.decode(logs)
         if newest_first:
-            last, span = low - 1, min(most, 2 * span)
+            last, span = low - 1, min(most, 4 * span)
         else:
             first = high + 1

@@ -14,6 +14,8 @@ from pathlib import Path
 
 import structlog
 
+from assay_prover.bundle.manifest import legible
+
 from .bans import FAILURES, Ban, Bans
 from .metrics import Metrics
 
@@ -125,7 +127,7 @@ class ModelFitness:
         fitness.failures += 1
         if fitness.failures < FAILURES:
             return
-        fitness.ban = Ban(_name(path), self._identities.get(path, ""), reason, self._clock())
+        fitness.ban = Ban(_name(path), self._identities.get(path, ""), legible(reason), self._clock())
         if self._bans is not None:
             self._bans.add(fitness.ban)
         _log.error("model.not_bid_on", bundle=str(path), reason=fitness.reason)

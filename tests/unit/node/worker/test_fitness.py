@@ -131,6 +131,16 @@ def test_a_ban_outlasts_a_restart_with_its_reason_and_time(store: WorkerStore) -
     assert again.objection(GOOD) == ("", False)
 
 
+def test_a_reason_is_fit_to_be_printed_and_stored(store: WorkerStore) -> None:
+    bans = Bans(store.database)
+    fitness = kept_in(bans)
+    for _ in range(FAILURES):
+        fitness.failed(BAD, "\x1b[2J" + "x" * 10_000)
+    (ban,) = bans.all().values()
+    assert ban.reason.isprintable()
+    assert len(ban.reason) <= 2000
+
+
 def test_a_ban_is_of_the_keys_that_failed(store: WorkerStore) -> None:
     bans = Bans(store.database)
     fail(kept_in(bans))
