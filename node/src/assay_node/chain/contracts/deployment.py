@@ -9,7 +9,12 @@ from typing import Annotated
 from eth_utils.address import is_address, to_checksum_address
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
+from assay_prover import strict_json
+
 from ..errors import DeploymentError
+
+MAX_BYTES = 1 << 20
+"""Of a deployment file, which may come from anyone."""
 
 
 def _address(value: str) -> str:
@@ -55,13 +60,14 @@ class Deployment(BaseModel):
     def load(cls, path: Path) -> Deployment:
         """From a file. Raises `DeploymentError`."""
         try:
-            return cls.model_validate_json(path.read_text(encoding="utf-8"))
+            document = strict_json.load(path, max_bytes=MAX_BYTES)
+            return cls.model_validate_json(strict_json.dumps(document))
         except OSError as error:
             raise DeploymentError(
                 f"cannot read the deployment file {path} ({error.strerror})",
                 "Deploy first, or name another file",
             ) from error
-        except (ValidationError, UnicodeDecodeError) as error:
+        except (ValidationError, strict_json.JsonError) as error:
             raise DeploymentError(
                 f"{path} is no deployment file ({_first(error)})", "Deploy again, or name another file"
             ) from error
@@ -77,9 +83,9 @@ class Deployment(BaseModel):
             raise DeploymentError(f"cannot write {path} ({error.strerror})", "Check the folder") from error
 
 
-def _first(error: ValidationError | UnicodeDecodeError) -> str:
-    if isinstance(error, UnicodeDecodeError):
-        return "not text"
+def _first(error: ValidationError | strict_json.JsonError) -> str:
+    if isinstance(error, strict_json.JsonError):
+        return str(error)
     detail = error.errors()[0]
     where = ".".join(str(part) for part in detail["loc"])
     return f"{where}: {detail['msg']}" if where else detail["msg"]

@@ -111,12 +111,15 @@ def _verify_file(path: Path, key_path: Path, answer_file: Path | None, *, json: 
     bundle = key_path if key_path.is_dir() else None
     if bundle is not None:
         key_path = bundle / "verifying.key"
+        if not key_path.is_file():  # of a stranger's folder it may be a pipe or a device, which has no end
+            raise AssayError(f"{bundle} has no file verifying.key", f"Run: assay model setup {bundle}")
     elif answer_file is not None:
         raise typer.BadParameter("--answer takes the bundle as --key: it says how the answer is read")
     try:
-        if key_path.stat().st_size > MAX_KEY:
+        with key_path.open("rb") as file:
+            key = file.read(MAX_KEY + 1)
+        if len(key) > MAX_KEY:
             raise AssayError(f"{key_path} is too large for a verifying key", "Name the verifying key's file")
-        key = key_path.read_bytes()
     except OSError as error:
         raise AssayError(
             f"cannot read {key_path} ({error.strerror})", "Name the verifying key's file"
