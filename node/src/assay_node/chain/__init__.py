@@ -44,14 +44,7 @@ if TYPE_CHECKING:
         WorkerUpdated,
         decode_event,
     )
-    from .contracts.identity import (
-        check_job,
-        check_model,
-        check_verifying_key,
-        dataset_id_of,
-        job_id_of,
-        model_id_of,
-    )
+    from .contracts.identity import check_model, dataset_id_of, job_id_of, model_id_of
     from .contracts.interface import Interface
     from .contracts.records import Attestation, Certificates, DataRegistry, DataSet, Lineage
     from .contracts.registration import is_signed, sign_registration
@@ -162,9 +155,7 @@ else:  # a name's module is loaded when the name is used
             ".node.types": "Header Log Node Receipt",
             ".head": "Head",
             ".outbox.submission": "Want",
-            ".contracts.identity": (
-                "check_job check_model check_verifying_key dataset_id_of job_id_of model_id_of"
-            ),
+            ".contracts.identity": "check_model dataset_id_of job_id_of model_id_of",
             ".contracts.records": "Attestation Certificates DataRegistry DataSet Lineage",
             ".contracts.attestation": "is_attested sign_attestation",
             ".node.cross_check": "CrossCheck open_node",
@@ -268,9 +259,7 @@ __all__ = [
     "WorkerUpdated",
     "WrongChain",
     "artifact",
-    "check_job",
     "check_model",
-    "check_verifying_key",
     "create_account",
     "create_address",
     "create_encryption_key",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
+from typing import Any
 
 import pytest
 from eth_utils.crypto import keccak
@@ -62,3 +63,33 @@ def test_the_deadline_of_a_job_that_is_over_says_nothing(state: JobState) -> Non
 
 def test_a_job_that_a_reorg_took_away_contradicts_nothing() -> None:
     assert contradiction(POSTED, replace(STORED, state=JobState.NONE, max_price=1), NOW) == ""
+
+
+def changed(value: Any) -> Any:
+    """Another value of the same type."""
+    match value:
+        case bool():
+            return not value
+        case int():
+            return value + 1
+        case bytes():
+            return bytes([value[0] ^ 1]) + value[1:]
+        case _:
+            return "0x" + "22" * 20
+
+
+@pytest.mark.parametrize(
+    "name",
+    [f.name for f in fields(Job) if f.name not in {"state", "round", "worker", "deadline", "price"}],
+)
+def test_a_stored_job_that_is_not_the_posted_one_is_refused(name: str) -> None:
+    assert contradiction(POSTED, STORED, NOW) == ""
+    found = contradiction(POSTED, replace(STORED, **{name: changed(getattr(STORED, name))}), NOW)
+    assert "its id was made with" in found
+
+
+@pytest.mark.parametrize("name", ["price", "round"])
+def test_a_price_or_round_beyond_its_bound_is_refused(name: str) -> None:
+    bound = {"price": STORED.max_price, "round": STORED.rounds - 1}[name]
+    assert contradiction(POSTED, replace(STORED, **{name: bound}), NOW) == ""
+    assert "beyond its own bound" in contradiction(POSTED, replace(STORED, **{name: bound + 1}), NOW)

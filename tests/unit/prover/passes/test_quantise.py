@@ -5,7 +5,6 @@ network's.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,17 +12,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from assay_prover.compiler.preparation import prepare
 from assay_prover.errors import QuantisationError
-from assay_prover.frontend import import_model, read_model
-from assay_prover.passes import Precision, QuantisedModel, calibrate, fuse, quantise
-from assay_prover.passes.selection import search as search_module
-from assay_prover.passes.selection.goals import GOALS
-from assay_prover.passes.selection.report import AccuracyReport, assess, flip_risk
-from assay_prover.passes.selection.search import search
+from assay_prover.frontend import import_model
+from assay_prover.passes import Precision, calibrate, fuse, quantise
 from assay_prover.reference import Affine, Requantise
-from unit.prover.onnx_models import MODELS, build, mlp
+from unit.prover.onnx_models import build, mlp
 from unit.prover.operator_cases import Nodes
+from unit.prover.passes.quantised import quantised
 
 KINDS = ["mlp", "conv", "residual", "attention", "functions", "softmax"]
 
@@ -93,15 +88,6 @@ def _network(rng: np.random.Generator, kind: str) -> bytes:
     return build(nodes, constants, (1, 3, 4))
 
 
-def _quantised(
-    data: bytes, rng: np.random.Generator, precision: Precision
-) -> tuple[QuantisedModel, np.ndarray, np.ndarray]:
-    graph = fuse(import_model(data))
-    x = rng.uniform(-1, 1, size=(64, *graph.input_shape))
-    calibration = calibrate(graph, x, (-1.0, 1.0))
-    return quantise(graph, calibration, precision), x, calibration.outputs
-
-
 @settings(max_examples=60, deadline=None)
 @given(
     seed=st.integers(0, 2**32),
@@ -116,7 +102,7 @@ def test_no_input_in_range_leaves_the_worst_case(
     """Totality: corners and random points of the input box, not only calibration samples."""
     rng = np.random.default_rng(seed)
     precision = Precision(limb_bits=limb, activation_bits=activation, headroom_bits=headroom)
-    model, _, _ = _quantised(_network(rng, kind), rng, precision)
+    model, _, _ = quantised(_network(rng, kind), rng, precision)
     lo, hi = model.input.lo, model.input.hi
     assert hi - lo + 1 == 1 << model.input.bits
     shape = (48, *model.graph.input.shape)
@@ -134,7 +120,7 @@ def test_fine_integers_answer_as_the_float_network(seed: int, kind: str) -> None
     precision = Precision(
         limb_bits=1, input_bits=14, activation_bits=14, output_bits=14, weight_noise=0.1, table_bits=14
     )
-    model, x, expected = _quantised(_network(rng, kind), rng, precision)
+    model, x, expected = quantised(_network(rng, kind), rng, precision)
     integers = model.graph.run(model.encode(x))[model.graph.output]
     span = max(float(np.ptp(expected)), float(np.abs(expected).max()), 1e-9)
     assert np.abs(integers * model.output_scale - expected).max() / span < 0.01
@@ -143,7 +129,7 @@ def test_fine_integers_answer_as_the_float_network(seed: int, kind: str) -> None
 @pytest.mark.parametrize("limb", [1, 4, 8])
 def test_shifts_are_multiples_of_the_limb(limb: int) -> None:
     rng = np.random.default_rng(0)
-    model, _, _ = _quantised(mlp(rng, [16, 32, 8, 4]), rng, Precision(limb_bits=limb))
+    model, _, _ = quantised(mlp(rng, [16, 32, 8, 4]), rng, Precision(limb_bits=limb))
     shifts = [op.shift for op in model.graph.ops if isinstance(op, Requantise)]
     assert len(shifts) == 3
     assert all(shift % limb == 0 for shift in shifts)
@@ -152,7 +138,7 @@ def test_shifts_are_multiples_of_the_limb(limb: int) -> None:
 def test_a_bottleneck_is_held_to_what_was_seen_and_spares_the_layer_behind() -> None:
     """16 results between wide layers: their clamps cost little, and 400 range checks are narrower."""
     rng = np.random.default_rng(1)
-    model, _, _ = _quantised(mlp(rng, [64, 300, 16, 400, 4]), rng, Precision(limb_bits=8, activation_bits=7))
+    model, _, _ = quantised(mlp(rng, [64, 300, 16, 400, 4]), rng, Precision(limb_bits=8, activation_bits=7))
     relus = [op for op in model.graph.ops if isinstance(op, Requantise) and op.lo == 0]
     assert [op.hi is not None for op in relus] == [False, True, False]
 
@@ -163,7 +149,7 @@ def test_a_cap_of_the_network_takes_one_range_check() -> None:
     rng = np.random.default_rng(2)
     constants = {"w": rng.normal(size=(12, 9)) * 3, "v": rng.normal(size=(9, 3))}
     constants |= {"zero": np.array(0.0), "six": np.array(6.0)}
-    model, _, _ = _quantised(build(nodes, constants, (1, 12)), rng, Precision(limb_bits=8, activation_bits=7))
+    model, _, _ = quantised(build(nodes, constants, (1, 12)), rng, Precision(limb_bits=8, activation_bits=7))
     (capped,) = (op for op in model.graph.ops if isinstance(op, Requantise) and op.hi is not None)
     assert capped.lo == 0
     assert capped.hi == 2**7 - 1
@@ -172,7 +158,7 @@ def test_a_cap_of_the_network_takes_one_range_check() -> None:
 def test_average_pooling_is_exact() -> None:
     nodes = [("AveragePool", ["input"], "output", {"kernel_shape": [2, 2], "strides": [2, 2]})]
     rng = np.random.default_rng(0)
-    model, _, _ = _quantised(build(nodes, {}, (1, 1, 4, 4)), rng, Precision())
+    model, _, _ = quantised(build(nodes, {}, (1, 1, 4, 4)), rng, Precision())
     (op,) = model.graph.ops
     assert isinstance(op, Affine)
     assert set(op.maps[0].csr().data) == {1}
@@ -190,7 +176,7 @@ def test_worst_case_that_would_explode_is_clamped() -> None:
         nodes += [("MatMul", [name, f"w{k}"], f"m{k}", {}), ("Relu", [f"m{k}"], f"r{k}", {})]
         name = f"r{k}"
     data = build(nodes, constants, (1, 40), output=name)
-    model, _, _ = _quantised(data, rng, Precision(limb_bits=1, headroom_bits=6))
+    model, _, _ = quantised(data, rng, Precision(limb_bits=1, headroom_bits=6))
     assert any(op.hi is not None for op in model.graph.ops if isinstance(op, Requantise))
     assert max(max(abs(t.min), t.max) for t in model.graph.tensors.values()) < 2**40
 
@@ -242,7 +228,7 @@ def test_tensors_named_as_the_quantiser_names_its_own_are_kept_apart() -> None:
     rng = np.random.default_rng(2)
     data = build(nodes, {"w": rng.normal(size=(4, 4)) / 4}, (1, 4))
     for limb in (1, 8):
-        model, x, expected = _quantised(data, rng, Precision(limb_bits=limb, activation_bits=12))
+        model, x, expected = quantised(data, rng, Precision(limb_bits=limb, activation_bits=12))
         answers = model.graph.run(model.encode(x))[model.graph.output] * model.output_scale
         assert np.abs(answers - expected).max() < 0.02 * np.abs(expected).max()
         assert {"m/b", "m/argument'"} <= set(model.names)
@@ -267,7 +253,7 @@ def test_clip_between_ends_closer_than_a_step_keeps_them(lo: float, hi: float, s
     constants = {"w": np.eye(4) * 0.9, **ends, "k": np.array(1 / (np.float32(hi) - np.float32(lo)))}
     rng = np.random.default_rng(6)
     data = build(nodes, {name: constants[name] for _, names, _, _ in nodes for name in names[1:]}, (1, 4))
-    model, _, _ = _quantised(data, rng, Precision(activation_bits=8))
+    model, _, _ = quantised(data, rng, Precision(activation_bits=8))
     x = np.where(rng.random((64, 1, 4)) < 0.5, -0.9, 0.9)
     answers = model.graph.run(model.encode(x))[model.graph.output] * model.output_scale
     np.testing.assert_allclose(answers, x > 0, atol=0.03)
@@ -336,174 +322,3 @@ def test_product_is_never_clamped_below_what_samples_showed(output_bits: int) ->
     model = quantise(graph, calibrate(graph, x, (-64.0, 64.0)), precision)
     answers = model.graph.run(model.encode(x))[model.graph.output] * model.output_scale
     assert float(np.abs(answers - x**2).max()) <= 2.0**-output_bits + 2 * model.input.scale
-
-
-@pytest.mark.parametrize("name", ["bc_mlp", "digits_mlp"])
-def test_search_meets_the_balanced_goal_without_losing_accuracy(name: str) -> None:
-    graph = fuse(import_model(read_model(MODELS / f"{name}.onnx")))
-    data = np.load(MODELS / f"{name}.npz")
-    x = data["x"].reshape(-1, *graph.input_shape).astype(np.float64)
-    calibration = calibrate(graph, x, (float(x.min()) - 1, float(x.max()) + 1))
-
-    def bits(model: QuantisedModel) -> float:
-        return float(sum(np.log2(t.hi - t.lo + 1.0).sum() for t in model.graph.tensors.values()))
-
-    choice = search(graph, calibration, x, data["y"], bits, target="balanced", synthetic=False)
-    assert choice.met
-    assert choice.report.accuracy_loss <= 0.0
-    assert choice.report.agreement >= GOALS["balanced"].agreement
-    assert choice.report.samples == len(x)
-
-
-def test_search_reports_honestly_when_no_candidate_is_good_enough(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(GOALS, "speed", replace(GOALS["speed"], p99_error=1e-9))
-    rng = np.random.default_rng(1)
-    graph = fuse(import_model(mlp(rng, [4, 3])))
-    x = rng.uniform(-1, 1, size=(64, 1, 4))
-    calibration = calibrate(graph, x, (-1.0, 1.0))
-    choice = search(graph, calibration, x, None, lambda _: 0.0, target="speed", synthetic=False)
-    assert not choice.met
-    assert choice.report.samples == 64
-
-
-def test_report_counts_agreement_errors_and_saturation() -> None:
-    rng = np.random.default_rng(2)
-    model, x, expected = _quantised(mlp(rng, [6, 4, 3]), rng, Precision(limb_bits=1))
-    labels = expected.reshape(64, -1).argmax(axis=1)
-    labels[0] = (labels[0] + 1) % 3
-    report = assess(model, x, expected, labels, synthetic=False)
-    assert report.accuracy_float == pytest.approx(63 / 64)
-    assert report.agreement > 0.95
-    assert report.saturated == 0.0
-    assert report.error_median is not None
-    assert report.error_max is not None
-    assert 0 <= report.error_median <= report.error_max
-    wide = assess(model, x * 4, expected, labels, synthetic=False)
-    assert wide.saturated > 0.5
-
-
-@pytest.mark.parametrize("samples", [1, 20])
-def test_outputs_that_do_not_vary_are_measured_by_their_magnitude(samples: int) -> None:
-    """One sample of a regression, or the same one many times: no spread to compare an error of 100 with."""
-    rng = np.random.default_rng(3)
-    constants = {"w": 1e5 * rng.normal(size=(4, 1)), "b": np.array([1e5])}
-    model = build([("Gemm", ["input", "w", "b"], "output", {})], constants, (1, 4))
-    x = np.repeat(rng.uniform(-1, 1, size=(1, 4)), samples, axis=0)
-    prepared = prepare(model, x, None, (-1.0, 1.0), lambda *_: None)
-    choice = prepared.choose("balanced", lambda quantised: float(len(quantised.graph.ops)))
-    assert choice.met
-    assert choice.report.output_span == pytest.approx(abs(float(x[0] @ constants["w"][:, 0]) + 1e5))
-
-
-def test_risk_sees_flips_that_no_sample_shows() -> None:
-    exact = np.zeros((100, 3))
-    exact[:, 0] = np.linspace(0.01, 1.0, 100)
-    errors = np.zeros((100, 3))
-    errors[50:, 1] = 0.2  # the errors sit where the margins are wide: not one answer changes
-    assert ((exact + errors).argmax(axis=1) == 0).all()
-    risk = flip_risk(exact, errors)
-    # a margin below 0.2 (a fifth of the samples) met by an error of 0.2 (half of them)
-    assert 0.07 < risk < 0.13
-    assert flip_risk(exact, np.zeros_like(errors)) == 0.0
-
-
-def test_goal_refuses_risk_on_real_samples_alone() -> None:
-    values = AccuracyReport(
-        samples=100,
-        synthetic=False,
-        agreement=1.0,
-        accuracy_float=None,
-        accuracy_quantised=None,
-        error_median=0.0,
-        error_p99=0.0,
-        error_max=0.0,
-        output_span=1.0,
-        saturated=0.0,
-        risk=0.002,
-    )
-    assert not GOALS["balanced"].accepts(values)
-    assert GOALS["speed"].accepts(values)
-    assert GOALS["balanced"].accepts(values.model_copy(update={"synthetic": True}))
-
-
-def test_output_that_is_no_vector_of_classes_agrees_by_its_error() -> None:
-    """A sequence of vectors has no top-1 class, so a tie of two of its values must not count."""
-    rng = np.random.default_rng(8)
-    nodes: Nodes = [("MatMul", ["input", "w"], "output", {})]
-    model = build(nodes, {"w": rng.normal(size=(4, 4))}, (1, 3, 4))
-    prepared = prepare(model, rng.normal(size=(40, 3, 4)), None, None, lambda *_: None)
-    choice = prepared.choose("balanced", lambda quantised: float(len(quantised.graph.ops)))
-    assert choice.met
-    assert choice.report.risk is None
-    assert choice.report.agreement == 1.0
-
-
-def test_search_gives_up_early_and_cheaply_when_the_goal_is_out_of_reach(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """Not even the finest candidate meets it: a few refusals are enough, the dearest is not the answer."""
-    monkeypatch.setitem(GOALS, "balanced", replace(GOALS["balanced"], p99_error=1e-9))
-    rng = np.random.default_rng(3)
-    graph = fuse(import_model(mlp(rng, [4, 8, 3])))
-    x = rng.uniform(-1, 1, size=(64, 1, 4))
-    calibration = calibrate(graph, x, (-1.0, 1.0))
-    weighed: list[float] = []
-
-    def bits(model: QuantisedModel) -> float:
-        weighed.append(float(sum(np.log2(t.hi - t.lo + 1.0).sum() for t in model.graph.tensors.values())))
-        return weighed[-1]
-
-    choice = search(graph, calibration, x, None, bits, target="balanced", synthetic=False)
-    goal = GOALS["balanced"]
-    everything = len(goal.limb_bits) * len(goal.activation_bits) * len(goal.input_bits)
-    assert not choice.met
-    assert choice.candidates < everything
-    assert choice.cost < max(weighed)
-    assert choice.selection.error_p99 is not None
-    assert choice.selection.error_p99 <= 0.01 * choice.selection.output_span
-
-
-def test_a_refused_candidate_says_how_much_finer_the_next_has_to_be() -> None:
-    goal = GOALS["balanced"]
-    report = AccuracyReport(
-        samples=100,
-        synthetic=False,
-        agreement=1.0,
-        accuracy_float=None,
-        accuracy_quantised=None,
-        error_median=None,
-        error_p99=1.1 * goal.p99_error,
-        error_max=None,
-        output_span=1.0,
-        saturated=0.0,
-        risk=2 * goal.risk,
-    )
-    assert goal.missing(report) == 1
-    assert goal.missing(report.model_copy(update={"error_p99": 9 * goal.p99_error})) == 2
-    far = report.model_copy(update={"risk": 0.5})
-    assert goal.missing(far) > 3
-    assert goal.missing(far.model_copy(update={"synthetic": True})) == 1
-    assert goal.missing(report.model_copy(update={"error_p99": None, "risk": None})) == 1
-    # answers that ought to be 0, all of them
-    assert goal.missing(report.model_copy(update={"error_p99": 1e3, "output_span": 0.0})) > 3
-
-
-def test_search_asks_every_limb_width_before_it_gives_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The widest limbs are not always the most accurate: one that fails says nothing about the others."""
-    rng = np.random.default_rng(5)
-    graph = fuse(import_model(mlp(rng, [4, 8, 3])))
-    x = rng.uniform(-1, 1, size=(64, 1, 4))
-    calibration = calibrate(graph, x, (-1.0, 1.0))
-    real = assess
-    monkeypatch.setattr(search_module, "PATIENCE", 1)
-
-    def worse(model: QuantisedModel, *rest: Any, **named: Any) -> AccuracyReport:
-        report = real(model, *rest, **named)
-        finest = GOALS["balanced"].activation_bits[-1]
-        fine = model.precision.limb_bits == 4 and model.precision.activation_bits == finest
-        return report if fine else report.model_copy(update={"error_p99": report.output_span})
-
-    monkeypatch.setattr(search_module, "assess", worse)
-    choice = search(graph, calibration, x, None, lambda _: 0.0, target="balanced", synthetic=False)
-    assert choice.met
-    assert choice.model.precision.limb_bits == 4

@@ -15,7 +15,7 @@ from eth_utils.crypto import keccak
 from ..errors import AnswerForged
 from .codec import encode
 from .events import ChainEvent, DataSetRegistered, JobSubmitted, ModelRegistered
-from .types import Job, JobRequest, Model, ModelSpec
+from .types import JobRequest, Model, ModelSpec
 
 _REQUEST = "(bytes32,uint128,uint128,uint128,uint32,uint32,uint32,bytes32,string,address,uint32,bool,uint8)"
 
@@ -98,39 +98,6 @@ def check_model(model_id: bytes, model: Model) -> None:
     """
     if model_id_of(model.owner, model.vk_hash, model.model_commitment, model.spec) != model_id:
         raise _forged("model", model_id)
-
-
-def check_verifying_key(model_id: bytes, vk_hash: bytes, verifying_key: bytes) -> None:
-    """Refuses a key that is not the one of the model's record. Raises `AnswerForged`."""
-    if keccak(verifying_key) != vk_hash:
-        raise _forged("verifying key of model", model_id)
-
-
-def check_job(
-    job_id: bytes, job: Job, requester: str, request: JobRequest, input_words: Sequence[int]
-) -> None:
-    """Refuses a stored job that is not the one that was posted.
-
-    Args:
-        job_id: the job.
-        job: as the node says that the market stores it; not of state NONE.
-        requester, request, input_words: as posted: the requester's own, or of a checked `JobSubmitted`.
-
-    Raises:
-        AnswerForged: the node changed the record.
-    """
-    stored = (
-        job.requester, job.model_id, job.input_hash, job.max_price, job.min_stake, job.collateral,
-        job.bid_window, job.accept_window, job.prove_window, job.callback, job.callback_gas,
-        job.requester_awards, job.rounds,
-    )  # fmt: skip
-    posted = (
-        requester, request.model_id, input_hash(input_words), request.max_price, request.min_stake,
-        request.collateral, request.bid_window, request.accept_window, request.prove_window,
-        request.callback, request.callback_gas, request.requester_awards, request.rounds,
-    )  # fmt: skip
-    if stored != posted or job.price > job.max_price:
-        raise _forged("job", job_id)
 
 
 def _forged(what: str, identifier: bytes) -> AnswerForged:
