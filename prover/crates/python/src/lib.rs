@@ -9,7 +9,10 @@ mod hash;
 mod interop;
 mod key_check;
 mod keys;
+mod model_commitment;
 mod run;
+mod session;
+mod setup;
 mod verify;
 
 use pyo3::prelude::*;
@@ -35,12 +38,12 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
     errors::register(module)?;
     module.add_class::<circuit::PyLayout>()?;
-    module.add_class::<keys::PySetupBuilder>()?;
+    module.add_class::<setup::PySetupBuilder>()?;
     module.add_class::<key_check::PyKeyCheck>()?;
     module.add_class::<keys::PyProvingKey>()?;
-    module.add_class::<keys::PySession>()?;
-    module.add_class::<keys::PyModelCommitment>()?;
-    module.add_class::<keys::PyPreparedModel>()?;
+    module.add_class::<session::PySession>()?;
+    module.add_class::<model_commitment::PyModelCommitment>()?;
+    module.add_class::<model_commitment::PyPreparedModel>()?;
     macro_rules! functions {
         ($($function:path),+ $(,)?) => { $(module.add_function(wrap_pyfunction!($function, module)?)?;)+ };
     }

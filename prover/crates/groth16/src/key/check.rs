@@ -16,14 +16,15 @@ use ark_bn254::{Bn254, Fr, G1Affine, G1Projective, G2Affine};
 use ark_ec::{AffineRepr, CurveGroup, pairing::Pairing};
 use ark_ff::{Field, One, Zero};
 use assay_bn254::{
-    Kernel, PackedG1, PackedG2, Scalars,
-    msm::{MsmG1, msm_g1, msm_g1_many_watched, msm_g2, msm_g2_watched},
+    Kernel, PackedG1, Scalars,
+    msm::{MsmG1, msm_g1, msm_g1_many_watched, msm_g2_watched},
 };
 use rayon::prelude::*;
 
 use super::{
-    format::{G1_SIZE, G2_SIZE, Header, get_g1, get_g2},
+    points::{check_points, check_subgroup},
     proving::{ProvingKey, Query},
+    weights::{Weights, element},
 };
 use crate::{
     error::{Error, Result, bail},
@@ -33,55 +34,6 @@ use crate::{
     progress::{Progress, report},
     rows_digest::RowsDigest,
 };
-
-/// Bytes of a weight: an error slips through one combination with probability 2^-128, and an author of keys who looks for
-/// one that does needs 2^128 attempts, more than BN254 itself costs.
-const WEIGHT: usize = 16;
-
-/// The smallest prime that divides the cofactor of G2 is 10,069, so that a combination with 16-bit weights misses a part
-/// outside the subgroup with probability at most 7 / 2^16: ten of them with less than 2^-131.
-const SUBGROUP_ROUNDS: usize = 10;
-
-/// Weights of the check, from a hash of all that they are applied to.
-pub(crate) struct Weights(blake3::OutputReader);
-
-impl Weights {
-    /// Of a key whose header is complete but for the hint.
-    pub(crate) fn of(header: &Header) -> Self {
-        let mut hasher = blake3::Hasher::new_derive_key("assay/proving-key/check/v1");
-        hasher.update(&header.without_hint());
-        Self(hasher.finalize_xof())
-    }
-
-    /// One weight for each wire, and as many for other uses as asked for.
-    fn take(&self, first: usize, count: usize) -> Vec<Limbs> {
-        const CHUNK: usize = 1 << 12;
-        let mut out = vec![[0; 4]; count];
-        out.par_chunks_mut(CHUNK).enumerate().for_each(|(i, out)| {
-            let mut reader = self.0.clone();
-            reader.set_position(((first + i * CHUNK) * WEIGHT) as u64);
-            let mut bytes = [0; WEIGHT];
-            for limbs in out {
-                reader.fill(&mut bytes);
-                let value = u128::from_le_bytes(bytes);
-                #[allow(clippy::cast_possible_truncation)] // cut in two on purpose
-                {
-                    *limbs = [value as u64, (value >> 64) as u64, 0, 0];
-                }
-            }
-        });
-        out
-    }
-
-    /// The weight of each wire.
-    pub(crate) fn wires(&self, wires: usize) -> Vec<Fr> {
-        self.take(0, wires).into_par_iter().map(element).collect()
-    }
-}
-
-fn element(limbs: Limbs) -> Fr {
-    crate::field::element(limbs).expect("below 2^128")
-}
 
 /// A check in the making: give it the circuit's rows in order, then finish.
 #[allow(missing_debug_implementations)] // long vectors
@@ -340,69 +292,6 @@ fn split(query: Query<'_, PackedG1>, at: usize) -> (Part<'_>, Part<'_>) {
             points: after,
         },
     )
-}
-
-/// Every point lies on its curve, none is infinity, all coordinates are below the prime. G1 has no other points.
-fn check_points(key: &ProvingKey) -> Result<()> {
-    let queries = [
-        ("A", key.query_a().points),
-        ("B1", key.query_b1().points),
-        ("K", key.query_k().points),
-        ("D", key.query_d().points),
-        ("M", key.query_m().points),
-        ("H", key.query_h()),
-    ];
-    for (name, points) in queries {
-        let bad = PackedG1::as_bytes(points)
-            .par_chunks_exact(G1_SIZE)
-            .position_first(|bytes| !get_g1(bytes).is_ok_and(|p| !p.is_zero() && p.is_on_curve()));
-        if let Some(i) = bad {
-            bail!(
-                InvalidKey,
-                "point {i} of the {name} query is no point of the group"
-            );
-        }
-    }
-    let bad = PackedG2::as_bytes(key.query_b2().points)
-        .par_chunks_exact(G2_SIZE)
-        .position_first(|bytes| !get_g2(bytes).is_ok_and(|p| !p.is_zero() && p.is_on_curve()));
-    if let Some(i) = bad {
-        bail!(
-            InvalidKey,
-            "point {i} of the B2 query is no point of the group"
-        );
-    }
-    Ok(())
-}
-
-/// `first` is that of the weights that nothing else uses.
-fn check_subgroup(
-    points: &[PackedG2],
-    sum: G2Affine,
-    weights: &Weights,
-    first: usize,
-    progress: Progress<'_>,
-) -> Result<()> {
-    const IN_ONE: usize = WEIGHT / 2;
-    let inside = |point: &G2Affine| point.is_in_correct_subgroup_assuming_on_curve();
-    let mut fine = inside(&sum);
-    let taken = points.len().div_ceil(IN_ONE);
-    for round in 0..SUBGROUP_ROUNDS {
-        report(progress, "subgroup", round, SUBGROUP_ROUNDS)?;
-        let mut small: Vec<i64> = weights
-            .take(first + round * taken, taken)
-            .iter()
-            .flat_map(|limbs| [limbs[0], limbs[1]])
-            .flat_map(|limb| [0, 16, 32, 48].map(|shift| (limb >> shift & 0xffff).cast_signed()))
-            .collect();
-        small.truncate(points.len());
-        let sum = msm_g2(points, &[Scalars::Small(&small)]);
-        fine &= inside(&sum.into_affine());
-    }
-    if !fine {
-        bail!(InvalidKey, "the B2 query has a point outside the group");
-    }
-    Ok(())
 }
 
 /// Combinations of the key's points. With the weights rho of the wires, and the circuit's rows U, V, W:

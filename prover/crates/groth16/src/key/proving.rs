@@ -12,8 +12,8 @@ use ark_ff::Zero;
 use assay_bn254::{PackedG1, PackedG2, ntt::Domain};
 use memmap2::Mmap;
 
-use super::format::{ALIGNMENT, G1_SIZE, G2_SIZE, HEADER, Header, Origin, Section, get_g1, get_g2};
-use super::{check::is_one, tables::Tables};
+use super::format::{G1_SIZE, G2_SIZE, HEADER, Header, Origin, Section, get_g1, get_g2};
+use super::{check::is_one, sections::Sections, tables::Tables};
 use crate::{
     error::{Error, Result, bail},
     layout::Layout,
@@ -405,100 +405,5 @@ impl ProvingKey {
     /// `[-L_j Z / (2 delta)]_1` with the odd coset's Lagrange basis.
     pub(crate) fn query_h(&self) -> &[PackedG1] {
         self.g1(Section::H)
-    }
-}
-
-struct Sections<'a> {
-    map: &'a Mmap,
-    header: &'a Header,
-}
-
-impl<'a> Sections<'a> {
-    /// Every section lies inside the file, aligned, after the one before, and holds as many items as the layout says.
-    fn check(&self) -> Result<()> {
-        let mut end = HEADER as u64;
-        for (offset, length) in self.header.sections {
-            if offset != end.next_multiple_of(ALIGNMENT as u64) || length > self.map.len() as u64 {
-                bail!(InvalidKey, "the header's table of sections is inconsistent");
-            }
-            end = offset + length;
-        }
-        let description = &self.header.description;
-        let l = &description.layout;
-        self.check_query(Section::IndexA, &[(Section::A, G1_SIZE)], l.n_wires())?;
-        self.check_query(
-            Section::IndexB,
-            &[(Section::B1, G1_SIZE), (Section::B2, G2_SIZE)],
-            l.n_wires(),
-        )?;
-        self.check_query(
-            Section::IndexK,
-            &[(Section::K, G1_SIZE)],
-            description.k_wires(),
-        )?;
-        self.check_query(Section::IndexD, &[(Section::D, G1_SIZE)], l.n_w1 as usize)?;
-        self.check_query(
-            Section::IndexM,
-            &[(Section::M, G1_SIZE)],
-            l.n_model as usize,
-        )?;
-        for section in [
-            Section::A,
-            Section::B1,
-            Section::K,
-            Section::D,
-            Section::M,
-            Section::H,
-        ] {
-            if PackedG1::from_bytes(self.bytes(section)).is_none() {
-                bail!(InvalidKey, "a section of points is out of line");
-            }
-        }
-        let h = self.bytes(Section::H).len();
-        let constants = self.bytes(Section::Constants).len();
-        if Some(h) != description.domain_size.checked_mul(G1_SIZE) || constants != CONSTANTS_SIZE {
-            bail!(InvalidKey, "a section has the wrong size");
-        }
-        Ok(())
-    }
-
-    fn check_query(&self, index: Section, points: &[(Section, usize)], wires: usize) -> Result<()> {
-        if !self.bytes(index).len().is_multiple_of(4) {
-            bail!(InvalidKey, "a query's list of wires has a broken entry");
-        }
-        let list = self.index(index);
-        if !list.is_sorted_by(|a, b| a < b) || list.last().is_some_and(|&i| i as usize >= wires) {
-            bail!(
-                InvalidKey,
-                "a query's list of wires is out of order or out of range"
-            );
-        }
-        for &(section, size) in points {
-            let bytes = self.bytes(section).len();
-            let count = bytes / size;
-            // An empty list stands for "all wires", and for "none" where there are no points either.
-            let fits = if list.is_empty() {
-                count == wires || count == 0
-            } else {
-                count == list.len()
-            };
-            if !bytes.is_multiple_of(size) || !fits {
-                bail!(InvalidKey, "a query has the wrong number of points");
-            }
-        }
-        Ok(())
-    }
-
-    fn bytes(&self, section: Section) -> &'a [u8] {
-        let (offset, length) = self.header.sections[section as usize];
-        let at = |v: u64| usize::try_from(v).expect("inside the mapping");
-        &self.map[at(offset)..at(offset + length)]
-    }
-
-    fn index(&self, section: Section) -> Vec<u32> {
-        self.bytes(section)
-            .chunks_exact(4)
-            .map(|c| u32::from_le_bytes(c.try_into().expect("four bytes")))
-            .collect()
     }
 }

@@ -5,8 +5,8 @@ use std::path::Path;
 use ark_bn254::G1Affine;
 
 use super::{
-    check::Weights,
     format::{ALIGNMENT, Description, G1_SIZE, HEADER, Header, SECTIONS, Section, put_g1},
+    weights::Weights,
 };
 use crate::{error::Result, partial_file::PartialFile};
 
