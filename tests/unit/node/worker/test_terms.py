@@ -91,5 +91,7 @@ def test_a_stored_job_that_is_not_the_posted_one_is_refused(name: str) -> None:
 @pytest.mark.parametrize("name", ["price", "round"])
 def test_a_price_or_round_beyond_its_bound_is_refused(name: str) -> None:
     bound = {"price": STORED.max_price, "round": STORED.rounds - 1}[name]
-    assert contradiction(POSTED, replace(STORED, **{name: bound}), NOW) == ""
-    assert "beyond its own bound" in contradiction(POSTED, replace(STORED, **{name: bound + 1}), NOW)
+    within: Any = {name: bound}
+    beyond: Any = {name: bound + 1}
+    assert contradiction(POSTED, replace(STORED, **within), NOW) == ""
+    assert "beyond its own bound" in contradiction(POSTED, replace(STORED, **beyond), NOW)

@@ -212,7 +212,7 @@ class Interface:
         Raises:
             KeyError: the contract has no such event.
         """
-        return {entry["name"]: topic for topic, entry in self._events.items()}[event]
+        return {entry.name: topic for topic, entry in self._events.items()}[event]
 
     def decode_event(self, log: Log) -> DecodedEvent | None:
         """The event in a log, or None if it is none of this contract's.
