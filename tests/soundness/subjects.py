@@ -20,7 +20,18 @@ from assay_prover.gadgets.product_check import Blocks, Matrices, ProductCheck
 from assay_prover.lowering import compile_graph
 from assay_prover.lowering.slices import cut
 from assay_prover.passes import QuantisedModel, quantise
-from assay_prover.reference import ArgMax, IntegerGraph, Normalise, Op, Requantise, RoundEven, Tensor
+from assay_prover.reference import (
+    Affine,
+    ArgMax,
+    Gather,
+    IntegerGraph,
+    MatMul,
+    Normalise,
+    Op,
+    Requantise,
+    RoundEven,
+    Tensor,
+)
 from assay_prover.reference.tensor import Int64Array
 from soundness.adversary import Adversary
 from soundness.harness import Gadget
@@ -173,6 +184,27 @@ def _product_as_output() -> Subject:
     return circuit(network.graph(), PUBLIC, [network.sample()[None]], (4,), product_checks=True)
 
 
+def _products_of_one_factor() -> Subject:
+    """X v and X (X v, requantised): the second factor is made of the first result."""
+    side, size = 6, 42
+    x = Tensor("x", (size,), np.full(size, -2), np.full(size, 1))
+    none = np.zeros(side * side, dtype=np.int64)
+    ops: list[Op] = [
+        Affine(("x",), "X", (side, side), (Gather(np.arange(side * side), size),), none),
+        Affine(("x",), "v", (side, 1), (Gather(np.arange(side * side, size), size),), none[:side]),
+        MatMul("X", "v", "z"),
+        Requantise("z", "w", 1, None, None),
+        MatMul("X", "w", "y"),
+    ]
+    spec = StatementSpec("public", "public", input_lo=-2, input_bits=2)
+    sample = rng(53).integers(-2, 2, (1, size))
+    return circuit(IntegerGraph([x], ops, "y"), spec, [sample], (4,), product_checks=True)
+
+
+BATCHED = "products of one factor"
+"""Its results are tied to each other in one check after all of them, so that one alone seems free before."""
+
+
 def _opening() -> Subject:
     """Three inputs of two bits, to be found again from the word they are packed in."""
     network = Network(rng(51), 3, lo=-2, hi=1).dense(2)
@@ -194,6 +226,7 @@ def small_subjects() -> Mapping[str, Subject]:
     found |= {f"slice {index}": _slice(index) for index in range(3)}
     found |= {f"product check {r} x {s}": _product(r, s) for r, s in PACKINGS}
     found["product as output"] = _product_as_output()
+    found[BATCHED] = _products_of_one_factor()
     found["private network"] = _private_network()
     found["private, packed"] = layer("tiny", "packed")
     found["private, Freivalds"] = layer("tiny", "freivalds")

@@ -11,7 +11,8 @@ from assay_prover.circuit.layout import Region
 from assay_prover.circuit.linear import LinearTensor, Wires
 from assay_prover.circuit.plan import Plan
 from assay_prover.circuit.witness_values import WitnessValues
-from assay_prover.gadgets.product_check import Blocks, Matrices, ProductCheck
+from assay_prover.gadgets.product_check import Blocks, Matrices, ProductBatches, ProductCheck
+from assay_prover.gadgets.product_rows import FactorRows
 from assay_prover.gadgets.requantise import enforced, requantise
 from soundness.harness import Gadget
 from soundness.underconstrained import System
@@ -166,3 +167,83 @@ def test_a_digit_never_leaves_its_place() -> None:
             assert blocks.rows <= shape[1]
             assert blocks.columns <= shape[3]
     assert Blocks.cheapest((1, 4, 4, 4), 254) is None
+
+
+STEPS = 3
+
+
+def _batch(seed: int = 1) -> Gadget:
+    """X Y_1, X Y_2, .. with Y_(t+1) = 1 - the requantised X Y_t: each result decides the next factor."""
+    random = np.random.default_rng(seed)
+    inner = 3
+    x, y = random.integers(LO, HI + 1, (inner, inner)), random.integers(LO, HI + 1, (inner, 1))
+    product = _bounds(inner)
+    low, high = (np.full(inner, end, dtype=np.int64) for end in product)
+
+    def build(b: Builder, inputs: dict[str, LinearTensor]) -> LinearTensor:
+        b.product_checks = True
+        batches, left, right = ProductBatches.of(b), inputs["x"], inputs["y"]
+        for step in range(STEPS):
+            where = Matrices.of((inner, inner), (inner, 1))
+            blocks = Blocks.cheapest(where.shape, 9 - step)  # each of its own width: the widest counts
+            assert blocks is not None
+            z = batches.multiply(b, ProductCheck(where, blocks, product, checked=False), left, right)
+            last = requantise(b, z, low, high, 4, None, None, exact=True)
+            right = last * -1 + 1
+        return last
+
+    return Gadget(build, {"x": x.ravel(), "y": y.ravel()}, (4,))
+
+
+def _batch_expected(gadget: Gadget) -> list[np.ndarray]:
+    x, y = gadget.frame.tensor("x").reshape(3, 3), gadget.frame.tensor("y").reshape(3, 1)
+    found = []
+    for _ in range(STEPS):
+        found.append(x @ y)
+        y = 1 - ((found[-1] + 8) >> 4)
+    return found
+
+
+def test_products_with_one_left_factor_are_one_check() -> None:
+    gadget = _batch()
+    assert gadget.system.first_failure() is None
+    assert np.array_equal(gadget.value, (_batch_expected(gadget)[-1].ravel() + 8) >> 4)
+    factors = [group for group in gadget.builder.groups if isinstance(group, FactorRows)]
+    assert [group.n_rows for group in factors] == [3]  # K products for all steps together
+    assert gadget.system.free_directions() == 0
+    assert list(gadget.system.unnoticed(gadget.own)) == []
+    for changes in gadget.system.balanced_pairs(200):
+        assert not gadget.system.accepts(changes)
+
+
+@pytest.mark.parametrize("step", range(STEPS))
+@pytest.mark.parametrize("delta", [1, 1 << 7, 1 << 9, (1 << 9) - (1 << 7)])
+def test_another_result_of_any_step_is_refused(step: int, delta: int) -> None:
+    gadget = _batch()
+    honest = _batch_expected(gadget)
+    places = [i for i, wires in enumerate(gadget.builder.committed) if wires.size == 3]
+    results = [
+        i
+        for i in places
+        if any(np.array_equal(gadget.frame.value(gadget.builder.committed[i]), z.ravel()) for z in honest)
+    ]
+    for element in range(3):
+        claimed = honest[step].ravel().copy()
+        claimed[element] += delta
+        assert not gadget.deceive({results[step]: claimed.tolist()})
+
+
+def test_products_of_other_left_factors_are_kept_apart() -> None:
+    builder = Builder(Plan((4,), 0, 0.0), product_checks=True)
+    one, other = (builder.integers(9, lambda frame: frame.tensor("x")) for _ in range(2))
+    where = Matrices.of((3, 3), (3, 1))
+    check = ProductCheck(where, Blocks(where.shape, 7, 1, 1), _bounds(3), checked=False)
+    batches = ProductBatches.of(builder)
+    right = builder.integers(3, lambda frame: frame.tensor("y"))
+    for left in (one, other, one):
+        batches.multiply(builder, check, left, right)
+    transposed = Matrices(where.x.transpose(0, 2, 1), where.y, where.z)  # the same wires, in other places
+    batches.multiply(
+        builder, ProductCheck(transposed, check.blocks, check.product, checked=False), one, right
+    )
+    assert sorted(len(products) for products in batches.groups.values()) == [1, 1, 2]

@@ -55,6 +55,8 @@ class Builder:
         self.powers = Powers()
         self.shared: dict[Hashable, Any] = {}
         """What a gadget keeps for the next of its kind that could share it."""
+        self.at_end: list[Callable[[], None]] = []
+        """What gadgets do before the circuit is finished: constraints that several operations share."""
         self.layout: WireLayout | None = None
         self.layer = "statement"
         self.gadget = "statement"
@@ -167,7 +169,9 @@ class Builder:
             vars(wires).clear()
 
     def finish(self) -> WireLayout:
-        """Add each table's rows and fix where every wire stands."""
+        """Add what gadgets share, each table's rows, and fix where every wire stands."""
+        for complete in self.at_end:
+            complete()
         for table in self.tables.values():
             with self.scope("logup", f"table {table.name}"):
                 multiplicities = self.integers(table.size, _counter(table))

@@ -289,6 +289,49 @@ def combine(terms: Sequence[tuple[int, LinearTensor]], constant: Int64Array | in
     return Combination([(k, term) for term, k in flat.items() if k], offset)
 
 
+class Joined(LinearTensor):
+    """The combinations of several tensors after one another."""
+
+    def __init__(self, parts: Sequence[LinearTensor]) -> None:
+        self.parts = tuple(parts)
+        self.size = sum(part.size for part in parts)
+        self.regions = Region(0)
+        for part in parts:
+            self.regions |= part.regions
+        self.width = max(part.width for part in parts)
+        self._starts = np.cumsum([0, *(part.size for part in parts)])
+
+    def sources(self) -> Sequence[LinearTensor]:
+        """The parts."""
+        return self.parts
+
+    def expand(self, cache: RowCache) -> sp.csr_array:
+        """The parts' rows."""
+        return sp.csr_array(sp.vstack([cache.rows(part) for part in self.parts], format="csr"))
+
+    def expand_at(self, cache: RowCache, index: Int64Array) -> sp.csr_array:
+        """From the parts that are asked for."""
+        owner = np.searchsorted(self._starts, index, side="right") - 1
+        order = np.argsort(owner, kind="stable")
+        rows = [
+            cache.rows_at(part, wanted) for part, wanted in self.parts_at(index[order]) if wanted is not None
+        ]
+        return sp.csr_array(sp.csr_array(sp.vstack(rows, format="csr"))[np.argsort(order)])
+
+    def parts_at(self, index: Int64Array | None) -> list[tuple[LinearTensor, Int64Array | None]]:
+        """The parts that elements belong to, and which of each part's they are, in order; None for all."""
+        if index is None:
+            return [(part, None) for part in self.parts]
+        owner = np.searchsorted(self._starts, index, side="right") - 1
+        return [
+            (self.parts[place], index[owner == place] - self._starts[place]) for place in np.unique(owner)
+        ]
+
+    def compute(self, frame: WitnessValues) -> Int64Array:
+        """The parts' values."""
+        return np.concatenate([frame.value(part) for part in self.parts])
+
+
 class Gathered(LinearTensor):
     """Rows of another tensor picked by index."""
 

@@ -20,6 +20,7 @@ from assay_prover.circuit.linear import (
     Combination,
     Constant,
     Gathered,
+    Joined,
     LinearTensor,
     Mapped,
     Wires,
@@ -91,6 +92,8 @@ class Support:
                 marks[0] |= bool(tensor.constant.any())
             elif isinstance(tensor, Gathered):
                 waiting.append((tensor.source, tensor.index if index is None else tensor.index[index]))
+            elif isinstance(tensor, Joined):
+                waiting += tensor.parts_at(index)
             elif isinstance(tensor, Mapped):
                 waiting += [(source, _columns(linear, index)) for linear, source in tensor.parts]
                 marks[0] |= bool(tensor.bias.any())

@@ -18,7 +18,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from assay_prover.circuit.linear import LinearTensor, Mapped
-from assay_prover.gadgets.product_check import Matrices, ProductCheck
+from assay_prover.gadgets.product_check import Matrices, ProductBatches, ProductCheck
 from assay_prover.gadgets.registry import Operands, constrains
 from assay_prover.reference import MatMul, Multiply, Sparse
 
@@ -82,5 +82,7 @@ def _lower_matmul(b: Builder, op: MatMul, given: Operands) -> LinearTensor:
         check = ProductCheck.plan(b, x, y, where, product, given.held)
         if check is not None:
             given.rely()
+            if given.batched:
+                return ProductBatches.of(b).multiply(b, check, x, y)
             return check.emit(b, x, y)
     return matmul(b, x, left.shape, y, right.shape)

@@ -15,6 +15,10 @@ compared:
 
     sum_k (sum_B g^B x[B, k]) (sum_C c^C y[C, k]) = sum_B g^B sum_C c^C z[B, C]
 
+Several products with the same X are checked as one, [Z_1 | Z_2 | ..] = X [Y_1 | Y_2 | ..], when all of them
+are known: X is packed and carries its powers once. In training the rows of the data meet new weights at
+each step.
+
 Cost. K (I/R + J/S - 1) + (I/R) (J/S) constraints, quotients rounded up, and powers of the challenge up to
 G, which the whole circuit shares; the plain form (`gadgets.product`) takes I J K. R and S are the cheapest.
 With one block of each kind, I J b <= 253, it takes K + 1 constraints and no challenge. Z is I J small
@@ -30,12 +34,13 @@ the other arguments' bound). Every |E[i, j]| < 2^b, so |E_BC| <= (2^b - 1) (2^(b
 2^253 < r: E_BC is zero over the integers. Its lowest digit is then a multiple of 2^b below 2^b in
 magnitude, which is zero, and so one digit after the other. Hence Z = X Y. The intervals that b is made of
 are enforced: X's and Y's by the checks of whatever made them, Z's by its reader or here. Without a
-challenge the same holds with the one coefficient E_00.
+challenge the same holds with the one coefficient E_00. That in a batch Z_1 decides Y_2 changes nothing:
+the argument is about one assignment of all wires, whatever order they were computed in.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -43,6 +48,7 @@ import numpy as np
 from assay_prover import _native
 from assay_prover.circuit.field import to_limbs
 from assay_prover.circuit.layout import Region
+from assay_prover.circuit.linear import Joined
 from assay_prover.circuit.plan import FULL_WIRE, ROW, SMALL_WIRE
 from assay_prover.gadgets.private.packed_rows import PackedDigits
 from assay_prover.gadgets.product_rows import (
@@ -65,6 +71,8 @@ if TYPE_CHECKING:
 
 PACKED_BITS = 253
 """Integers below 2^253 are below r."""
+BATCHES = "products by left factor"
+"""Where a builder keeps its `ProductBatches`."""
 TYPICAL_LIMB = 11
 """Bits of a limb, for an estimate of what range checks cost before the tables are chosen."""
 
@@ -218,10 +226,10 @@ class ProductCheck:
         rows = self.blocks.constraints + b.powers.missing(self.blocks.degree)
         return (rows + size * lookups) * (ROW + FULL_WIRE) + size * SMALL_WIRE
 
-    def emit(self, b: Builder, x: LinearTensor, y: LinearTensor) -> Wires:
-        """The wires of Z, flattened as `Matrices.z` numbers them, and the rows."""
+    def result(self, b: Builder, x: LinearTensor, y: LinearTensor) -> Wires:
+        """The wires of Z, flattened as `Matrices.z` numbers them, held to their interval."""
         where, lo = self.where, self.product[0]
-        n, i, k, j = where.shape
+        n, i, _, j = where.shape
 
         def product(frame: WitnessValues) -> Int64Array:
             values = np.empty(n * i * j, dtype=np.int64)
@@ -231,6 +239,18 @@ class ProductCheck:
         z = b.integers(n * i * j, product)
         if not self.checked:
             range_check(b, z - lo, _width(self.product), exact=True)
+        return z
+
+    def emit(self, b: Builder, x: LinearTensor, y: LinearTensor) -> Wires:
+        """The wires of Z and the rows."""
+        z = self.result(b, x, y)
+        self.constrain(b, x, y, z)
+        return z
+
+    def constrain(self, b: Builder, x: LinearTensor, y: LinearTensor, z: LinearTensor) -> None:
+        """The rows that say Z = X Y."""
+        where = self.where
+        n, _, k, _ = where.shape
         blocks, powers = self.blocks, b.powers
         down, across = blocks.down, blocks.across
         powers.reach(blocks.degree)
@@ -261,7 +281,6 @@ class ProductCheck:
             t = b.limb_wires(n * k, lambda frame: products(frame, None))
         b.push(FactorRows(b.layer, b.gadget, x_values, y_values, t))
         b.push(SumOfProductsRows(b.layer, b.gadget, z_values, t))
-        return z
 
     def _polynomials(self, b: Builder, packed: PackedDigits, terms: int, exponent: int) -> Polynomials:
         return self._powers_of(b, Packed(packed), terms, exponent)
@@ -286,3 +305,63 @@ def _take(places: Int64Array, index: Int64Array, axis: int) -> Int64Array:
 
 def _width(interval: tuple[int, int]) -> int:
     return max((interval[1] - interval[0]).bit_length(), 1)
+
+
+@dataclass
+class _Product:
+    """One product: its check if it were alone, its right factor and its result, and whose it is."""
+
+    check: ProductCheck
+    y: LinearTensor
+    z: Wires
+    layer: str
+    gadget: str
+
+
+@dataclass
+class ProductBatches:
+    """The products of a circuit under construction, by left factor."""
+
+    groups: dict[tuple[LinearTensor, bytes], list[_Product]] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, builder: Builder) -> ProductBatches:
+        """The builder's."""
+        if BATCHES not in builder.shared:
+            batches = cls()
+            builder.shared[BATCHES] = batches
+            builder.at_end.append(lambda: batches.complete(builder))
+        found: ProductBatches = builder.shared[BATCHES]
+        return found
+
+    def multiply(self, b: Builder, check: ProductCheck, x: LinearTensor, y: LinearTensor) -> Wires:
+        """The wires of X Y, whose check is made in the end."""
+        z = check.result(b, x, y)
+        self.groups.setdefault((x, check.where.x.tobytes()), []).append(
+            _Product(check, y, z, b.layer, b.gadget)
+        )
+        return z
+
+    def complete(self, b: Builder) -> None:
+        """All checks."""
+        for (x, _), products in self.groups.items():
+            check, y, z = _joined(products)
+            with b.scope(products[0].gadget, layer=products[0].layer):
+                check.constrain(b, x, y, z)
+
+
+def _joined(products: list[_Product]) -> tuple[ProductCheck, LinearTensor, LinearTensor]:
+    first = products[0].check
+    places_y, places_z, start_y, start_z = [], [], 0, 0
+    for product in products:
+        places_y.append(product.check.where.y + start_y)
+        places_z.append(product.check.where.z + start_z)
+        start_y += product.y.size
+        start_z += product.z.size
+    where = Matrices(first.where.x, np.concatenate(places_y, axis=2), np.concatenate(places_z, axis=2))
+    bits = max(product.check.blocks.bits for product in products)
+    blocks = Blocks.cheapest(where.shape, bits)
+    if blocks is None:
+        raise AssertionError("digits that fit one product fit all of them")
+    check = ProductCheck(where, blocks, first.product, checked=True)
+    return check, Joined([product.y for product in products]), Joined([product.z for product in products])

@@ -26,6 +26,7 @@ class Operands:
         held: the interval in which the range checks of the result's reader hold it, if they are made exact;
             None if no reader can.
         exact: for a requantisation: whether a gadget before relies on its range checks.
+        batched: whether other matrix products have the same left factor.
         reader, relied: the reader that holds the result, and all those that are relied on.
     """
 
@@ -34,6 +35,7 @@ class Operands:
     result: Tensor
     held: tuple[int, int] | None = None
     exact: bool = False
+    batched: bool = False
     reader: Op | None = None
     relied: set[Op] = field(default_factory=set)
 

@@ -9,6 +9,7 @@ alone: its scores are checked on their own, which takes fewer constraints than t
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -51,6 +52,12 @@ def find_holders(graph: IntegerGraph) -> dict[str, Holder]:
             if held is not None and (span is None or (span[0] <= held[0] and held[1] <= span[1])):
                 found.setdefault(product_of.get(op.input, op.input), Holder(op, held))
     return found
+
+
+def shared_factors(graph: IntegerGraph) -> set[str]:
+    """Matrices that are the left factor of several products: those products are checked as one."""
+    read = Counter(op.a for op in graph.ops if isinstance(op, MatMul))
+    return {name for name, times in read.items() if times > 1 and len(graph.tensors[name].shape) == 2}
 
 
 def _moves_all(linear: LinearMap) -> bool:

@@ -14,7 +14,7 @@ from assay_prover.gadgets.commitment import commitment, encrypt
 from assay_prover.gadgets.pack import PackedWords
 from assay_prover.gadgets.range import range_check
 from assay_prover.gadgets.registry import Operands, gadget_of
-from assay_prover.lowering.holders import find_holders
+from assay_prover.lowering.holders import find_holders, shared_factors
 from assay_prover.lowering.rewrite import hoist_maxima
 from assay_prover.reference import (
     IntegerGraph,
@@ -126,7 +126,7 @@ def _emit(b: Builder, graph: IntegerGraph, spec: StatementSpec) -> None:
                 if spec.input_visibility == "private":
                     stated = commitment(b, salt, stated, spec.input_domain)
         _publish(b, stated, one)
-    holders, relied = find_holders(graph), set[Op]()
+    holders, relied, shared = find_holders(graph), set[Op](), shared_factors(graph)
     for op in graph.ops:
         with b.scope(type(op).__name__.lower(), layer=op.output):
             holder = holders.get(op.output)
@@ -138,6 +138,7 @@ def _emit(b: Builder, graph: IntegerGraph, spec: StatementSpec) -> None:
                 relied=relied,
                 reader=None if holder is None else holder.reader,
                 exact=op in relied,
+                batched=isinstance(op, MatMul) and op.a in shared,
             )
             tensors[op.output] = gadget_of(op)(b, op, given)
     with b.scope("output", layer=graph.outputs[0]):
