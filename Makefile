@@ -182,7 +182,7 @@ bench-quick: setup ## the essential rows of the bench
 bench-models: setup ## networks compiled and proved (build/bench/models.json, .svg); PEERS=1: EZKL too
 	PYTHONPATH=tests $(BIN)/python -m bench.models $(if $(PEERS),--peers) $(ARGS)
 
-bench-node: setup node-tools ## jobs under load and faults (build/bench/node.json); ARGS="speed faults floods reorgs soak --only TEXT"
+bench-node: setup node-tools ## jobs under load and faults (build/bench/node.json); ARGS="speed faults floods reorgs proving-first soak --only TEXT"
 	PYTHONPATH=tests $(BIN)/python -m bench.node $(ARGS)
 
 soak: setup node-tools ## a thousand jobs with kills and faults; ARGS=--jobs=N

@@ -1,6 +1,6 @@
 """Loads and faults of the node, measured.
 
-    python -m bench.node [speed] [faults] [floods] [reorgs] [soak] [--only TEXT] [--out build/bench]
+    python -m bench.node [speed] [faults] [floods] [reorgs] [proving-first] [soak] [--only TEXT]
 
 Without a name, speed and faults. Writes `node.json`, one record a row. Figures depend on the machine and on
 what else it does: compare rows of one run. The bidding window, which terms choose, is taken off a load's time
@@ -22,7 +22,7 @@ import structlog
 from rich.console import Console
 from rich.table import Table
 
-from bench.node import floods, reorgs, soak
+from bench.node import floods, proving_first, reorgs, soak
 from bench.node.load import STAGES, Measured, measure
 from bench.node.scenarios import FAULTS, SPEED, Scenario
 from market import Sampled, compile_sampled
@@ -85,6 +85,8 @@ async def run(options: argparse.Namespace) -> None:
             records += await floods.run(model, options.only, console)
         if "reorgs" in names:
             records += await reorgs.run(model, options.only, console)
+        if "proving-first" in names:
+            records += await proving_first.run(model, console)
         if "soak" in names:
             records.append(await soak.run(model, console, jobs=options.jobs))
     options.out.mkdir(parents=True, exist_ok=True)
@@ -94,7 +96,9 @@ async def run(options: argparse.Namespace) -> None:
 def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m bench.node", description=__doc__)
-    parser.add_argument("what", nargs="*", metavar="TABLE", help="speed, faults, floods, reorgs, soak")
+    parser.add_argument(
+        "what", nargs="*", metavar="TABLE", help="speed, faults, floods, reorgs, proving-first, soak"
+    )
     parser.add_argument("--only", default="", help="only rows whose name contains this")
     parser.add_argument("--jobs", type=int, default=1000, help="of the soak")
     parser.add_argument("--out", type=Path, default=Path("build/bench"), help="folder of node.json")

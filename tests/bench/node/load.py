@@ -66,6 +66,7 @@ class Load:
         finality: of the requesters; the chain's by default.
         interval: seconds between a requester's looks at its job.
         seed: of the faults.
+        program: module that the workers run; `assay`'s own by default.
     """
 
     jobs: int
@@ -79,6 +80,7 @@ class Load:
     finality: FinalityPolicy | None = None
     interval: float = 1.0
     seed: int = 0
+    program: str = "assay_node.cli"
 
 
 @dataclass
@@ -94,6 +96,8 @@ class Measured:
         worker_requests, requester_requests: JSON-RPC requests.
         worker_posts, requester_posts: HTTP requests.
         methods: the workers' requests by method.
+        served: seconds of each job from its award to its settlement.
+        worker_cpu: seconds of processor time that the workers and their provers took.
         slashed: wei of stake lost.
         asked_twice: jobs that a requester posted once more than it wanted to.
     """
@@ -109,6 +113,8 @@ class Measured:
     worker_posts: int = 0
     requester_posts: int = 0
     methods: Counter[str] = field(default_factory=Counter)
+    served: list[float] = field(default_factory=list)
+    worker_cpu: float = 0.0
     slashed: int = 0
     asked_twice: int = 0
 
@@ -142,6 +148,7 @@ class Measured:
                 stage: {str(percent): self.percentile(stage, percent) for percent in (50, 95)}
                 for stage in STAGES
             },
+            "worker_cpu_a_job": round(self.worker_cpu / jobs, 3),
             "methods": dict(self.methods.most_common()),
             "slashed_wei": self.slashed,
             "asked_twice": self.asked_twice,
@@ -279,8 +286,9 @@ class Asker:
 class WorkerProcess:
     """`assay worker run`, its configuration and log in one folder."""
 
-    def __init__(self, config: WorkerConfig, folder: Path) -> None:
+    def __init__(self, config: WorkerConfig, folder: Path, program: str = "assay_node.cli") -> None:
         self.config = config
+        self._program = program
         self.folder = folder
         self._path = folder / "worker.json"
         self._process: subprocess.Popen[bytes] | None = None
@@ -289,7 +297,7 @@ class WorkerProcess:
     def start(self) -> None:
         """Start it; not before it has ended."""
         environment = {**os.environ, "ASSAY_PASSWORD": PASSWORD, "ASSAY_HOME": str(self.folder)}
-        command = [sys.executable, "-m", "assay_node.cli", "worker", "run", "-c", str(self._path)]
+        command = [sys.executable, "-m", self._program, "worker", "run", "-c", str(self._path)]
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 command, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT
@@ -321,6 +329,11 @@ class WorkerProcess:
         except subprocess.TimeoutExpired:
             self.kill()
 
+    def cpu_seconds(self) -> float:
+        """Processor time so far, its child processes' included."""
+        assert self._process is not None
+        return _cpu_seconds(self._process.pid)
+
     def resident_mb(self) -> float:
         """Memory in use, without its child processes."""
         assert self._process is not None
@@ -328,6 +341,21 @@ class WorkerProcess:
             if line.startswith("VmRSS:"):
                 return int(line.split()[1]) / 1024
         return 0.0
+
+
+def _cpu_seconds(pid: int) -> float:
+    """Of a process and those that it started; 0 of one that has ended."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        children = [
+            int(child)
+            for task in Path(f"/proc/{pid}/task").iterdir()
+            for child in (task / "children").read_text().split()
+        ]
+    except OSError:
+        return 0.0
+    ticks = sum(int(fields[place]) for place in (11, 12, 13, 14))  # its own, and of children that have ended
+    return ticks / os.sysconf("SC_CLK_TCK") + sum(map(_cpu_seconds, children))
 
 
 @dataclass
@@ -371,7 +399,7 @@ async def measure(
         workers = []
         for index in range(FIRST_WORKER, FIRST_WORKER + load.workers):
             config = await market.worker_config(index, model, stake=STAKE, **DEFAULTS | dict(load.settings))
-            worker = WorkerProcess(config, folder / f"worker{index}")
+            worker = WorkerProcess(config, folder / f"worker{index}", load.program)
             stack.push_async_callback(worker.stop)
             worker.start()
             workers.append(worker)
@@ -386,6 +414,7 @@ async def measure(
         for proxy in (for_workers, for_requesters):
             proxy.counts.clear()
             proxy.posts = 0
+        idle = sum(worker.cpu_seconds() for worker in workers)
         watcher = Watcher(market.chain)
         beside = [asyncio.create_task(watcher.run())]
         if chaos is not None:
@@ -402,7 +431,10 @@ async def measure(
             task.cancel()
         await asyncio.gather(*tasks, *beside, return_exceptions=True)
         await watcher.look()
-        return await _measured(market, load, watcher, askers, began, (for_workers, for_requesters))
+        worked = sum(worker.cpu_seconds() for worker in workers) - idle
+        result = await _measured(market, load, watcher, askers, began, (for_workers, for_requesters))
+        result.worker_cpu = worked
+        return result
 
 
 async def _disturb(chaos: Chaos, ensemble: Ensemble) -> None:
@@ -454,6 +486,11 @@ async def _measured(
                 )
                 if seen is not None:
                     result.latencies[stage].append(max(0.0, seen - start))
+    result.served = [
+        moment - watcher.seen["award", job_id]
+        for (stage, job_id), moment in watcher.seen.items()
+        if stage == "settled" and ("award", job_id) in watcher.seen
+    ]
     for index in range(FIRST_WORKER, FIRST_WORKER + load.workers):
         record = await market.chain.workers.worker_of(market.net.accounts[index].address)
         result.slashed += max(0, STAKE - record.stake - record.leaving)

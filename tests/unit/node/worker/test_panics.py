@@ -23,8 +23,10 @@ async def test_panics_put_a_model_out_and_not_the_worker(
         model = await place.publish(public_bundle)
         hand = await place.hire(1, public_bundle)
         with monkeypatch.context() as broken:
-            broken.setattr(ModelProver, "prove_slice", panic)
             worker = await hand.start()
+            while worker._manager.library.fitness.objection(public_bundle)[0]:  # the trial proof comes out
+                await place.a_moment()
+            broken.setattr(ModelProver, "prove_slice", panic)
             posted = await place.post(public_bundle, model, samples[0])
             await place.award(posted, hand)
             await place.until(
