@@ -8,7 +8,7 @@ from functools import cache
 
 import numpy as np
 
-from assay_prover.circuit import StatementSpec
+from assay_prover.circuit import InputVisibility, Part, StatementSpec, bounds_of
 from assay_prover.circuit.builder import Builder
 from assay_prover.circuit.circuit import Circuit
 from assay_prover.circuit.field import FieldWires
@@ -205,6 +205,17 @@ BATCHED = "products of one factor"
 """Its results are tied to each other in one check after all of them, so that one alone seems free before."""
 
 
+def _two_parts(*, open_words: bool) -> Subject:
+    """An input of two parts, each packed by its own range."""
+    parts = (Part(3, -2, 2), Part(2, 0, 3))
+    lo, hi = bounds_of(parts)
+    graph = Network(rng(54), 5).dense(2).graph()
+    taken = IntegerGraph([Tensor(graph.input.name, (5,), lo, hi)], graph.ops, graph.outputs)
+    visibility: InputVisibility = "public" if open_words else "private"
+    spec = StatementSpec(visibility, "public", 0, 1, input_parts=parts)
+    return circuit(taken, spec, [np.array([[1, -2, 0, 7, 5]])], (), open_words=open_words)
+
+
 def _opening() -> Subject:
     """Three inputs of two bits, to be found again from the word they are packed in."""
     network = Network(rng(51), 3, lo=-2, hi=1).dense(2)
@@ -225,6 +236,8 @@ def small_subjects() -> Mapping[str, Subject]:
     found |= {name: _boundary(*case) for name, case in BOUNDARIES.items()}
     found |= {f"slice {index}": _slice(index) for index in range(3)}
     found |= {f"product check {r} x {s}": _product(r, s) for r, s in PACKINGS}
+    found["two parts, to be opened"] = _two_parts(open_words=True)
+    found["two parts, private"] = _two_parts(open_words=False)
     found["product as output"] = _product_as_output()
     found[BATCHED] = _products_of_one_factor()
     found["private network"] = _private_network()

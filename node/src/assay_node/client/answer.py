@@ -13,7 +13,7 @@ import numpy as np
 
 from assay_prover import Bundle, InputError
 from assay_prover.bundle.encoding import Decoded
-from assay_prover.circuit import unpack_range
+from assay_prover.circuit import unpack_parts
 
 from .errors import AnswerMismatch, EvidenceMismatch
 
@@ -56,7 +56,7 @@ def public_input(bundle: Bundle, words: Sequence[int]) -> np.ndarray:
     """
     info = bundle.manifest.input
     try:
-        integers = unpack_range(list(words), info.lo, info.bits, int(np.prod(info.shape)))
+        integers = unpack_parts(list(words), info.parts)
         return bundle.check_integers(integers.reshape(info.shape))
     except (ValueError, InputError) as error:
         raise EvidenceMismatch(f"the job's input is none that the model takes ({error})") from error

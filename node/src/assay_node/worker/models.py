@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +11,7 @@ import structlog
 from numpy.typing import NDArray
 
 from assay_prover import AssayProverError, Bundle, InputError
-from assay_prover.circuit import unpack_range
+from assay_prover.circuit import unpack_parts
 
 from ..chain import ContractReverted, Model, ModelRegistry
 from ..client.errors import EvidenceMismatch
@@ -62,7 +61,7 @@ class ServedModel:
         """
         info = self.bundle.manifest.input
         try:
-            flat = unpack_range(words, info.lo, info.bits, math.prod(info.shape))
+            flat = unpack_parts(words, info.parts)
         except ValueError as error:
             raise InputError(str(error)) from error
         return flat.reshape(info.shape)

@@ -27,12 +27,12 @@ from typing import Any
 from warnings import warn
 
 import numpy as np
-from numpy.typing import NDArray
 
 from assay_prover.bundle import consistency, files, model_keys, private_weights
 from assay_prover.bundle.archive import load_graph
 from assay_prover.bundle.encoding import (
     Decoded,
+    Given,
     check_integers,
     decode_output,
     encode_input,
@@ -197,7 +197,8 @@ class Bundle:
     def spec(self) -> StatementSpec:
         """The statement's specification."""
         info, out = self.manifest.input, self.manifest.output
-        return StatementSpec(info.visibility, out.visibility, info.lo, info.bits, out.lo, out.hi)
+        ends = info.lo, info.bits, out.lo, out.hi
+        return StatementSpec(info.visibility, out.visibility, *ends, input_parts=info.parts)
 
     @property
     def needs_salt(self) -> bool:
@@ -357,11 +358,11 @@ class Bundle:
 
     # -- inputs and outputs
 
-    def encode_input(self, x: NDArray[Any], *, saturate: bool = False) -> Int64Array:
+    def encode_input(self, x: Given, *, saturate: bool = False) -> Int64Array:
         """One sample of real values as integers, of the manifest's shape.
 
         Args:
-            x: real numbers, of the input's shape, with or without a batch axis of 1.
+            x: real numbers, of the input's shape, with or without a batch axis of 1; by name if it has ports.
             saturate: clip values outside the declared range instead of refusing them.
 
         Raises:

@@ -6,6 +6,8 @@ from hashlib import sha256
 from math import prod
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from assay_prover.bundle import remembered
 from assay_prover.bundle.manifest import same_costs
 from assay_prover.circuit.cost import total
@@ -30,11 +32,9 @@ def check_ends(bundle: Bundle) -> None:
         raise BundleError(f"{path}: the manifest's slices are not those of circuit.npz")
     if bool(bundle.graph.private) != bundle.is_private:
         raise BundleError(f"{path}: the manifest and circuit.npz disagree about private weights")
-    if (source.size, source.min, source.max) != (prod(info.shape), info.lo, info.hi) or (
-        result.size,
-        result.min,
-        result.max,
-    ) != (prod(out.shape), out.lo, out.hi):
+    lo, hi = (side.ravel() for side in info.bounds)
+    same_input = np.array_equal(source.lo.ravel(), lo) and np.array_equal(source.hi.ravel(), hi)
+    if not same_input or (result.size, result.min, result.max) != (prod(out.shape), out.lo, out.hi):
         raise BundleError(f"{path}: the manifest's input or output is not that of circuit.npz")
 
 

@@ -5,18 +5,29 @@ Pure functions of the manifest's entries; `Bundle` has them as methods.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from assay_prover.bundle.manifest import InputInfo, OutputInfo
-from assay_prover.circuit import FIELD_ORDER, OUTPUT_DOMAIN, commit, decrypt, pack_range, unpack_range
+from assay_prover.bundle.manifest import InputInfo, OutputInfo, PortInfo
+from assay_prover.circuit import (
+    FIELD_ORDER,
+    OUTPUT_DOMAIN,
+    commit,
+    decrypt,
+    pack_parts,
+    pack_range,
+    unpack_range,
+)
 from assay_prover.errors import InputError
 from assay_prover.real_numbers import real_numbers
 from assay_prover.reference.tensor import Int64Array
+
+Given = NDArray[Any] | Mapping[str, NDArray[Any]]
+"""A sample: one array, or one for each port by its name."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,8 +43,12 @@ class Decoded:
     name: str | None = None
 
 
-def encode_input(info: InputInfo, x: NDArray[Any], *, saturate: bool = False) -> Int64Array:
+def encode_input(info: InputInfo, x: Given, *, saturate: bool = False) -> Int64Array:
     """See `Bundle.encode_input`."""
+    if info.ports:
+        return _encode_ports(info.ports, x, saturate=saturate)
+    if isinstance(x, Mapping):
+        raise InputError("the model's input has no parts with names: give one array")
     values = real_numbers("the input", x)
     if values.shape not in (info.shape, (1, *info.shape)):
         many = values.ndim == len(info.shape) + 1 and values.shape[1:] == info.shape
@@ -59,6 +74,34 @@ def encode_input(info: InputInfo, x: NDArray[Any], *, saturate: bool = False) ->
     return np.asarray(np.clip(scaled, least, most), dtype=np.int64)
 
 
+def _encode_ports(ports: Sequence[PortInfo], x: Given, *, saturate: bool) -> Int64Array:
+    """The integers of all ports, one after another."""
+    names = [port.name for port in ports]
+    if not isinstance(x, Mapping) or set(x) != set(names):
+        given = f"got {', '.join(map(str, x))}" if isinstance(x, Mapping) else "got one array"
+        raise InputError(f"the input consists of {', '.join(names)}: give each by its name; {given}")
+    found = []
+    for port in ports:
+        values = real_numbers(f"the input {port.name!r}", x[port.name])
+        if values.shape not in (port.shape, (1, *port.shape)):
+            raise InputError(
+                f"the input {port.name!r} has shape {values.shape}, the model takes {port.shape}"
+            )
+        if np.isnan(values).any() or (not saturate and np.isinf(values).any()):
+            raise InputError(f"the input {port.name!r} holds NaN or infinity")
+        steps, part = np.rint(values.ravel() / port.scale) + port.zero, port.part
+        outside = (steps < part.lo) | (steps > part.hi)
+        if outside.any() and not saturate:
+            place = int(np.argmax(outside))
+            lo, hi = ((end - port.zero) * port.scale for end in (part.lo, part.hi))
+            raise InputError(
+                f"the input {port.name!r} is outside its range [{lo:g}, {hi:g}] at {place}: "
+                f"{values.ravel()[place]:g}; --clip (saturate=True in Python) takes the nearest value inside"
+            )
+        found.append(np.clip(steps, part.lo, part.hi).astype(np.int64))
+    return np.concatenate(found)
+
+
 def _steps(info: InputInfo, values: NDArray[np.float64]) -> tuple[NDArray[np.float64], Any, Any]:
     """Each value's integer, and the least and greatest that are declared."""
     if not info.features:
@@ -77,8 +120,11 @@ def check_integers(info: InputInfo, ints: Int64Array) -> Int64Array:
     if values.dtype.kind not in "iu" or values.shape not in (info.shape, (1, *info.shape)):
         raise InputError(f"expected integers of shape {info.shape}, got {values.dtype} {values.shape}")
     values = values.reshape(info.shape)
-    if values.size and (int(values.min()) < info.lo or int(values.max()) > info.hi):
-        raise InputError(f"the integers leave the declared range [{info.lo}, {info.hi}]")
+    lo, hi = info.bounds
+    wrong = (values < lo) | (values > hi)
+    if wrong.any():
+        place = np.unravel_index(int(np.argmax(wrong)), wrong.shape)
+        raise InputError(f"the integers leave the declared range [{lo[place]}, {hi[place]}]")
     return values.astype(np.int64)
 
 
@@ -86,7 +132,7 @@ def input_words(info: InputInfo, ints: Int64Array, salt: int | None) -> list[int
     """See `Bundle.input_words`."""
     if (salt is not None) != (info.visibility == "private"):
         raise InputError("a private input needs a salt" if salt is None else "a public input takes no salt")
-    words = pack_range(check_integers(info, ints), info.lo, info.bits)
+    words = pack_parts(check_integers(info, ints), info.parts)
     if salt is None:
         return words
     if not 0 <= salt < FIELD_ORDER:

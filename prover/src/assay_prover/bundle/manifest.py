@@ -7,7 +7,7 @@ from dataclasses import asdict
 from hashlib import sha256
 from itertools import pairwise
 from math import prod
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     AfterValidator,
@@ -17,16 +17,18 @@ from pydantic import (
     Field,
     ValidationError,
     field_validator,
+    model_validator,
 )
 
 from assay_prover import strict_json
 from assay_prover.bundle.files import MAX_MANIFEST_BYTES
-from assay_prover.circuit import CostReport, InputVisibility, OutputVisibility
+from assay_prover.circuit import CostReport, InputVisibility, OutputVisibility, Part, bounds_of
 from assay_prover.errors import BundleError, ModelError
 from assay_prover.lowering.slices import MAX_SLICES
 from assay_prover.passes.quantise.limits import Limit
 from assay_prover.passes.selection.layers import LayerError
 from assay_prover.passes.selection.report import AccuracyReport
+from assay_prover.reference.tensor import Int64Array
 
 VERSION = 2
 CONSTANT_WEIGHTS_NOTE = (
@@ -96,10 +98,28 @@ class FeatureInfo(_Part):
     hi: float
 
 
+class PortInfo(_Part):
+    """A named part of the input: x is the integer round(x / scale) + zero in [lo, lo + 2^bits - 1]."""
+
+    name: str = Field(min_length=1, max_length=64)
+    shape: Shape
+    scale: Step = 1.0
+    zero: Integer = 0
+    lo: Integer
+    bits: int = Field(ge=1, le=62)
+
+    @property
+    def part(self) -> Part:
+        """Its place in the statement."""
+        return Part(prod(self.shape), self.lo, self.bits)
+
+
 class InputInfo(_Part):
     """A sample's shape without batch axis; x is the integer round(x / scale) + zero in [lo, lo + 2^bits - 1].
 
-    With `features` each element has a scale and zero of its own, row-major, and these two say nothing.
+    With `features` each element has a scale and zero of its own, row-major, and these two say nothing. With
+    `ports` the input is flat, and consists of named parts with scales and ranges of their own; lo and bits
+    say nothing then.
 
     `words` is the number of statement words (1, the commitment, for a private input).
     """
@@ -113,6 +133,17 @@ class InputInfo(_Part):
     visibility: InputVisibility
     declared_range: tuple[float, float]
     features: tuple[FeatureInfo, ...] = ()
+    ports: tuple[PortInfo, ...] = ()
+
+    @model_validator(mode="after")
+    def _ports_fit(self) -> Self:
+        if self.ports and (
+            self.features
+            or len({port.name for port in self.ports}) < len(self.ports)
+            or self.shape != (sum(prod(port.shape) for port in self.ports),)
+        ):
+            raise ValueError("the ports are not those of the input")
+        return self
 
     @field_validator("declared_range")
     @classmethod
@@ -125,6 +156,17 @@ class InputInfo(_Part):
     def hi(self) -> int:
         """The greatest integer."""
         return self.lo + (1 << self.bits) - 1
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """The parts of the statement's input, one without ports."""
+        return tuple(port.part for port in self.ports) or (Part(prod(self.shape), self.lo, self.bits),)
+
+    @property
+    def bounds(self) -> tuple[Int64Array, Int64Array]:
+        """The least and the greatest integer of each element, of the input's shape."""
+        lo, hi = bounds_of(self.parts)
+        return lo.reshape(self.shape), hi.reshape(self.shape)
 
 
 class OutputInfo(_Part):
@@ -365,6 +407,11 @@ def _metadata_hashes(manifest: Manifest) -> set[str]:
     return {metadata_hash(*parts, manifest.limits), metadata_hash(*parts, ())}
 
 
+def _absent(input_: InputInfo) -> set[str]:
+    """Fields that an input has no use for."""
+    return {name for name in ("features", "ports") if not getattr(input_, name)}
+
+
 def metadata_hash(
     model: ModelInfo,
     input_: InputInfo,
@@ -377,8 +424,8 @@ def metadata_hash(
     """
     parts: dict[str, Any] = {
         "model": model.model_dump(mode="json"),
-        # without features of their own, or names, it is the hash that it was before there were any
-        "input": input_.model_dump(mode="json", exclude=None if input_.features else {"features"}),
+        # without features or ports of their own, or names, it is the hash that it was before there were any
+        "input": input_.model_dump(mode="json", exclude=_absent(input_)),
         "output": output.model_dump(mode="json", exclude=None if output.labels else {"labels"}),
         "weights": weights.visibility,
     }

@@ -32,14 +32,44 @@ OutputVisibility = Literal["encrypted", "committed", "public"]
 
 
 @dataclass(frozen=True)
+class Part:
+    """A run of consecutive values with a packing of its own: integers in [lo, lo + 2^bits - 1].
+
+    Raises:
+        ValueError: no values, or more bits than a word packs.
+    """
+
+    size: int
+    lo: int
+    bits: int
+
+    def __post_init__(self) -> None:
+        """Check the numbers."""
+        if self.size < 1:
+            raise ValueError("a part of the statement has at least one value")
+        values_per_word(self.bits)
+
+    @property
+    def hi(self) -> int:
+        """The largest integer the packing holds."""
+        return self.lo + (1 << self.bits) - 1
+
+    @property
+    def words(self) -> int:
+        """Words that it takes."""
+        return -(-self.size // values_per_word(self.bits))
+
+
+@dataclass(frozen=True)
 class StatementSpec:
     """What a proof says: who sees input and output, and their declared ranges.
 
     Input and a committed output of one statement are under one salt. With a public input that salt is the
     prover's own choice, and nobody else can open the output until the prover says it.
 
-    The input's integers are in [input_lo, input_lo + 2^input_bits - 1]. The output's are in [output_lo,
-    output_hi]; None takes the worst case of the network.
+    The input's integers are in [input_lo, input_lo + 2^input_bits - 1]; with `input_parts` those of each part
+    are in the part's range, the parts follow one another, and each begins a new word. The output's are in
+    [output_lo, output_hi]; None takes the worst case of the network.
 
     A slice of a network (`slice`) has a cut for its input, its output or both: all tensors that are alive
     there, behind a commitment of the cut's own domain. `entering` and `leaving` are the cuts' numbers, from
@@ -59,6 +89,7 @@ class StatementSpec:
     output_hi: int | None = None
     entering: int = 0
     leaving: int = 0
+    input_parts: tuple[Part, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse combinations that would not be sound."""
@@ -102,6 +133,17 @@ class StatementSpec:
         """The largest integer the input's packing holds."""
         return self.input_lo + (1 << self.input_bits) - 1
 
+    def parts_of(self, size: int) -> tuple[Part, ...]:
+        """The parts of a model's input of `size` values.
+
+        Raises:
+            ValueError: the parts are of another size.
+        """
+        parts = self.input_parts or (Part(size, self.input_lo, self.input_bits),)
+        if sum(part.size for part in parts) != size:
+            raise ValueError(f"the statement's parts are not those of {size} input values")
+        return parts
+
     @property
     def needs_salt(self) -> bool:
         """Whether proving takes a salt."""
@@ -128,6 +170,46 @@ def pack_range(values: Int64Array, lo: int, bits: int) -> list[int]:
 def unpack_range(words: Sequence[int], lo: int, bits: int, size: int) -> Int64Array:
     """The integers behind the words."""
     return unpack(words, bits, size) + lo
+
+
+def pack_parts(values: Int64Array, parts: Sequence[Part]) -> list[int]:
+    """Words of consecutive parts, each beginning a new word.
+
+    Raises:
+        ValueError: another number of values, or one outside its part's range.
+    """
+    flat = np.asarray(values, dtype=np.int64).ravel()
+    if flat.size != sum(part.size for part in parts):
+        raise ValueError(f"{flat.size} values are not those of the parts")
+    words, start = list[int](), 0
+    for part in parts:
+        words += pack_range(flat[start : start + part.size], part.lo, part.bits)
+        start += part.size
+    return words
+
+
+def unpack_parts(words: Sequence[int], parts: Sequence[Part]) -> Int64Array:
+    """The integers behind the words of consecutive parts.
+
+    Raises:
+        ValueError: the wrong number of words, or bits set outside the values' places.
+    """
+    if len(words) != sum(part.words for part in parts):
+        raise ValueError(f"{len(words)} words are not those of the parts")
+    found, start = [], 0
+    for part in parts:
+        found.append(unpack_range(words[start : start + part.words], part.lo, part.bits, part.size))
+        start += part.words
+    return np.concatenate(found)
+
+
+def bounds_of(parts: Sequence[Part]) -> tuple[Int64Array, Int64Array]:
+    """The least and the greatest integer of each value."""
+    sizes = [part.size for part in parts]
+    return (
+        np.repeat(np.array([part.lo for part in parts], dtype=np.int64), sizes),
+        np.repeat(np.array([part.hi for part in parts], dtype=np.int64), sizes),
+    )
 
 
 def commit(words: Sequence[int], salt: int, domain: int = INPUT_DOMAIN) -> int:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import numpy as np
+
 from assay_prover import gadgets
 from assay_prover.circuit.builder import Builder
 from assay_prover.circuit.circuit import Circuit
 from assay_prover.circuit.field import FieldConcat, FieldConstant, FieldTensor
 from assay_prover.circuit.linear import LinearTensor
 from assay_prover.circuit.plan import Demand, Plan, choose
-from assay_prover.circuit.statement import StatementSpec, range_bits
+from assay_prover.circuit.statement import Part, StatementSpec, bounds_of, range_bits
 from assay_prover.gadgets.binding import bind
 from assay_prover.gadgets.commitment import commitment, encrypt
 from assay_prover.gadgets.pack import PackedWords
@@ -67,10 +71,11 @@ def planned_cost(graph: IntegerGraph, spec: StatementSpec) -> float:
 def _check(graph: IntegerGraph, spec: StatementSpec) -> None:
     if not spec.entering:
         tensor = graph.input
-        if not (tensor.lo == spec.input_lo).all() or not (tensor.hi == spec.input_hi).all():
+        least, most = bounds_of(spec.parts_of(tensor.size))
+        if not np.array_equal(tensor.lo.ravel(), least) or not np.array_equal(tensor.hi.ravel(), most):
             raise ValueError(
-                f"the circuit enforces the input range [{spec.input_lo}, {spec.input_hi}], "
-                f"the graph assumes [{tensor.min}, {tensor.max}]"
+                f"the circuit enforces the input range [{least.min()}, {most.max()}], "
+                f"the graph assumes [{tensor.min}, {tensor.max}], or others by element"
             )
     if spec.leaving:
         return
@@ -158,20 +163,28 @@ def _emit(b: Builder, graph: IntegerGraph, spec: StatementSpec) -> None:
     b.finish()
 
 
-def _enter(b: Builder, tensors: dict[str, LinearTensor], tensor: Tensor, spec: StatementSpec) -> PackedWords:
-    """A tensor that the statement's input holds, held to the range of its packing.
+def _enter(b: Builder, tensors: dict[str, LinearTensor], tensor: Tensor, spec: StatementSpec) -> FieldTensor:
+    """A tensor that the statement's input holds, each part of it held to the range of its packing.
 
     At a cut the elements' own bounds may be narrower. They need no check: the words are those of the slice
     before, packing is injective on both sides, and that slice's circuit keeps the bounds.
     """
     name = tensor.name
-    lo, bits = spec.input_lo, spec.input_bits
-    if spec.entering:
-        lo, bits = tensor.min, range_bits(tensor.min, tensor.max)
+    parts: tuple[Part, ...] = (Part(tensor.size, tensor.min, range_bits(tensor.min, tensor.max)),)
+    if not spec.entering:
+        parts = spec.parts_of(tensor.size)
+    lo, _ = bounds_of(parts)
     values = b.integers(tensor.size, lambda frame: frame.tensor(name) - lo)
-    range_check(b, values, bits, exact=True)
     tensors[name] = values + lo
-    return PackedWords(values, bits)
+    words, start = [], 0
+    for part in parts:
+        own: LinearTensor = values
+        if len(parts) > 1:
+            own = values[np.arange(start, start + part.size)]
+        range_check(b, own, part.bits, exact=True)
+        words.append(PackedWords(own, part.bits))
+        start += part.size
+    return _words(words)
 
 
 def _leave(
@@ -183,9 +196,9 @@ def _leave(
     return PackedWords(tensors[name] - lo, range_bits(lo, hi))
 
 
-def _words(parts: list[PackedWords]) -> FieldTensor:
+def _words(parts: Sequence[FieldTensor]) -> FieldTensor:
     """The words of all tensors after one another; each begins a new word."""
-    return parts[0] if len(parts) == 1 else FieldConcat(parts)
+    return parts[0] if len(parts) == 1 else FieldConcat(list(parts))
 
 
 def _require(what: str, value: int | None) -> int:

@@ -42,7 +42,7 @@ def copy(limited: Path, tmp_path: Path) -> Path:
 def hash_of(document: dict[str, Any], *, with_limits: bool) -> str:
     """The metadata hash, written here a second time."""
     parts = {name: dict(document[name]) for name in ("model", "input", "output")}
-    for part, optional in (("input", "features"), ("output", "labels")):
+    for part, optional in (("input", "features"), ("input", "ports"), ("output", "labels")):
         if not parts[part][optional]:
             del parts[part][optional]
     parts["weights"] = document["weights"]["visibility"]

@@ -27,8 +27,7 @@ def try_proof(bundle: Bundle, prover: ModelProver) -> float | None:
     """
     if bundle.manifest.costs.constraints > TRIAL_CONSTRAINTS:
         return None
-    info = bundle.manifest.input
-    integers = np.clip(np.zeros(info.shape, dtype=np.int64), info.lo, info.hi)
+    integers = np.clip(0, *bundle.manifest.input.bounds)
     salt = TRIAL_SECRET if bundle.needs_salt else None
     blinding = TRIAL_SECRET if len(bundle.slices) > 1 else None
     seconds = 0.0
