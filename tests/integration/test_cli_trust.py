@@ -60,7 +60,7 @@ def test_a_private_input_is_refused_with_what_to_type_until_a_worker_is_named(
     assay("trust", "remove", "lab")
     assay(*submit, code=ExitCode.FAILED)
     _, said = assay(*submit, "--min-settled", 3, "--rounds", 2)
-    assert "warning: any worker with 0.00000001 ETH of stake and 3 settled jobs may win" in said
+    assert "warning: any worker with 10 gwei of stake and 3 settled jobs may win" in said
     assert "warning: up to 2 workers" in said
 
 

@@ -23,7 +23,7 @@ FLOORS: dict[str, tuple[tuple[str, ...], ...]] = {
         ("",),
     ),
     "assay_node": (
-        ("errors", "recursion_limit", "signed_delivery", "amounts"),
+        ("errors", "recursion_limit", "signed_delivery", "signed_reason", "amounts"),
         ("",),
         ("chain", "devnet"),
         ("client",),

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from .policy import DEFAULT_SETTLED, STRANGERS_STAKE_PER_PRICE, AwardPolicy, RecordRule
     from .proof_file import ProofFile
     from .publish import PublishedModel, publish_model, spec_of
+    from .reasons import Reason, reasons_of
     from .recipients import signed_recipient
     from .requester import PostedJob, Requester, Result
     from .setup_trust import SetupTrust, setup_of
@@ -67,6 +68,7 @@ else:  # a name's module is loaded when the name is used
             ".policy": "DEFAULT_SETTLED STRANGERS_STAKE_PER_PRICE AwardPolicy RecordRule",
             ".proof_file": "ProofFile",
             ".publish": "PublishedModel publish_model spec_of",
+            ".reasons": "Reason reasons_of",
             ".recipients": "signed_recipient",
             ".requester": "PostedJob Requester Result",
             ".setup_trust": "SetupTrust setup_of",
@@ -102,6 +104,7 @@ __all__ = [
     "PriceHint",
     "ProofFile",
     "PublishedModel",
+    "Reason",
     "Recipient",
     "RecordRule",
     "Requester",
@@ -125,6 +128,7 @@ __all__ = [
     "price_hint",
     "publish_model",
     "read_answer",
+    "reasons_of",
     "request_hash",
     "setup_of",
     "shapes_of_bundle",

@@ -119,15 +119,31 @@ async def wants_input(recipient: Recipient, job_id: bytes, *, allow_local: bool 
     inwards.
     """
     url = inbox_url(recipient.endpoint, job_id)
-    async with _session(allow_local) as session:
-        status, said = await _ask(session, "GET", url, recipient, QUESTION_SECONDS)
-    if status != 200:
-        return False
     try:
-        answer = loads(said, what="the worker's answer")
+        answer = loads(
+            await question(recipient, url, QUESTION_SECONDS, allow_local=allow_local),
+            what="the worker's answer",
+        )
     except JsonError:
         return False
     return isinstance(answer, dict) and answer.get("input") == "wanted"
+
+
+async def question(recipient: Recipient, url: str, patience: float, *, allow_local: bool) -> str:
+    """What a worker answers to a GET with status 200, at most `MAX_ANSWER` bytes of it; "" for no answer.
+
+    Args:
+        recipient: the worker, for messages.
+        url: where it is asked; see `endpoints.job_url`.
+        patience: seconds.
+        allow_local: ask at endpoints on this machine or a private network.
+
+    Raises:
+        DeliveryRefused: the endpoint leads inwards.
+    """
+    async with _session(allow_local) as session:
+        status, said = await _ask(session, "GET", url, recipient, patience)
+    return said if status == 200 else ""
 
 
 def _session(allow_local: bool) -> aiohttp.ClientSession:

@@ -99,6 +99,20 @@ def inbox_url(endpoint: str, job_id: bytes) -> str:
     Plain http is taken as it is: the body is sealed, so what an onlooker learns is that a delivery took
     place.
     """
+    return job_url(endpoint, job_id, "input")
+
+
+def job_url(endpoint: str, job_id: bytes, what: str) -> str:
+    """Where a worker is spoken to about a job.
+
+    Args:
+        endpoint: as it is registered.
+        job_id: 32 bytes.
+        what: `input` or `reason`.
+
+    Raises:
+        DeliveryRefused: the endpoint is no plain http(s) URL.
+    """
     try:
         parts = urlsplit(endpoint)
         plain = (
@@ -115,4 +129,4 @@ def inbox_url(endpoint: str, job_id: bytes) -> str:
         raise DeliveryRefused(
             f"the worker registered {endpoint!r} as its endpoint, which is no plain http(s) URL"
         )
-    return f"{endpoint.rstrip('/')}/v1/jobs/0x{job_id.hex()}/input"
+    return f"{endpoint.rstrip('/')}/v1/jobs/0x{job_id.hex()}/{what}"

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from ..amounts import ether, rounded
 from .agenda import FairQueue
+from .inbox.reasons import reason_of_price
 from .lifecycle.events import Observed, Quoted
 from .lifecycle.instructions import Quote, Send
 from .lifecycle.progress import failing_with_collateral
@@ -113,7 +115,8 @@ class Bidder:
             for job_id, send, _ in bids:
                 if job_id in sent:
                     manager.metrics.bids.inc()
-                    manager.store.decide(job_id, "bid", f"{send.price} wei in round {send.round}", {})
+                    manager.reasons.tell(job_id, "")
+                    manager.store.decide(job_id, "bid", f"{ether(send.price or 0)} in round {send.round}", {})
 
     def _list_postponed(self) -> None:
         now, listed = self._manager.clock.now(), 0
@@ -137,6 +140,7 @@ class Bidder:
         if price.passing:
             if job_id not in self._postponed:
                 manager.store.decide(job_id, "postponed", price.reason, price.details)
+                manager.reasons.tell(job_id, reason_of_price(price))
                 manager.metrics.postponed.labels(price.why).inc()
                 _log.info("job.postponed", job=job, round=round_, reason=price.reason)
             self._postponed[job_id] = (round_, manager.clock.now() + PRICE_AGAIN)
@@ -147,6 +151,7 @@ class Bidder:
         _log.info(f"job.{what}", job=job, round=round_, reason=price.reason)
         if price.ask is None:
             manager.metrics.declined.labels(price.why).inc()
+            manager.reasons.tell(job_id, reason_of_price(price))
         manager.feed(job_id, Quoted(round_, price.ask, price.floor, price.gas_cost))
         view = manager.jobs[job_id].progress.view
         if view is not None and price.ask is not None:
@@ -198,5 +203,5 @@ class Bidder:
         if now.ask is None:
             return now.reason
         if send.price < now.floor:
-            return f"the lowest price that pays is {now.floor} wei by now"
+            return f"the lowest price that pays is {rounded(now.floor)} by now"
         return ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import structlog
 from eth_utils.crypto import keccak
@@ -89,6 +89,10 @@ class Deliveries:
         if job is None or model is None or not model.private_input or not self._holds(job_id):
             return None
         return job.progress.input is InputState.MISSING
+
+    async def reason(self, job_id: bytes) -> Mapping[str, Any] | None:
+        """Why this worker stayed out of a job or gave it back, signed; None if it has nothing to say."""
+        return await self._manager.reasons.of(job_id)
 
     async def receive(self, job_id: bytes, read: ReadBody, body_hash: bytes | None = None) -> int:
         """Takes a delivered input: checks it, stores it, and only then says so.

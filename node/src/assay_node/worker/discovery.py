@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from ..amounts import ether
 from ..chain import (
     AWARD_GRACE,
     Batch,
@@ -23,6 +24,7 @@ from ..chain import (
     JobSettled,
     JobSubmitted,
 )
+from .inbox.reasons import reason_of_price
 from .pricing.pricing_inputs import Promises
 
 if TYPE_CHECKING:
@@ -109,11 +111,12 @@ class Discovery:
         if price.ask is None and not price.passing and price.why != "over":
             manager.metrics.declined.labels(price.why).inc()
             manager.store.decide(event.job_id, "declined", price.reason, {})
+            manager.reasons.tell(event.job_id, reason_of_price(price))
             _log.debug("job.dismissed", job=job, reason=price.reason)
             return
         # That the terms are those of the job with this id, the follower has checked.
         manager.store.add_job(event)
-        _log.info("job.seen", job=job, ceiling=event.request.max_price)
+        _log.info("job.seen", job=job, ceiling=ether(event.request.max_price))
         manager.take(event.job_id, in_time=price.why != "over")
 
 

@@ -18,6 +18,7 @@ from pathlib import Path
 
 import structlog
 
+from ..amounts import ether
 from ..chain import AWARD_GRACE, Chain, ChainClock, Header, JobState, Outbox
 from ..chain.contracts.types import JobLook
 from ..chain.head import Head
@@ -27,6 +28,7 @@ from .bids import Bidder
 from .config import WorkerConfig
 from .executor import Executor
 from .health import Health
+from .inbox.reasons import Reasons
 from .lifecycle.events import Event, JobView, Observed, Restarted
 from .lifecycle.instructions import Action, CheckInput, Prove, Quote, Send, StopProving
 from .lifecycle.progress import (
@@ -95,6 +97,7 @@ class JobManager:
         """Jobs whose stored input is to be checked."""
         self.transactions = JobTransactions(self)
         self.bidder = Bidder(self)
+        self.reasons = Reasons(self)
         self._agenda = Agenda()
         self._dirty: set[bytes] = set()
         self._urgent: set[bytes] = set()
@@ -195,7 +198,7 @@ class JobManager:
         self.metrics.stage(job.job_id, after)
         if after is Phase.PAID and progress.view is not None:
             self.metrics.settled.inc()
-            self.store.decide(job.job_id, "paid", f"settled at {progress.view.price} wei", {})
+            self.store.decide(job.job_id, "paid", f"settled at {ether(progress.view.price)}", {})
         elif after is Phase.FAILED:
             self.metrics.failed.inc()
             self.store.decide(job.job_id, "failed", progress.trouble or "not proven in time", {})

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import structlog
 
+from ..amounts import ether
 from ..chain import Chain, ChainError, IntentStatus, Outbox
 from .store import WorkerStore
 
@@ -84,7 +85,7 @@ class Payouts:
             _log.warning("earnings.not_withdrawn", reason=str(error))
             return
         self._answered(asked)
-        _log.info("earnings.withdrawn", wei=balance, to=to)
+        _log.info("earnings.withdrawn", amount=ether(balance), to=to)
 
     def _answered(self, asked: bool) -> None:
         if asked and self._request is not None:

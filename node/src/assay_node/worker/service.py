@@ -25,6 +25,7 @@ import structlog
 from eth_account.signers.local import LocalAccount
 from nacl.public import PrivateKey
 
+from ..amounts import rounded
 from ..chain import (
     Chain,
     ChainClock,
@@ -358,8 +359,8 @@ class Worker:
         self.health.notes = manager.concerns()
         if situation.balance <= promises.gas:
             self.health.notes.append(
-                f"the account has {situation.balance} wei, jobs in hand need {promises.gas} for gas: no more"
-                " bids are placed until it is sent some"
+                f"the account has {rounded(situation.balance)}, jobs in hand need {rounded(promises.gas)} for"
+                " gas: no more bids are placed until it is sent some"
             )
 
     def _report_health(self) -> tuple[bool, Mapping[str, Any]]:

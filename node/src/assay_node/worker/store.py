@@ -85,6 +85,15 @@ _MIGRATIONS = (
     CREATE INDEX records_by_closing ON records (closed_at);
     CREATE TABLE totals (outcome TEXT PRIMARY KEY, jobs INTEGER NOT NULL, wei TEXT NOT NULL);
     """,
+    """
+    CREATE TABLE reasons (
+        job_id BLOB PRIMARY KEY,
+        moment INTEGER NOT NULL,
+        reason TEXT NOT NULL,
+        signature BLOB
+    );
+    CREATE INDEX reasons_by_moment ON reasons (moment);
+    """,
     BANS,
 )
 
@@ -230,6 +239,11 @@ class WorkerStore:
             " AND job_id NOT IN (SELECT job_id FROM jobs)",
             DECISIONS_KEPT,
         )
+        self.database.execute(
+            "DELETE FROM reasons WHERE moment <"
+            " (SELECT moment FROM reasons ORDER BY moment DESC LIMIT 1 OFFSET ?)",
+            DECISIONS_KEPT,
+        )
 
     def totals(self) -> dict[str, tuple[int, int]]:
         """Jobs and wei by outcome, of those of which nothing else is left."""
@@ -329,6 +343,37 @@ class WorkerStore:
             "SELECT moment, what, reason FROM decisions WHERE job_id = ? ORDER BY id", job_id
         )
         return [(row["moment"], row["what"], row["reason"]) for row in rows]
+
+    def tell(self, job_id: bytes, moment: int, reason: str) -> None:
+        """What a job's requester is told of why this worker stays out; "" for nothing any more.
+
+        Args:
+            job_id: the job.
+            moment: seconds since the epoch.
+            reason: in words; see `reasons`.
+        """
+        known = self.reason_of(job_id)
+        if reason and (known is None or known[1] != reason):
+            self.database.execute(
+                "INSERT OR REPLACE INTO reasons VALUES (?, ?, ?, NULL)", job_id, moment, reason
+            )
+        elif not reason and known is not None:
+            self.database.execute("DELETE FROM reasons WHERE job_id = ?", job_id)
+
+    def reason_of(self, job_id: bytes) -> tuple[int, str, bytes | None] | None:
+        """Moment, reason, and the signature if it was signed; None if there is no reason to give."""
+        row = self.database.row("SELECT * FROM reasons WHERE job_id = ?", job_id)
+        return None if row is None else (int(row["moment"]), row["reason"], row["signature"])
+
+    def sign_reason(self, job_id: bytes, moment: int, reason: str, signature: bytes) -> None:
+        """Keeps a reason's signature, with the words as they were signed."""
+        self.database.execute(
+            "UPDATE reasons SET reason = ?, signature = ? WHERE job_id = ? AND moment = ?",
+            reason,
+            signature,
+            job_id,
+            moment,
+        )
 
     def speed_of(self, model: str) -> float | None:
         """Measured seconds of a proof of a model, by its circuit's hash."""

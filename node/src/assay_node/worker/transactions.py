@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from ..chain import ChainError, IntentStatus, JobState, Want
 from ..chain.outbox.submission import came_to_nothing
 from .actions import call_of, intent_key, outcome_of, rescue_spend
+from .inbox.reasons import reason_of_decline
 from .lifecycle.events import Confirmed, Refused
 from .lifecycle.instructions import Action, Send
 
@@ -95,6 +96,8 @@ class JobTransactions:
                 accepted.append(job_id)
                 self._out[job_id] = (send, started)
                 manager.metrics.sent.labels(str(send.action)).inc()
+                if send.action is Action.DECLINE:
+                    manager.reasons.tell(job_id, reason_of_decline(manager.jobs[job_id].progress))
         if accepted:
             took = (time.monotonic() - started) / len(accepted)
             manager.pricing_inputs.pace = manager.pricing_inputs.pace.sent(took)

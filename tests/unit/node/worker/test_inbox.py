@@ -34,6 +34,9 @@ class Deliveries:
     def wanted(self, job_id: bytes) -> bool | None:
         return {JOB: True, bytes(32): False}.get(job_id)
 
+    async def reason(self, job_id: bytes) -> Mapping[str, object] | None:
+        return {"reason": "too dear"} if job_id == JOB else None
+
     async def receive(self, job_id: bytes, read: ReadBody, body_hash: bytes | None = None) -> int:
         assert body_hash in (None, bytes(32))
         return await self._take(job_id, read)

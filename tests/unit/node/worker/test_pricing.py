@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from assay_node.amounts import rounded
 from assay_node.chain.contracts.worker_gas import data_fee_after_award, job_data_fee, job_gas
 from assay_node.worker import PricingConfig
 from assay_node.worker.pricing.capacity import Pace
@@ -81,7 +82,7 @@ def test_what_is_left_of_the_lowest_price_covers_cost_and_floor_margin(
         ({"free_stake": ETHER // 10 - 1}, "free stake", "stake", True),
         ({"collateral": 2 * ETHER}, "free stake", "stake", True),
         ({"min_stake": 2 * ETHER}, "free stake", "stake", True),
-        ({"balance": gas_reserve(job_gas(4, 0), 10 * GWEI) - 1}, "wei for gas", "funds", True),
+        ({"balance": gas_reserve(job_gas(4, 0), 10 * GWEI) - 1}, "for gas", "funds", True),
         ({"gas_price": 201 * GWEI}, "above the cap", "gas", True),
         ({"accept_window": 59}, "the window to accept is 59 s", "window", False),
         ({"accept_window": 62}, "a mined proof may take 63.0 s, the window to accept is 62 s", "time", False),
@@ -143,7 +144,7 @@ def test_what_a_rollup_takes_for_bytes_is_in_price_and_reserve(slices: int) -> N
     assert found.cost == plain.cost + fee
     assert found.gas_cost == plain.gas_cost + fee
     assert found.floor > plain.floor
-    assert f"{fee} wei for its bytes" in found.reason
+    assert f"{rounded(fee)} for its bytes" in found.reason
     reserve = gas_reserve(job_gas(OFFER.words, 0, slices), OFFER.gas_price, fee)
     assert quote(CONFIG, SPEED, replace(dear, balance=reserve)).ask is not None
     assert quote(CONFIG, SPEED, replace(dear, balance=reserve - 1)).why == "funds"

@@ -237,8 +237,8 @@ async def test_declines_with_a_reason_that_is_kept(marketplace, public_bundle, s
         store = worker._manager.store
         while not all(store.decisions(posted.job_id) for posted in (poor, risky)):
             await place.a_moment()
-        assert "the ceiling is 1000" in store.decisions(poor.job_id)[0][2]
-        assert f"needs {2 * ETHER} wei of free stake" in store.decisions(risky.job_id)[0][2]
+        assert "the ceiling is 1,000 wei" in store.decisions(poor.job_id)[0][2]
+        assert "needs 2 ETH of free stake" in store.decisions(risky.job_id)[0][2]
         while not store.decisions(hurried.job_id):
             await place.a_moment()
         assert "a mined proof may take" in store.decisions(hurried.job_id)[0][2]
@@ -302,10 +302,7 @@ async def test_collateral_is_promised_once(marketplace, public_bundle, samples):
         second = await place.post(public_bundle, model, samples[1], **collateral)
         while not worker._manager.store.decisions(second.job_id):
             await place.a_moment()
-        assert (
-            "of free stake, 400000000000000000 are free"
-            in worker._manager.store.decisions(second.job_id)[-1][2]
-        )
+        assert "of free stake, 0.4 ETH is free" in worker._manager.store.decisions(second.job_id)[-1][2]
         await place.award(first, hand)
         await place.until(first, JobState.SETTLED)
         third = await place.post(public_bundle, model, samples[2], **collateral)
@@ -330,7 +327,7 @@ async def test_a_purse_that_runs_dry_locks_no_collateral(marketplace, public_bun
         broke = await place.post(public_bundle, model, samples[1])
         while not worker._manager.store.decisions(broke.job_id):
             await place.a_moment()
-        assert "wei for gas" in worker._manager.store.decisions(broke.job_id)[-1][2]
+        assert "for gas" in worker._manager.store.decisions(broke.job_id)[-1][2]
         await place.rpc("hardhat_setBalance", hand.address, hex(ETHER))
         await place.until(posted, JobState.SETTLED)
 

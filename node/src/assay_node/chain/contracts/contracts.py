@@ -7,6 +7,7 @@ from typing import Any
 
 from eth_abi.exceptions import DecodingError
 
+from ...amounts import ether
 from ..errors import ChainError, ContractReverted, RpcError
 from ..node.multicall import Multicall, View
 from ..node.types import Node
@@ -162,7 +163,7 @@ class Market(Contract):
 
     def place_bid(self, job_id: bytes, price: int) -> Call:
         """Bids on an open job."""
-        return self._call(f"bid {price} wei on job 0x{job_id.hex()}", "placeBid", job_id, price)
+        return self._call(f"bid {ether(price)} on job 0x{job_id.hex()}", "placeBid", job_id, price)
 
     def award(self, job_id: bytes) -> Call:
         """Awards to the leading bid once the window is over."""
@@ -261,11 +262,11 @@ class Vault(Contract):
 
     def deposit(self, account: str, value: int) -> Call:
         """Credits `value` wei to `account`."""
-        return self._call(f"deposit {value} wei for {account}", "deposit", account, value=value)
+        return self._call(f"deposit {ether(value)} for {account}", "deposit", account, value=value)
 
     def withdraw(self, amount: int, to: str) -> Call:
         """Pays `amount` wei of the sender's free balance to `to`."""
-        return self._call(f"withdraw {amount} wei to {to}", "withdraw", amount, to)
+        return self._call(f"withdraw {ether(amount)} to {to}", "withdraw", amount, to)
 
 
 class WorkerRegistry(Contract):
@@ -291,15 +292,15 @@ class WorkerRegistry(Contract):
 
     def add_stake(self, value: int) -> Call:
         """Adds `value` wei to the sender's stake."""
-        return self._call(f"stake {value} wei", "addStake", value=value)
+        return self._call(f"stake {ether(value)}", "addStake", value=value)
 
     def add_stake_from_balance(self, amount: int) -> Call:
         """Adds `amount` wei of the sender's vault balance to its stake."""
-        return self._call(f"stake {amount} wei of the vault balance", "addStakeFromBalance", amount)
+        return self._call(f"stake {ether(amount)} of the vault balance", "addStakeFromBalance", amount)
 
     def request_unstake(self, amount: int) -> Call:
         """Gives notice that `amount` wei of the sender's free stake leave, in `UNSTAKE_DELAY` seconds."""
-        return self._call(f"give notice to unstake {amount} wei", "requestUnstake", amount)
+        return self._call(f"give notice to unstake {ether(amount)}", "requestUnstake", amount)
 
     def withdraw_stake(self) -> Call:
         """Moves what was given notice of to the sender's vault balance."""

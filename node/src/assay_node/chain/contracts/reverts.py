@@ -14,6 +14,7 @@ from typing import Any
 from eth_abi.abi import decode
 from eth_abi.exceptions import DecodingError
 
+from ...amounts import ether
 from ..errors import ContractReverted, RpcError
 from ..node.node_errors import revert_data
 from .interface import Interface
@@ -55,10 +56,10 @@ _SENTENCES: dict[str, Callable[[dict[str, Any]], str]] = {
     "InputTooLarge": lambda a: f"word {a['index']} of the statement is not below the group order",
     "InputMismatch": lambda a: f"these input words are not those {_job(a)} was posted with",
     "PriceAboveCeiling": lambda a: (
-        f"{_job(a)}: a price of {a['price']} wei is above the ceiling of {a['ceiling']}"
+        f"{_job(a)}: a price of {ether(a['price'])} is above the ceiling of {ether(a['ceiling'])}"
     ),
     "BidNotLower": lambda a: (
-        f"{_job(a)}: a bid of {a['price']} wei is not below one's own of {a['standing']}"
+        f"{_job(a)}: a bid of {ether(a['price'])} is not below one's own of {ether(a['standing'])}"
     ),
     "WorkerGaveUpJob": lambda a: (
         f"{a['worker']} declined an award of {_job(a)} or let it lapse, and may not bid on it again"
@@ -73,9 +74,11 @@ _SENTENCES: dict[str, Callable[[dict[str, Any]], str]] = {
     "WorkerUnknown": lambda a: f"{a['worker']} is not registered as a worker",
     "WorkerAlreadyRegistered": lambda a: f"{a['worker']} is already registered as a worker",
     "InsufficientBalance": lambda a: (
-        f"{a['account']} has {a['balance']} wei in the vault and needs {a['needed']}"
+        f"{a['account']} has {ether(a['balance'])} in the vault and needs {ether(a['needed'])}"
     ),
-    "InsufficientStake": lambda a: f"{a['worker']} has {a['free']} wei of free stake and needs {a['needed']}",
+    "InsufficientStake": lambda a: (
+        f"{a['worker']} has {ether(a['free'])} of free stake and needs {ether(a['needed'])}"
+    ),
     "StakeStillLeaving": lambda a: f"the stake may be withdrawn from {_time(a['leaves_at'])} on",
     "NothingLeaving": lambda a: f"{a['worker']} has given notice of no stake to withdraw",
     "WrongSigner": lambda a: f"this description of {a['worker']} is not signed by it, but by {a['signer']}",
@@ -87,7 +90,7 @@ _SENTENCES: dict[str, Callable[[dict[str, Any]], str]] = {
     "AlreadyCertified": lambda a: f"the origin of model 0x{a['model_id'].hex()} is on record already",
     "JobNotSettled": lambda a: f"{_job(a)} is {JobState(a['state']).name.lower()}: only a settled one counts",
     "OtherInput": lambda a: f"the input of {_job(a)} is not data set 0x{a['dataset_id'].hex()}",
-    "PaymentRefused": lambda a: f"{a['to']} refused a payment of {a['amount']} wei",
+    "PaymentRefused": lambda a: f"{a['to']} refused a payment of {ether(a['amount'])}",
     "ProofInvalid": lambda _: "the proof is invalid",
     "DeploymentFailed": lambda _: "a data contract could not be created: too little gas, most likely",
 }

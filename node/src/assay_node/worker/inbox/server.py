@@ -4,6 +4,7 @@
                                   409 not awarded to this worker   413 too large   415 wrong type
                                   422 not the job's input   503 busy, try again
     GET  /v1/jobs/{jobId}/input   {"input": "held"} or {"input": "wanted"}; 404 for a job not in hand
+    GET  /v1/jobs/{jobId}/reason  why this worker stayed out of a job, signed; 404 if it has nothing to say
     GET  /v1/health               who this is
 
 A stranger can reach it, so everything is bounded: connections (see `connections`), the time one may be idle
@@ -57,6 +58,9 @@ class Counter(Protocol):
     def wanted(self, job_id: bytes) -> bool | None:
         """Whether a job's input is still to come; None for a job not in hand."""
 
+    async def reason(self, job_id: bytes) -> Mapping[str, Any] | None:
+        """Why the worker stayed out of a job, signed; None for nothing to say."""
+
     async def receive(self, job_id: bytes, read: ReadBody, body_hash: bytes | None = None) -> int:
         """Takes a delivery; returns 200 or 202, raises `InboxError`."""
 
@@ -101,6 +105,7 @@ class Inbox:
         app = web.Application(client_max_size=self._max_bytes)
         app.router.add_post("/v1/jobs/{job_id}/input", self._post_input)
         app.router.add_get("/v1/jobs/{job_id}/input", self._get_input)
+        app.router.add_get("/v1/jobs/{job_id}/reason", self._get_reason)
         app.router.add_get("/v1/health", self._get_health)
         self._port, self._connections = await self._stack.enter_async_context(
             serve(app, self._host, self._port, "inbox_port")
@@ -122,6 +127,15 @@ class Inbox:
         if wanted is None:
             return _answer(404, "this worker holds no such job")
         return web.json_response({"input": "wanted" if wanted else "held"})
+
+    async def _get_reason(self, request: web.Request) -> web.Response:
+        try:
+            reason = await self._counter.reason(_job_id(request.match_info["job_id"]))
+        except InboxError as error:
+            return _answer(error.status, error.what)
+        if reason is None:
+            return _answer(404, "this worker has nothing to say of this job")
+        return web.json_response(dict(reason))
 
     async def _post_input(self, request: web.Request) -> web.Response:
         try:

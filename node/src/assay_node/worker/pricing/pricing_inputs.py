@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from ...amounts import ether, rounded
 from ...chain import Chain, JobRequest, JobState, ModelSpec, WorkerRecord
 from ...chain.contracts.worker_gas import (
     data_fee_after_award,
@@ -235,13 +236,13 @@ class PricingInputs:
         cost = gas_after_award(gas, accept=accept) * situation.gas_price + data
         earned = view.price * (10_000 - model.model.spec.royalty_bps) // 10_000
         if cost > earned:
-            return f"by now the gas of settling it costs {cost} wei, the job brings {earned}"
+            return f"by now the gas of settling it costs {rounded(cost)}, the job brings {rounded(earned)}"
         if accept:
             needed = gas_reserve(gas_after_award(gas, accept=True), situation.gas_price, data)
             if situation.balance < needed:
                 return (
-                    f"accepting needs {needed} wei at hand for gas, the account has {situation.balance}:"
-                    " send it some"
+                    f"accepting needs {rounded(needed)} at hand for gas, the account has"
+                    f" {rounded(situation.balance)}: send it some"
                 )
         return ""
 
@@ -257,8 +258,9 @@ class PricingInputs:
         promises = self.promises(others, now, gas_price=0)
         if view.collateral > self._config.max_collateral - promises.at_risk:
             return (
-                f"{promises.at_risk} wei of collateral are at risk already, with this job's {view.collateral}"
-                f" it would be more than max_collateral, {self._config.max_collateral}"
+                f"{ether(promises.at_risk)} of collateral is at risk already, with this job's"
+                f" {ether(view.collateral)} it would be more than max_collateral,"
+                f" {ether(self._config.max_collateral)}"
             )
         due = now + job.request.prove_window
         backlog, queue = promises.capacity.ahead(due)

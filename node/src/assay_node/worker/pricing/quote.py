@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from ...amounts import ether, rounded
 from ...chain.contracts.worker_gas import job_data_fee, job_gas
 from ..config import PricingConfig
 from .capacity import Pace
@@ -172,7 +173,8 @@ def quote(config: PricingConfig, speed: Speed, offer: Offer, max_bid_window: int
     # Half today's gas price is as far as gas may be hoped to fall while bids are taken.
     if lowest_price(config, speed, offer, offer.gas_price // 2) > offer.max_price:
         return decline(
-            "price", f"the lowest price that pays is {floor} wei, the ceiling is {offer.max_price}"
+            "price",
+            f"the lowest price that pays is {rounded(floor)}, the ceiling is {ether(offer.max_price)}",
         )
     # A window that no block may fall into is a trap: an award to be missed, or a collateral to be lost.
     if offer.accept_window < config.inclusion_seconds:
@@ -187,24 +189,28 @@ def quote(config: PricingConfig, speed: Speed, offer: Offer, max_bid_window: int
         return decline("time", reason, passing=not hopeless)
     needed = max(offer.collateral, offer.min_stake)
     if offer.free_stake < needed:
-        reason = f"needs {needed} wei of free stake, {offer.free_stake} are free and not promised"
+        reason = f"needs {ether(needed)} of free stake, {ether(offer.free_stake)} is free and not promised"
         return decline("stake", reason, passing=True)
     reserve = gas_reserve(gas, offer.gas_price, data)
     if offer.balance < reserve:
-        reason = f"needs {reserve} wei for gas, the account has {offer.balance} to spare"
+        reason = (
+            f"needs {rounded(reserve)} for gas, {rounded(reserve - offer.balance)} more than the account has"
+            " to spare"
+        )
         return decline("funds", reason, passing=True)
     if offer.gas_price > config.gas_price_cap:
-        reason = f"gas at {offer.gas_price} wei is above the cap of {config.gas_price_cap}"
+        reason = f"gas at {rounded(offer.gas_price)} is above the cap of {ether(config.gas_price_cap)}"
         return decline("gas", reason, passing=True)
     if floor > offer.max_price:
-        reason = f"the lowest price that pays is {floor} wei, the ceiling is {offer.max_price}"
+        reason = f"the lowest price that pays is {rounded(floor)}, the ceiling is {ether(offer.max_price)}"
         return decline("price", reason, passing=True)
     ask = min(ask, offer.max_price)
     source = "measured" if speed.measured else "estimated"
     reason = (
-        f"ask {ask} wei: {speed.seconds:.2f} s of proving ({source}), {gas} gas at {offer.gas_price} wei"
-        f"{f' and {data} wei for its bytes' if data else ''},"
-        f" royalty {offer.royalty_bps / 100:g} %, margin {config.margin_percent:g} %, floor {floor} wei"
+        f"ask {rounded(ask)}: {speed.seconds:.2f} s of proving ({source}), {gas:,} gas"
+        f" at {rounded(offer.gas_price)}"
+        f"{f' and {rounded(data)} for its bytes' if data else ''},"
+        f" royalty {offer.royalty_bps / 100:g} %, margin {config.margin_percent:g} %, floor {rounded(floor)}"
     )
     return Price(ask, floor, cost, gas_cost, reason, details)
 
@@ -214,7 +220,7 @@ def _accepting_objection(offer: Offer, expected: float) -> str:
     if offer.collateral > offer.at_risk:
         return (
             f"a mined proof may take {expected:.1f} s, the window to accept is {offer.accept_window} s, and"
-            f" its collateral of {offer.collateral} wei may not be at risk before the proof is there"
+            f" its collateral of {ether(offer.collateral)} may not be at risk before the proof is there"
             " (max_collateral)"
         )
     # Never more at risk than can be settled in half its window.

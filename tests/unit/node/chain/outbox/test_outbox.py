@@ -111,7 +111,7 @@ async def test_reverting_call_uses_no_nonce(node, clock, open_outbox, tmp_path):
 async def test_refuses_what_cannot_be_paid(node, clock, open_outbox, tmp_path, account):
     outbox = await open_outbox(node, tmp_path / "o.db", clock)
     node.balances[account.address] = 1000
-    with pytest.raises(InsufficientFunds, match=r"has 0\.000000000000001 ETH"):
+    with pytest.raises(InsufficientFunds, match=r"has 1,000 wei"):
         await outbox.submit("a", call("a"))
     assert outbox.pending() == []
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -64,6 +65,11 @@ def disclosed_in_words(found: dict[str, Any] | None) -> str | None:
     return f"sent to {who}; {found['strangers']} of {len(found['sent_to'])} strangers to you"
 
 
+def reasons_in_words(reasons: Sequence[client.Reason]) -> list[str]:
+    """What workers say of why they stayed out, a line each."""
+    return [f"{each.worker} says: {each.reason}" for each in reasons]
+
+
 def show_job(
     job_id: bytes,
     job: chain.Job,
@@ -72,8 +78,11 @@ def show_job(
     why: str = "",
     hint: str = "",
     sent: dict[str, Any] | None = None,
+    reasons: Sequence[client.Reason] = (),
 ) -> None:
-    """Print where a job stands; ``why`` it ended without a result, and a ``hint`` what to do about it."""
+    """Print where a job stands; ``why`` it ended without a result, a ``hint`` what to do about it, and the
+    ``reasons`` of workers that stayed out.
+    """
     worker = None if int(job.worker, 16) == 0 else job.worker
     document: dict[str, Any] = {
         "job_id": job_id,
@@ -92,6 +101,9 @@ def show_job(
         "model_id": job.model_id,
         "requester": job.requester,
         "input": sent,
+        "reasons": [
+            {"worker": each.worker, "moment": each.moment, "reason": each.reason} for each in reasons
+        ],
     }
     rows: dict[str, object] = {
         "job": "0x" + job_id.hex(),
@@ -102,6 +114,8 @@ def show_job(
     }
     if (words := disclosed_in_words(sent)) is not None:
         rows["input"] = words
+    if reasons:
+        rows["workers say"] = "\n".join(reasons_in_words(reasons))
     if hint:
         rows["hint"] = hint
     emit(document, as_json=json, human=lambda: out.print(fields(rows)))

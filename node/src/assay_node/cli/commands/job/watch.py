@@ -19,7 +19,7 @@ from ....errors import AssayError
 from ... import options
 from ...console import note
 from ...session import Session, connect, jobs_path, unlock
-from .show import describe, disclosed, show_job, show_result
+from .show import describe, disclosed, reasons_in_words, show_job, show_result
 
 LocalWorkers = Annotated[
     bool | None,
@@ -37,6 +37,13 @@ def status(
     follow: Annotated[
         bool, typer.Option("--follow", help="Stay until the job ends, and do your part of it.")
     ] = False,
+    ask: Annotated[
+        bool,
+        typer.Option(
+            "--ask/--no-ask",
+            help="If nobody bid, or an award was given back: ask the workers, at their endpoints, why.",
+        ),
+    ] = True,
     allow_local: LocalWorkers = None,
     rpc: options.Rpc = options.DEFAULT_RPC,
     check_rpc: options.CheckRpc = None,
@@ -46,8 +53,9 @@ def status(
     password_file: options.PasswordFile = None,
     json: options.Json = False,
 ) -> None:
-    """Show where a job stands, why it ended, and who has been sent its input. With --follow, award it and
-    deliver the input as it was posted for, and take the exits that are due.
+    """Show where a job stands, why it ended, what workers that stayed out say, and who was sent its input.
+
+    With --follow, award it and deliver the input as it was posted for, and take the exits that are due.
 
     Examples:
 
@@ -61,7 +69,7 @@ def status(
             job = await session.chain.market.job_of(job_id)
             if job.state is chain.JobState.NONE:
                 raise _not_there(session, job_id)
-            await report(session, job_id, job, json=json)
+            await report(session, job_id, job, json=json, ask=ask, allow_local=allow_local)
 
     async def stay() -> None:
         signer = unlock(home, key, password_file)
@@ -72,7 +80,7 @@ def status(
             last = await stay_with(requester, job_id, key, allow_local=allow_local)
             record = requester.record_of(job_id)
             current = record.job_id if record is not None and record.job_id else job_id
-            await report(session, current, last, json=json)
+            await report(session, current, last, json=json, ask=ask, allow_local=allow_local)
 
     asyncio.run(stay() if follow else look())
 
@@ -93,20 +101,42 @@ def _not_there(session: Session, job_id: bytes) -> JobNotFound:
     )
 
 
-async def report(session: Session, job_id: bytes, job: chain.Job, *, json: bool) -> None:
-    """Print a job with everything that is known of it here and there."""
+async def report(
+    session: Session,
+    job_id: bytes,
+    job: chain.Job,
+    *,
+    json: bool,
+    ask: bool = False,
+    allow_local: bool | None = None,
+) -> None:
+    """Print a job with everything that is known of it here and there.
+
+    Args:
+        session: the chain, and the home.
+        job_id, job: which, and as the market stores it.
+        json: as one document.
+        ask: ask workers why they stayed out.
+        allow_local: ask those on this machine or a private network, too; by default on a chain of one's own.
+    """
     with ExitStack() as stack:
         store = None
         if jobs_path(session.home).exists():
             store = stack.enter_context(client.JobStore(jobs_path(session.home)))
         record = None if store is None else store.find(job_id)
         why, hint = "", ""
-        if job.state.final and job.state is not chain.JobState.SETTLED:
+        reasons: list[client.Reason] = []
+        ended = job.state.final and job.state is not chain.JobState.SETTLED
+        if ended or (job.state is chain.JobState.OPEN and job.worker == chain.ZERO_ADDRESS):
             events = await client.job_history(session.chain, job_id)
             why = client.why_it_ended(events, "" if record is None else record.remark)
+            if ask:
+                local = session.development if allow_local is None else allow_local
+                reasons = await client.reasons_of(session.chain, job_id, events, allow_local=local)
             if job.state is chain.JobState.REFUNDED:
                 hint = await _price_advice(session, job)
-        show_job(job_id, job, json=json, why=why, hint=hint, sent=disclosed(store, record))
+        sent = disclosed(store, record)
+        show_job(job_id, job, json=json, why=why, hint=hint, sent=sent, reasons=reasons)
 
 
 async def _price_advice(session: Session, job: chain.Job) -> str:
@@ -161,10 +191,14 @@ def result(
                 raise AssayError("the model's bundle is not known", "Name it with --bundle")
             job = await requester.job(record.job_id or job_id)
             if job.state.final and job.state is not chain.JobState.SETTLED:
-                events = await client.job_history(session.chain, record.job_id or job_id)
+                current = record.job_id or job_id
+                events = await client.job_history(session.chain, current)
+                reasons = await client.reasons_of(
+                    session.chain, current, events, allow_local=session.development
+                )
                 raise client.JobEnded(
                     f"job 0x{job_id.hex()} ended {job.state.name.lower()}, without a result: "
-                    + client.why_it_ended(events, record.remark),
+                    + "; ".join([client.why_it_ended(events, record.remark), *reasons_in_words(reasons)]),
                     "What was held for it is back in your vault balance: assay vault balance",
                 )
             found = await requester.result(job_id, assay_prover.Bundle.open(folder))
