@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from assay_prover.lazy_imports import lazy_attributes
 
 if TYPE_CHECKING:
+    from ..signed_reason import Reason
     from .answer import read_answer
     from .bids import PastBid, StandingBid, all_bids, standing_bids
     from .catalogue import ListedModel, ListedWorker, PriceHint, list_models, list_workers, price_hint
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
     from .policy import DEFAULT_SETTLED, STRANGERS_STAKE_PER_PRICE, AwardPolicy, RecordRule
     from .proof_file import ProofFile
     from .publish import PublishedModel, publish_model, spec_of
-    from .reasons import Reason, reasons_of
+    from .reasons import reasons_of
     from .recipients import signed_recipient
     from .requester import PostedJob, Requester, Result
     from .setup_trust import SetupTrust, setup_of
@@ -68,7 +69,8 @@ else:  # a name's module is loaded when the name is used
             ".policy": "DEFAULT_SETTLED STRANGERS_STAKE_PER_PRICE AwardPolicy RecordRule",
             ".proof_file": "ProofFile",
             ".publish": "PublishedModel publish_model spec_of",
-            ".reasons": "Reason reasons_of",
+            ".reasons": "reasons_of",
+            "..signed_reason": "Reason",
             ".recipients": "signed_recipient",
             ".requester": "PostedJob Requester Result",
             ".setup_trust": "SetupTrust setup_of",

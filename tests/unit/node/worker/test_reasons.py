@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import socket
 from dataclasses import replace
+from typing import Any
 
 import aiohttp
 import pytest
@@ -24,7 +25,7 @@ from unit.node.worker.conftest import KEYS
 
 ETHER = 10**18
 ACCOUNT = Account.from_key("0x" + "11" * 32)
-WHERE = {"chain_id": 1337, "market": "0x" + "aa" * 20}
+WHERE: dict[str, Any] = {"chain_id": 1337, "market": "0x" + "aa" * 20}
 JOB = b"\x07" * 32
 
 
@@ -50,7 +51,7 @@ def test_what_is_no_single_bounded_line_is_no_reason() -> None:
     assert len(signed.reason) == LONGEST_REASON
     assert signed.reason.startswith("a [2J b")
     served = signed.to_json()
-    wrong = (
+    wrong: tuple[Any, ...] = (
         None,
         [],
         {},
@@ -167,7 +168,7 @@ async def test_words_that_a_workers_account_did_not_sign_are_not_shown(
         model = await place.publish(public_bundle)
         deployment = place.chain.deployment
         posted = await place.post(public_bundle, model, samples[0], max_price=1000)
-        where = {"chain_id": deployment.chain_id, "market": deployment.market}
+        where: dict[str, Any] = {"chain_id": deployment.chain_id, "market": deployment.market}
         honest = Reason.sign(
             Account.from_key(KEYS[1]), job_id=posted.job_id, moment=1, reason="dear", **where
         )
