@@ -188,7 +188,7 @@ bench-node: setup node-tools ## jobs under load and faults (build/bench/node.jso
 soak: setup node-tools ## a thousand jobs with kills and faults; ARGS=--jobs=N
 	PYTHONPATH=tests $(BIN)/python -m bench.node soak $(ARGS)
 
-liar: setup ## every lie that a node could tell, to worker and to requester (hours); ARGS="--share 0.1 --match TEXT"
+liar: setup ## every lie that a node could tell, to worker and to requester (hours); ARGS="--part 3/200", "--share 0.1 --match TEXT"
 	PYTHONPATH=tests $(BIN)/python -m faults $(ARGS)
 
 contracts: ## compile the contracts, refresh the checked-in ABI and gas snapshots (needs Node >= 20)
