@@ -6,7 +6,7 @@ import asyncio
 import base64
 import json
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -26,6 +26,7 @@ from assay_node.client import (
     RecordRule,
     Requester,
     StoreKey,
+    bids,
     signed_recipient,
 )
 from assay_node.client.stake import add_stake
@@ -175,6 +176,34 @@ async def test_a_stranger_that_bids_nothing_is_not_sent_the_input(market: Any, b
     assert [(d.worker, d.named) for d in requester.store.disclosures(record.draft_id)] == [
         (named.lower(), True)
     ]
+
+
+async def test_strangers_that_outbid_it_in_lots_hide_no_worker_with_a_record(
+    market: Any, bc_mlp: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """More of them than are looked at together, each below the one worker that the requester would take."""
+    monkeypatch.setattr(bids, "MOST", 1)
+    model_id = await market.publish(bc_mlp)
+    honest = await market.worker_config(2, bc_mlp)
+    worker = keystore_address(honest.keystore)
+    named = await market.requester(1, policy=AwardPolicy.only([worker]))
+    rule = RecordRule(min_stake=ETHER // 2, min_settled=1)
+    asker = await market.requester(7, "asker", policy=AwardPolicy(strangers=rule))
+    async with AsyncExitStack() as stack:
+        await stack.enter_async_context(market.working(honest))
+        first = await named.submit(bc_mlp.bundle, model_id, bc_mlp.x[0], TERMS)
+        await market.until_all_bid(first.job_id, honest)
+        await market.pass_time(TERMS.bid_window + 10)
+        assert (await states_of(named, first.job_id))[-1] is JobState.SETTLED  # which is its record
+        crowd = [await stack.enter_async_context(stranger(market, index)) for index in (3, 4, 5)]
+        posted = await asker.submit(bc_mlp.bundle, model_id, bc_mlp.x[1], TERMS)
+        for price, each in enumerate(crowd):
+            await each.outbox.send("bid", market.chain.market.place_bid(posted.job_id, price))
+        await market.until_all_bid(posted.job_id, honest)
+        await market.pass_time(TERMS.bid_window + 10)
+        assert (await states_of(asker, posted.job_id))[-1] is JobState.SETTLED
+    assert (await asker.job(posted.job_id)).worker == worker
+    assert [each.taken for each in crowd] == [[], [], []]
 
 
 async def test_a_job_without_an_acceptable_bid_is_cancelled_and_says_why(market: Any, bc_mlp: Any) -> None:
