@@ -11,15 +11,12 @@ from html import escape
 
 from assay_prover.circuit import CostReport
 from assay_prover.circuit.cost import readable
-from assay_prover.passes.selection.layers import LayerError
+from assay_prover.passes.selection.layers import LayerError, worst
 from assay_prover.passes.selection.report import AccuracyReport, describe
 
 WIDTH, MARGIN, PANEL, BAR = 960, 24, 440, 16
 MOST_BARS = 16
 FACTS_HEIGHT = 160
-VISIBLE = 5e-6
-"""Added errors below this round to nothing."""
-
 PLACES = {50.0: "median", 100.0: "largest"}
 CHOSE, HELD, COST = "#9aa5b1", "#2563eb", "#0f766e"
 
@@ -42,12 +39,7 @@ def draw(
             (name, [*bars, (before.get(q, 0.0) / (selection.output_span or 1.0), CHOSE)])
             for (name, bars), (q, _) in zip(errors, report.error_percentiles, strict=True)
         ]
-    # A node of the file may be several steps: the one that added most stands for it.
-    blame: dict[str, float] = {}
-    for layer in layers:
-        blame[layer.layer] = max(layer.added, blame.get(layer.layer, 0.0))
-    worst = sorted(blame.items(), key=lambda entry: -entry[1])[:MOST_BARS]
-    added = [(name, [(share, HELD)]) for name, share in worst if share >= VISIBLE]
+    added = [(layer.layer, [(layer.added, HELD)]) for layer in worst(tuple(layers), MOST_BARS)]
     titles = readable(costs)
     by_layer: dict[str, int] = {}
     for cost in costs.layers:
@@ -60,7 +52,10 @@ def draw(
     parts.append(_panel(MARGIN, top, "error of the output, part of its span", errors))
     parts.append(
         _panel(
-            MARGIN + PANEL + MARGIN, top, "error added by layer, of the root mean square of its values", added
+            MARGIN + PANEL + MARGIN,
+            top,
+            "error that each layer adds to that of its inputs, part of its values",
+            added,
         )
     )
     below = top + max(heights) + 24
@@ -117,7 +112,7 @@ def _panel(x: int, y: int, title: str, rows: Bars) -> str:
     longest = max((value for _, bars in rows for value, _ in bars), default=0.0) or 1.0
     parts = [_text(x, y, title, size=12)]
     if not rows:
-        parts.append(_text(x, y + 20, "nothing worth showing"))
+        parts.append(_text(x, y + 20, "no layer adds an error that shows"))
     place = y + 12
     label, room = 150, PANEL - 150 - 70
     for name, bars in rows:

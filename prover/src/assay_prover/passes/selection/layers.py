@@ -35,6 +35,8 @@ class LayerError(BaseModel):
     step: float
 
 
+VISIBLE = 5e-5
+"""Added errors below this round to 0.00 %."""
 MOST = 1e100
 """Largest relative error that is told: that of values which should all be zero."""
 
@@ -93,5 +95,18 @@ def _shared(graph: FloatGraph, model: QuantisedModel) -> dict[str, str]:
 
 
 def worst(layers: tuple[LayerError, ...], count: int = 5) -> tuple[LayerError, ...]:
-    """The layers that added most error, worst first."""
-    return tuple(sorted(layers, key=lambda layer: -layer.added)[:count])
+    """The layers that added most error, worst first.
+
+    A node of the file may be several steps: the one that added most stands for it. Steps that add nothing
+    visible, or average out errors of those before (a negative part), are left out.
+
+    Args:
+        layers: every step's error.
+        count: at most this many.
+    """
+    blame: dict[str, LayerError] = {}
+    for layer in layers:
+        known = blame.get(layer.layer)
+        if layer.added >= VISIBLE and (known is None or layer.added > known.added):
+            blame[layer.layer] = layer
+    return tuple(sorted(blame.values(), key=lambda layer: -layer.added)[:count])
