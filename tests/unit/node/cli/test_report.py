@@ -35,6 +35,10 @@ def test_bundle_is_shown_with_both_halves_of_its_samples(
             assert part in text
         assert "layers that add most error" in text
         assert "constraints by layer" in text
+        told = text.split("layers that add most error")[1].split("added to the error of")[0]
+        layers = [line.split()[0] for line in told.splitlines()[2:] if line.strip()]
+        assert layers
+        assert len(layers) == len(set(layers))
     _run(monkeypatch, "show", tmp_path / "b", "--json")
     document = json.loads(capsys.readouterr().out)
     largest = max(document["costs"]["layers"], key=lambda layer: layer["constraints"])

@@ -34,6 +34,8 @@ def show_bundle(bundle: Bundle) -> None:
         out.print()
         found = worst(manifest.layers)
         out.print(error_table(found) if found else "no layer adds an error that shows")
+        if found:
+            out.print("[dim]added to the error of the layer's inputs; both as parts of its values[/]")
     out.print()
     out.print(layer_table(manifest.costs))
 
@@ -80,11 +82,11 @@ def _part(report: AccuracyReport, position: int) -> str | None:
 
 def error_table(layers: Iterable[LayerError]) -> Table:
     """Layers that added most error."""
-    table = _table("layers that add most error to that of their inputs")
+    table = _table("layers that add most error")
     table.add_column("layer", no_wrap=True)
     table.add_column("operator", no_wrap=True)
     table.add_column("added", justify="right", no_wrap=True)
-    table.add_column("in all, part of its values", justify="right", no_wrap=True)
+    table.add_column("in all", justify="right", no_wrap=True)
     for layer in layers:
         table.add_row(
             escape(layer.layer), escape(layer.operator), f"{layer.added:.2%}", f"{layer.relative:.2%}"
