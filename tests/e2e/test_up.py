@@ -54,15 +54,24 @@ def test_a_market_in_one_command_which_ctrl_c_ends_and_the_next_takes_up(
     assert answer["verified"]
     assert answer["worker"] in first["workers"]
     winner = list(first["workers"]).index(answer["worker"]) + 1
+    part = command(assay, folder, "vault", "withdraw", "1gwei", "--key", f"worker{winner}")
+    assert part["amount_wei"] == 10**9, "a worker that runs withdraws as much as it is asked for"
     paid = command(assay, folder, "vault", "withdraw", "--key", f"worker{winner}")
-    assert 0 < paid["amount_wei"] <= answer["price_wei"], "a worker that runs withdraws when it is asked"
+    assert 0 < paid["amount_wei"] <= answer["price_wei"] - 10**9, "and everything"
     process.send_signal(signal.SIGINT)
     assert process.wait(60) == 0
 
+    edited = folder / "worker1" / "worker.json"
+    settings = json.loads(edited.read_text())
+    settings["pricing"]["margin_percent"], settings["max_jobs"] = 12.5, 3
+    edited.write_text(json.dumps(settings))
     process, second = start(assay, folder)
     assert second["deployment"] == first["deployment"]
     assert second["models"] == first["models"]
     assert list(second["workers"]) == list(first["workers"])
+    kept = json.loads(edited.read_text())
+    assert (kept["pricing"]["margin_percent"], kept["max_jobs"]) == (12.5, 3), "edits are kept"
+    assert kept["endpoint"] == second["workers"][next(iter(second["workers"]))]
     assert ask(assay, folder, second, 1)["verified"]
     process.send_signal(signal.SIGINT)
     assert process.wait(60) == 0

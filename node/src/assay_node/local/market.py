@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from eth_account.signers.local import LocalAccount
 
@@ -176,27 +177,36 @@ async def _deployment(folder: Path, node: Rpc, outbox: Outbox, say: Say) -> tupl
 async def _worker(
     config: LocalConfig, index: int, account: LocalAccount, node: Rpc, chain: Chain, deployment: Path
 ) -> WorkerConfig:
-    """A worker's files, its registration and its stake."""
+    """A worker's files, its registration and its stake.
+
+    What its worker.json says is kept, but for what this start decides: where the chain is, which bundles are
+    served, and the ports.
+    """
     name = f"worker{index + 1}"
     folder = config.folder / name
+    file = folder / "worker.json"
     inbox, metrics = _free_ports(2)
-    margin = _MARGINS[index]
-    settings = WorkerConfig.of(
-        rpc_url=node.url,
-        deployment=deployment.resolve(),
-        keystore=write_keystore(config.folder, name, account).resolve(),
-        encryption_key=(folder / "encryption.json").resolve(),
-        state_dir=(folder / "state").resolve(),
-        bundles=[path.resolve() for path in config.bundles],
-        inbox_port=inbox,
-        endpoint=f"http://127.0.0.1:{inbox}",
-        metrics_port=metrics,
-        poll_seconds=0.2,
-        pricing=PricingConfig(margin_percent=margin, floor_percent=5.0),
-    )
+    ours: dict[str, Any] = {
+        "rpc_url": node.url,
+        "deployment": deployment.resolve(),
+        "keystore": write_keystore(config.folder, name, account).resolve(),
+        "encryption_key": (folder / "encryption.json").resolve(),
+        "state_dir": (folder / "state").resolve(),
+        "bundles": [path.resolve() for path in config.bundles],
+        "inbox_port": inbox,
+        "endpoint": f"http://127.0.0.1:{inbox}",
+        "metrics_port": metrics,
+    }
+    if file.exists():
+        settings = WorkerConfig.of(**(WorkerConfig.load(file).model_dump() | ours))
+    else:
+        pricing = PricingConfig(margin_percent=_MARGINS[index], floor_percent=5.0)
+        settings = WorkerConfig.of(**ours, poll_seconds=0.2, pricing=pricing)
     public = encryption_key(settings.encryption_key)
-    (folder / "worker.json").unlink(missing_ok=True)  # ports and bundles may be others now
-    settings.save(folder / "worker.json")
+    new = file.with_suffix(".json.new")
+    new.unlink(missing_ok=True)  # of a start that was cut short
+    settings.save(new)
+    new.replace(file)
     async with await Outbox.open(
         node,
         account,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import structlog
@@ -12,13 +13,15 @@ from .store import WorkerStore
 
 _log = structlog.get_logger(__name__)
 _COUNTER = "withdrawals"
+LONGEST_REQUEST = 39
+"""Digits of the largest amount that the vault holds."""
 
 
 def request_file(folder: Path, chain_id: int, address: str) -> Path:
-    """The file that asks a running worker to empty its vault balance into its own account.
+    """The file that asks a running worker to withdraw from the vault into its own account.
 
-    It stands beside the key, where the lock of its one sender is, and says nothing but that it is there: what
-    another program could write must not choose where money goes.
+    It stands beside the key, where the lock of its one sender is, and says nothing but how much: what another
+    program could write must not choose where money goes.
 
     Args:
         folder: the keystore's.
@@ -26,6 +29,35 @@ def request_file(folder: Path, chain_id: int, address: str) -> Path:
         address: the worker's account.
     """
     return folder / f"{chain_id}-{address.lower()}.withdraw"
+
+
+def ask_to_withdraw(request: Path, amount: int | None) -> None:
+    """Asks the worker that runs with a key to withdraw in its next round.
+
+    Args:
+        request: its `request_file`.
+        amount: wei; None for everything.
+    """
+    part = request.with_name(f"{request.name}.{os.getpid()}")  # never half written when it is read
+    part.write_text("" if amount is None else str(amount))
+    part.chmod(0o600)
+    part.replace(request)
+
+
+def asked_amount(request: Path) -> int | None:
+    """How much the operator asks for, in wei; None for everything.
+
+    Raises:
+        ValueError: the file says something else.
+        OSError: it cannot be read.
+    """
+    with request.open("rb") as file:
+        text = file.read(LONGEST_REQUEST + 1).decode(errors="replace").strip()
+    if not text:
+        return None
+    if len(text) > LONGEST_REQUEST or not (text.isascii() and text.isdecimal()) or int(text) == 0:
+        raise ValueError("it is no amount of wei")
+    return int(text)
 
 
 class Payouts:
@@ -38,7 +70,7 @@ class Payouts:
         chain, outbox, store: the worker's.
         payout: where to; None leaves everything in the vault.
         threshold: wei from which a withdrawal is worth its gas.
-        request: `request_file`, whose presence asks for a withdrawal of everything to the account itself.
+        request: `request_file`, which asks for a withdrawal to the account itself.
     """
 
     def __init__(
@@ -64,7 +96,14 @@ class Payouts:
 
     async def step(self) -> None:
         """Withdraws if there is enough; called every so often."""
-        asked = self.asked
+        asked, wanted = self.asked, None
+        if asked and self._request is not None:
+            try:
+                wanted = asked_amount(self._request)
+            except (OSError, ValueError) as error:
+                _log.warning("earnings.request_refused", file=str(self._request), reason=str(error))
+                self._answered(asked)
+                return
         to = str(self._outbox.account.address) if asked else self._payout
         if to is None:
             return
@@ -79,13 +118,14 @@ class Payouts:
         if balance < (1 if asked else self._threshold):
             self._answered(asked)
             return
+        amount = balance if wanted is None else min(wanted, balance)
         try:
-            await self._outbox.submit(f"withdraw/{number}", self._chain.vault.withdraw(balance, to))
+            await self._outbox.submit(f"withdraw/{number}", self._chain.vault.withdraw(amount, to))
         except ChainError as error:
             _log.warning("earnings.not_withdrawn", reason=str(error))
             return
         self._answered(asked)
-        _log.info("earnings.withdrawn", amount=ether(balance), to=to)
+        _log.info("earnings.withdrawn", amount=ether(amount), to=to)
 
     def _answered(self, asked: bool) -> None:
         if asked and self._request is not None:

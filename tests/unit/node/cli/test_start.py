@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,15 @@ HEAVY = {
     "structlog",
     "web3",
 }
+
+ROOT = Path(__file__).parents[4]
+SOURCE = {**os.environ, "PYTHONPATH": str(ROOT / "node" / "src")}
+ALLOWED_FIRST = {
+    "__future__", "_abc", "_collections", "_collections_abc", "_functools", "_heapq", "_operator",
+    "_signal", "_stat", "abc", "assay_command", "collections", "enum", "functools",
+    "genericpath", "heapq", "itertools", "keyword", "operator", "os", "posixpath",
+    "re", "reprlib", "signal", "stat", "types",
+}  # fmt: skip
 
 PRELUDE = "import sys; from assay_node.cli import main; sys.argv = ['assay', *sys.argv[1:]]\n"
 
@@ -169,17 +179,28 @@ main()
 """
 
 
-@pytest.mark.parametrize("module", ["typer", "assay_node.cli.commands.keys", "rich.markup"])
+@pytest.mark.parametrize(
+    "module",
+    ["assay_node", "assay_node.cli", "tempfile", "typer", "assay_node.cli.commands.keys", "rich.markup"],
+)
 def test_ctrl_c_while_it_loads(module: str) -> None:
     # A shell lets background jobs ignore the signal, and so would the child of a test run there.
-    done = run(
-        "keys",
-        "show",
-        "nobody",
-        code=INTERRUPTED_WHILE_LOADING.format(module=module),
+    code = "import sys; from assay_command import main; sys.argv = ['assay', 'keys', 'show', 'nobody']\n"
+    done = subprocess.run(
+        [sys.executable, "-c", code + INTERRUPTED_WHILE_LOADING.format(module=module)],
+        capture_output=True,
+        timeout=60,
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
     assert (done.returncode, done.stderr) == (130, b"interrupted\n")
+
+
+def test_the_command_imports_nothing_before_it_handles_ctrl_c() -> None:
+    code = "import sys; old = set(sys.modules); import assay_command; print(*sorted(set(sys.modules) - old))"
+    done = subprocess.run([sys.executable, "-S", "-c", code], capture_output=True, timeout=60, env=SOURCE)
+    assert {name.split(".")[0] for name in done.stdout.decode().split()} <= ALLOWED_FIRST
+    scripts = tomllib.loads((ROOT / "node" / "pyproject.toml").read_text())["project"]["scripts"]
+    assert scripts == {"assay": "assay_command:main"}
 
 
 def test_ctrl_c_while_an_error_is_explained(tmp_path: Path) -> None:

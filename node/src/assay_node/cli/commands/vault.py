@@ -82,8 +82,8 @@ def withdraw(
 ) -> None:
     """Pay out the vault's balance.
 
-    A worker that runs with the key sends by itself alone: it is asked to withdraw everything to its own
-    account, which it does in its next round.
+    A worker that runs with the key sends by itself alone: it is asked to withdraw to its own account,
+    and does so in its next round.
 
     Examples:
 
@@ -110,29 +110,36 @@ def withdraw(
     try:
         asyncio.run(act())
     except SenderBusy as busy:
-        if amount is not None or target != signer.address:
+        if target != signer.address:
             raise SenderBusy(
-                busy.what, "Ask for everything, to the account itself, or stop the worker first"
+                busy.what, "Withdraw to the account itself, without --to, or stop the worker first"
             ) from busy
-        report(asyncio.run(_ask_worker(signer, rpc, deployment, home)), None, None)
+        report(asyncio.run(_ask_worker(signer, amount, rpc, deployment, home)), None, None)
 
 
-async def _ask_worker(signer: Signer, rpc: list[str], deployment: Path | None, home: Path) -> int:
-    """Have the worker that runs with this key withdraw, and wait until it has: wei."""
-    from ...worker.payouts import request_file
+async def _ask_worker(
+    signer: Signer, amount: int | None, rpc: list[str], deployment: Path | None, home: Path
+) -> int:
+    """Have the worker that runs with this key withdraw, and wait until it has: the wei that it withdrew."""
+    from ...worker.payouts import ask_to_withdraw, request_file
 
     async with connect(rpc, deployment, home) as session:
         vault = session.chain.vault
         before = await vault.balance_of(signer.address)
         if before == 0:
             raise AssayError(f"{signer.address} has nothing in the vault", "There is nothing to withdraw")
+        if amount is not None and amount > before:
+            raise AssayError(
+                f"{signer.address} has {ether(before)} in the vault, less than {ether(amount)}",
+                "Withdraw less, or everything by naming no amount",
+            )
         request = request_file(signer.lock_dir, session.chain.deployment.chain_id, signer.address)
-        request.touch(mode=0o600)
+        ask_to_withdraw(request, amount)
         note("a worker runs with this key and was asked to withdraw in its next round")
         try:
             for _ in range(ASKED_SECONDS):
                 if (now := await vault.balance_of(signer.address)) < before:
-                    return before - now
+                    return before - now if amount is None else amount
                 await asyncio.sleep(1)
         finally:
             request.unlink(missing_ok=True)
