@@ -251,8 +251,12 @@ def status(*, config_file: ConfigFile = DEFAULT_CONFIG, json: options.Json = Fal
 
     async def act() -> None:
         async with _connected(config) as chain:
-            with bans_of(config) as known:
-                bans = [] if known is None else list(known.all().values())
+            bans: list[worker.Ban] = []
+            try:
+                with bans_of(config) as known:
+                    bans = [] if known is None else list(known.all().values())
+            except chains.DatabaseFailed as error:  # another user's, for instance: the chain tells the rest
+                note(f"which models are not bid on is not known: {error}", label="warning:")
             await _show(chain, chains.keystore_address(config.keystore), json=json, bans=bans)
 
     asyncio.run(act())
