@@ -19,7 +19,7 @@ FLOORS: dict[str, tuple[tuple[str, ...], ...]] = {
         ("passes", "lowering"),
         ("bundle",),
         ("compiler",),
-        ("quote",),
+        ("quote", "training"),
         ("",),
     ),
     "assay_node": (

@@ -282,6 +282,8 @@ class Manifest(_Part):
     limits: tuple[Limit, ...] = ()
     """Tables and clamps that end before the worst case, furthest exceeded first (`Bundle.limits_touched`)."""
     warnings: tuple[str, ...] = ()
+    program: dict[str, Any] | None = None
+    """Of a training program: what `assay_prover.training.Program.to_json` says."""
     hashes: Hashes
 
     @classmethod
@@ -300,7 +302,8 @@ class Manifest(_Part):
             raise ModelError(f"the model cannot be described in a bundle: {_first(error)}") from error
         except ValueError as error:
             raise ModelError(f"the model cannot be described in a bundle: {error}") from error
-        metadata = metadata_hash(made.model, made.input, made.output, made.weights, made.limits)
+        what = made.model, made.input, made.output, made.weights
+        metadata = metadata_hash(*what, made.limits, made.program)
         return made.model_copy(update={"hashes": made.hashes.model_copy(update={"metadata": metadata})})
 
     def write(self) -> str:
@@ -404,7 +407,10 @@ def _metadata_hashes(manifest: Manifest) -> set[str]:
     were part of it. Which of the two a model was registered with is for its id to say.
     """
     parts = manifest.model, manifest.input, manifest.output, manifest.weights
-    return {metadata_hash(*parts, manifest.limits), metadata_hash(*parts, ())}
+    return {
+        metadata_hash(*parts, manifest.limits, manifest.program),
+        metadata_hash(*parts, (), manifest.program),
+    }
 
 
 def _absent(input_: InputInfo) -> set[str]:
@@ -418,9 +424,10 @@ def metadata_hash(
     output: OutputInfo,
     weights: WeightsInfo,
     limits: Sequence[Limit],
+    program: dict[str, Any] | None = None,
 ) -> str:
-    """SHA-256 of what decides how statements are read: names, shapes, scales, ranges, visibilities, and
-    where answers stop following the network.
+    """SHA-256 of what decides how statements are read: names, shapes, scales, ranges, visibilities, where
+    answers stop following the network, and what a training program is.
     """
     parts: dict[str, Any] = {
         "model": model.model_dump(mode="json"),
@@ -431,5 +438,7 @@ def metadata_hash(
     }
     if limits:
         parts["limits"] = [limit.model_dump(mode="json") for limit in limits]
+    if program is not None:
+        parts["program"] = program
     text = strict_json.dumps(parts, sort_keys=True, compact=True)
     return sha256(b"assay/metadata/v1" + text.encode()).hexdigest()

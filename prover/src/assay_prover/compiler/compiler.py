@@ -230,7 +230,7 @@ def compile_model(
         choice,
         layers,
         spec,
-        _slices(quantised.graph, positions, circuits),
+        slice_infos(quantised.graph, positions, circuits),
         total([circuit.cost() for circuit in circuits]),
         prepared,
         warnings,
@@ -329,9 +329,16 @@ def _unbatched(shape: tuple[int, ...]) -> tuple[int, ...]:
     return shape[1:] if len(shape) > 1 and shape[0] == 1 else shape
 
 
-def _slices(
+def slice_infos(
     graph: IntegerGraph, positions: tuple[int, ...], circuits: list[Circuit]
 ) -> tuple[SliceInfo, ...]:
+    """What a manifest says of its circuits.
+
+    Args:
+        graph: the whole network.
+        positions: where it is cut.
+        circuits: one more than cuts.
+    """
     infos = []
     for circuit, stop in zip(circuits, [*positions, len(graph.ops)], strict=True):
         leaving = None

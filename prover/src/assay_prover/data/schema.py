@@ -26,6 +26,8 @@ from assay_prover.reference.tensor import Int64Array
 KINDS = ("real", "whole", "flag", "category")
 MIN_BITS, MAX_BITS = 2, 24
 MOST_CATEGORIES = 256
+EXACT = 1e-9
+"""By how much of itself a number of steps may miss a whole one: float64 has 16 digits."""
 FRACTION_BITS = 4
 """A standard deviation is 2^FRACTION_BITS steps in a schema that `Schema.fit` makes."""
 
@@ -38,7 +40,8 @@ class Column:
         name: as in the file.
         kind: `real` or `whole` numbers, `flag` (0 or 1), `category` (one of `values`).
         lo, hi: the least and greatest value allowed, in the file's units; numbers only.
-        offset, step: value and width of the integers 0 and 1 above it; numbers only.
+        offset, step: value and width of the integers 0 and 1 above it; numbers only. The offset is a whole
+            number of steps.
         values: of a category, in the order of its features.
     """
 
@@ -60,10 +63,18 @@ class Column:
         numbers = (self.lo, self.hi, self.offset, self.step)
         if not all(map(math.isfinite, numbers)) or self.step <= 0 or self.lo > self.hi:
             raise InputError(f"{where}: range, offset and step are finite, step positive, range low to high")
+        if abs(self.offset / self.step - self.offset_steps) > EXACT * max(1, abs(self.offset_steps)):
+            nearest = self.offset_steps * self.step
+            raise InputError(f"{where}: the offset is no whole number of steps; the nearest is {nearest!r}")
         if self.kind == "category":
             _check_names(where, self.values)
         elif self.values:
             raise InputError(f"{where}: only a category has values")
+
+    @property
+    def offset_steps(self) -> int:
+        """The offset in steps."""
+        return round(self.offset / self.step)
 
     @property
     def features(self) -> tuple[str, ...]:
@@ -182,8 +193,8 @@ class Schema:
             raise _refused(table, column.name, row, f"{values[row]:g} is no whole number")
         if column.kind == "flag":
             return values.astype(np.int64) * self.one
-        steps = np.rint((values - column.offset) / column.step)
-        return np.clip(steps, self.lo, self.hi).astype(np.int64)
+        steps = np.rint(values / column.step) - column.offset_steps
+        return np.asarray(np.clip(steps, self.lo, self.hi), dtype=np.int64)
 
     def to_json(self) -> dict[str, Any]:
         """What is hashed and published, as JSON values."""
@@ -220,7 +231,7 @@ class Schema:
         """The schema as a file that people edit."""
         lines = [
             "# What each column is, and which integers stand for its values.",
-            "# A number becomes nearest((value - offset) / step); range is what a row may hold.",
+            "# A number becomes nearest(value / step) - offset / step; range is what a row may hold.",
             f"bits = {self.bits}  # of a feature's integer, sign included",
             f"one = {self.one}  # the integer of a flag that is set",
         ]
@@ -374,7 +385,8 @@ def _fitted(table: Table, name: str, cells: NDArray[Any], per_deviation: int) ->
     step, offset = (deviation / per_deviation, float(values.mean())) if lo < hi else (1.0, lo)
     if whole and step < 1:
         step, offset = 1.0, float(np.rint(values.mean()))
-    return Column(name, "whole" if whole else "real", lo, hi, _short(offset), _short(step))
+    step = _short(step)
+    return Column(name, "whole" if whole else "real", lo, hi, round(offset / step) * step, step)
 
 
 def _short(value: float) -> float:

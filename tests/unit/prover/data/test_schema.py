@@ -37,7 +37,7 @@ def changed(column: str, value: object, row: int = 1) -> Table:
 
 def test_integers_are_those_of_the_schema_and_other_columns_are_left_out() -> None:
     assert SCHEMA.features == ("age", "smoker", "ward=a", "ward=b")
-    # (18 - 50) / 2.5 = -12.8, (40 - 50) / 2.5 = -4, (81 - 50) / 2.5 = 12.4
+    # 18 / 2.5 - 20 = -12.8, 40 / 2.5 - 20 = -4, 81 / 2.5 - 20 = 12.4
     assert SCHEMA.features_of(TABLE).tolist() == [[-13, 0, 0, 16], [-4, 16, 16, 0], [12, 0, 0, 16]]
     assert SCHEMA.labels_of(TABLE).tolist() == [0, 1, 0]
 
@@ -120,7 +120,7 @@ def test_each_field_is_in_the_hash() -> None:
         {"kind": "real"},
         {"lo": 1.0},
         {"hi": 119.0},
-        {"offset": 49.0},
+        {"offset": 47.5},
         {"step": 2.0},
     ):
         fields = {name: getattr(column, name) for name in ("name", "kind", "lo", "hi", "offset", "step")}
@@ -138,6 +138,10 @@ def test_each_field_is_in_the_hash() -> None:
         ({"columns": [{"name": "a", "kind": "real"}]}, "has no range"),
         ({"columns": [{"name": "a", "kind": "real", "range": [0, 1], "step": 0}]}, "step positive"),
         ({"columns": [{"name": "a", "kind": "real", "range": [1, 0]}]}, "low to high"),
+        (
+            {"columns": [{"name": "a", "kind": "real", "range": [0, 1], "offset": 0.45, "step": 0.2}]},
+            "nearest is 0.4",
+        ),
         ({"columns": [{"name": "a", "kind": "integer"}]}, "none of real, whole, flag, category"),
         ({"columns": [{"name": "a", "kind": "category", "values": ["x", "x"]}]}, "each once"),
         ({"columns": [{"name": "a", "kind": "flag"}, {"name": "a", "kind": "flag"}]}, "each column once"),
