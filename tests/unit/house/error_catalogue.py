@@ -77,7 +77,36 @@ def messages(classes: dict[str, type[Exception]]) -> dict[str, set[tuple[str, st
                 texts = [_template(argument) for argument in call.args[:2]]
                 if name in classes and texts and texts[0]:
                     found[name].add((texts[0], texts[1] if len(texts) > 1 and texts[1] else ""))
+    for name, text in core_messages():
+        found[name].add((text, ""))
     return found
+
+
+CORE = re.compile(
+    r"""(?:bail!\(\s*(?P<kind>Invalid\w+)\s*,\s* | Error::(?P<of>Invalid\w+)\(\s*format!\(\s*
+    | (?P<input>invalid_input)\(\s*(?:format!\(\s*)?)"(?P<text>(?:[^"\\]|\\.)*)"(?P<rest>[^;]*?\);?)""",
+    re.VERBOSE | re.DOTALL,
+)
+
+
+def core_messages() -> Iterator[tuple[str, str]]:
+    """(class, message) of each place in the Rust core that refuses something."""
+    for path in sorted((ROOT / "prover" / "crates").glob("*/src/**/*.rs")):
+        source = path.read_text(encoding="utf-8").partition("#[cfg(test)]")[0]
+        for found in CORE.finditer(source):
+            name = found["kind"] or found["of"] or "InvalidInput"
+            text = re.sub(r"\\\s*\n\s*", "", found["text"]).replace('\\"', '"')
+            arguments = iter(re.findall(r",\s*([^,()]+(?:\([^()]*\))?[^,()]*)", found["rest"]))
+            parts = re.split(r"\{([^{}]*)\}", text)
+            parts[1::2] = ["{" + _field(field, arguments) + "}" for field in parts[1::2]]
+            yield name, "".join(parts)
+
+
+def _field(field: str, arguments: Iterator[str]) -> str:
+    """A word for what a format field holds: its own name, or the last one of its argument."""
+    name = field.partition(":")[0] or next(arguments, "")
+    words = [word for word in re.findall(r"[A-Za-z_]\w*", name) if word not in ("self", "len", "display")]
+    return words[-1] if words else ".."
 
 
 def _calls(tree: ast.AST) -> Iterator[ast.Call]:

@@ -30,7 +30,19 @@ def test_there_are_messages_of_both_distributions() -> None:
         "ClientError",
         "WorkerError",
     } <= kinds
-    assert len(MESSAGES) > 200
+    assert len(MESSAGES) > 400
+
+
+def test_the_cores_own_messages_are_among_them() -> None:
+    told = {(name, what) for name, what, _ in MESSAGES}
+    for expected in (
+        ("InvalidProof", "the pairing equation does not hold"),
+        ("InvalidKey", "damaged: its contents do not match its hash"),
+        ("InvalidKey", "point {i} of the {name} query is no point of the group"),
+        ("InvalidInput", "this session is finished: a commitment serves one proof"),
+        ("InvalidWitness", "zero has no inverse"),
+    ):
+        assert expected in told
 
 
 @pytest.mark.parametrize(("name", "what", "advice"), MESSAGES)
