@@ -140,14 +140,27 @@ class Client:
     async def post(
         self, bundle: Bundle, model_id: bytes | str, x: np.ndarray, *, max_price: int, **terms: Any
     ) -> PostedJob:
-        """Post a job and return at once. It must be followed: see `follow`."""
+        """Post a job and return at once. It must be followed: see `follow`.
+
+        Args:
+            bundle, model_id: the model, as it was published.
+            x: one sample, as the network takes it.
+            max_price: the most that is paid, wei.
+            terms: fields of `JobTerms`.
+        """
         wanted = JobTerms(max_price=max_price, **terms)
         return await self.requester.submit(bundle, _id(model_id), x, wanted)
 
     async def follow(
         self, job_id: bytes | str, *, interval: float = 1.0, say: Callable[[str], None] | None = None
     ) -> AsyncIterator[Job]:
-        """Yield a job whenever it changes, until it is final; award it and deliver its input on the way."""
+        """Yield a job whenever it changes, until it is final; award it and deliver its input on the way.
+
+        Args:
+            job_id: the job.
+            interval: seconds between two looks.
+            say: told of every step, and of what is waited for.
+        """
         told = say or (lambda _: None)
         async for job in self.requester.follow(_id(job_id), interval=interval, say=told):
             yield job
@@ -158,6 +171,11 @@ class Client:
         Args:
             job_id: the job.
             bundle: the model's; by default the one it was posted with.
+
+        Raises:
+            ValueError: no bundle is given, and none was noted when the job was posted.
+            JobNotReady, JobEnded: it has no result yet, or will have none.
+            EvidenceMismatch, InvalidProof, AnswerMismatch: it does not verify.
         """
         found = bundle or self.requester.store.by_job(_id(job_id)).bundle
         if found is None:

@@ -156,7 +156,12 @@ class Chain:
         return await self.market.look(job_ids, worker)
 
     async def latest(self) -> Header:
-        """The newest block's header."""
+        """The newest block's header.
+
+        Raises:
+            WrongChain: the node has none.
+            NodeUnavailable: no answer.
+        """
         header = await self.node.header("latest")
         if header is None:
             raise WrongChain("the node has no newest block", "Use another node")

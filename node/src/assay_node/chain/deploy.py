@@ -111,6 +111,7 @@ async def deploy_missing(
 
     Raises:
         InsufficientFunds, ContractReverted, NodeUnavailable: as of any transaction.
+        DeploymentError: the node tells no address of a contract that it says it has made.
     """
     at = {name: getattr(deployment, field) for name, field in (_CORE_FIELDS | RECORDS).items()}
     gas: dict[str, int] = {}

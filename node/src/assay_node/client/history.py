@@ -59,6 +59,7 @@ async def gather_evidence(chain: Chain, job_id: bytes) -> JobEvidence:
     Raises:
         JobNotFound: no log of the market names this job.
         JobNotReady: it is not settled.
+        EvidenceMismatch: the node serves it as posted or settled twice.
     """
     # Bids, of which strangers may add any number, are not kept.
     events = [

@@ -95,6 +95,7 @@ async def publish_model(
         ClientError: the bundle has no keys, private weights that nobody committed to, or an output that no
             requester could read.
         ContractReverted: the registry refuses the key.
+        EvidenceMismatch: the receipt does not show the registration, or another id than its content has.
     """
     require_openable(bundle)
     if bundle.is_private and not bundle.has_weights:

@@ -214,8 +214,12 @@ class Requester:
 
         That is: award it, where that is the requester's to do; deliver the input to the worker it awarded;
         take the exits that are due (award, lapse, expire) if nobody else has by then; post it again if a
-        re-org dropped it. ``say`` is told of every such step, of bids that were not taken and why, and of
-        deliveries that failed.
+        re-org dropped it.
+
+        Args:
+            job_id: the job, by any id it has had.
+            interval: seconds between two looks.
+            say: told of every such step, of bids that were not taken and why, and of deliveries that failed.
         """
         async for job in JobFollower(self, job_id, say).run(interval):
             yield job
@@ -252,6 +256,12 @@ class Requester:
         Returns False if there was nothing to do: a public input, a job that no worker holds, an award not yet
         deep enough in the chain (an award undone by a re-org must not have cost the requester its secret), or
         an input the worker has already, unless ``again``.
+
+        Args:
+            job_id: the job.
+            patience: seconds for which the worker is tried.
+            again: deliver to a worker that has it already.
+            say: told of a key that is new.
 
         Raises:
             DeliveryRefused: the worker that holds the job, by the node's word, is none that this client

@@ -127,7 +127,12 @@ class Devnet:
         await self.stop()
 
     async def rpc(self, method: str, *params: Any) -> Any:
-        """Call a JSON-RPC method without HTTP; failures are ``RpcError``."""
+        """Call a JSON-RPC method without HTTP.
+
+        Raises:
+            RpcError: the method failed.
+            DevnetError: the devnet is not running.
+        """
         dispatcher = self._dispatcher
         if dispatcher is None:
             raise DevnetError("the devnet is not running")

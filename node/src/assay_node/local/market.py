@@ -88,7 +88,11 @@ class LocalMarket:
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
 
     async def wait(self, stop: asyncio.Event) -> None:
-        """Return when ``stop`` is set; raise the error of a worker that ended by itself."""
+        """Return when ``stop`` is set.
+
+        Raises:
+            AssayError: a worker ended by itself, with its error if it had one.
+        """
         stopped = asyncio.create_task(stop.wait())
         try:
             await asyncio.wait({stopped, *self._tasks}, return_when=asyncio.FIRST_COMPLETED)

@@ -163,7 +163,7 @@ class AssayModule:
         max_price: int,
         **options: Any,
     ) -> Result:
-        """See `AsyncAssayModule.ask`."""
+        """See `AsyncAssayModule.ask`: `x` is one sample, as the network takes it, `max_price` in wei."""
         return _wait(self._module.ask(bundle, model_id, x, max_price=max_price, **options))
 
     def verify(self, job_id: bytes | str) -> Verified:

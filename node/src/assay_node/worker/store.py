@@ -381,7 +381,7 @@ class WorkerStore:
         return None if row is None else row["seconds"]
 
     def set_speed(self, model: str, seconds: float) -> None:
-        """Stores a measured speed."""
+        """Stores a measured speed: the seconds that a proof took."""
         self.database.execute("INSERT OR REPLACE INTO speeds VALUES (?, ?)", model, seconds)
 
     def counter(self, name: str) -> int:

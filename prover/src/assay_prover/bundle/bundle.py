@@ -410,7 +410,7 @@ class Bundle:
     def limits_touched(self, ints: Int64Array) -> tuple[Limit, ...]:
         """The tables and clamps (`Manifest.limits`) that the answer to an input ran into, by replaying it.
 
-        An answer that touched one is that of the limit: the network itself may answer anything beyond.
+        An answer that touched one is that of the limit. `ints` is one input in the network's shape.
 
         Raises:
             InputError: integers that do not fit.
@@ -426,7 +426,7 @@ class Bundle:
         Args:
             words: as in the statement.
             salt: exactly when the output is encrypted or committed.
-            outputs: the integers that a committed output is said to hold (`infer`, or the prover's word).
+            outputs: integers, `[*output shape]`, that a committed output is said to hold (of `infer`).
 
         Raises:
             InputError: the wrong number of words, a missing or superfluous salt or opening, or, for hidden

@@ -156,7 +156,7 @@ class AnswerFile(_JsonFile):
 
     @classmethod
     def of(cls, salt: int | None, outputs: Int64Array | None) -> AnswerFile:
-        """From a salt, and the integers of a committed output; None where there is none."""
+        """From a salt, and the integers of a committed output, `[*output shape]`; None for none."""
         return cls(salt=salt, outputs=None if outputs is None else tuple(int(v) for v in outputs.ravel()))
 
     def integers(self, shape: tuple[int, ...]) -> Int64Array | None:
@@ -180,6 +180,10 @@ class AnswerFile(_JsonFile):
             raise ProofFileError(f"{path} cannot be written: {error.strerror}") from error
 
     def model_post_init(self, _context: Any) -> None:
-        """Refuse a salt that is none."""
+        """Refuse a salt that is none.
+
+        Raises:
+            ValueError: it is outside [0, r).
+        """
         if self.salt is not None and not 0 <= self.salt < FIELD_ORDER:
             raise ValueError("the salt is outside [0, r)")

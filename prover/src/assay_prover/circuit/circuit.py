@@ -29,6 +29,9 @@ class Circuit:
         spec: the statement.
         plan: the chosen tables; pass it to `compile_graph` to skip planning.
         layout: where each wire stands.
+
+    Raises:
+        ValueError: the builder is not finished.
     """
 
     def __init__(self, builder: Builder, graph: IntegerGraph, spec: StatementSpec, plan: Plan) -> None:
@@ -79,8 +82,18 @@ class Circuit:
         binding: int = 0,
         blinding: int | None = None,
     ) -> Witness:
-        """As `witness`, for any number of inputs, each with a batch axis of 1, and for slices, which take the
-        prover's blinding of the cuts."""
+        """As `witness`, for any number of inputs and for slices, which take a blinding of the cuts.
+
+        Args:
+            inputs: integers of each input, `[1, *shape]`.
+            salt: exactly where the statement has a commitment.
+            binding: the statement's first word.
+            blinding: exactly where there are cuts.
+
+        Raises:
+            ValueError: a salt or a blinding that is missing or has nothing to hide.
+            InputError: inputs of another number, shape or range.
+        """
         if (salt is not None) != self.spec.needs_salt:
             raise ValueError(
                 "this statement needs a salt" if salt is None else "a public statement takes no salt"

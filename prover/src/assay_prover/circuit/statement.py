@@ -156,24 +156,32 @@ class StatementSpec:
 
 
 def range_bits(lo: int, hi: int) -> int:
-    """Bits of an offset value of a declared range, at least 1."""
+    """Bits of an offset value of a declared range, at least 1.
+
+    Raises:
+        ValueError: the range is empty.
+    """
     if hi < lo:
         raise ValueError(f"empty range [{lo}, {hi}]")
     return max((hi - lo).bit_length(), 1)
 
 
 def pack_range(values: Int64Array, lo: int, bits: int) -> list[int]:
-    """Words of signed integers of a declared range."""
+    """Words of signed integers of a declared range: a flat array, each from `lo` to `lo + 2**bits - 1`."""
     return pack(np.asarray(values, dtype=np.int64) - lo, bits)
 
 
 def unpack_range(words: Sequence[int], lo: int, bits: int, size: int) -> Int64Array:
-    """The integers behind the words."""
+    """The integers behind the words, as a flat array of `size`."""
     return unpack(words, bits, size) + lo
 
 
 def pack_parts(values: Int64Array, parts: Sequence[Part]) -> list[int]:
     """Words of consecutive parts, each beginning a new word.
+
+    Args:
+        values: flat, all parts after one another.
+        parts: ranges and sizes.
 
     Raises:
         ValueError: another number of values, or one outside its part's range.
@@ -189,7 +197,7 @@ def pack_parts(values: Int64Array, parts: Sequence[Part]) -> list[int]:
 
 
 def unpack_parts(words: Sequence[int], parts: Sequence[Part]) -> Int64Array:
-    """The integers behind the words of consecutive parts.
+    """The integers behind the words of consecutive parts, as a flat array.
 
     Raises:
         ValueError: the wrong number of words, or bits set outside the values' places.
@@ -204,7 +212,7 @@ def unpack_parts(words: Sequence[int], parts: Sequence[Part]) -> Int64Array:
 
 
 def bounds_of(parts: Sequence[Part]) -> tuple[Int64Array, Int64Array]:
-    """The least and the greatest integer of each value."""
+    """The least and the greatest integer of each value: two flat arrays over all parts."""
     sizes = [part.size for part in parts]
     return (
         np.repeat(np.array([part.lo for part in parts], dtype=np.int64), sizes),

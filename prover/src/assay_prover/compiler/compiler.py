@@ -164,6 +164,7 @@ def compile_model(
         InputError: the samples do not fit the model.
         QuantisationError: no exact integer form, or no such slices.
         BundleError: `out` is there already, or cannot be written.
+        Cancelled: `progress` returned False.
     """
     started = perf_counter()
     folder = Path(out)

@@ -93,7 +93,11 @@ class DataSet:
         return len(self.features)
 
     def block(self, index: int) -> tuple[Int64Array, Int64Array | None]:
-        """Features [n, features] and labels [n] of a block, from 0; the last may have fewer rows."""
+        """Features [n, features] and labels [n] of a block, from 0; the last may have fewer rows.
+
+        Raises:
+            InputError: there is no such block.
+        """
         if not 0 <= index < len(self.salts):
             raise InputError(f"there is no block {index} of {len(self.salts)}")
         part = slice(index * self.rows_per_block, (index + 1) * self.rows_per_block)

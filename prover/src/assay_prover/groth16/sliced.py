@@ -103,7 +103,15 @@ def _split(key: bytes) -> list[_Key]:
 
 
 def join_proofs(cuts: Sequence[int], proofs: Sequence[bytes]) -> bytes:
-    """The sliced proof: the words at the cuts, then the proofs."""
+    """The sliced proof: the words at the cuts, then the proofs.
+
+    Args:
+        cuts: one word for each cut, one less than there are proofs.
+        proofs: of the slices, in order.
+
+    Raises:
+        ValueError: another number of cuts.
+    """
     if len(cuts) + 1 != len(proofs):
         raise ValueError(f"{len(proofs)} slices have {len(proofs) - 1} cuts, not {len(cuts)}")
     return b"".join(word.to_bytes(_WORD, "big") for word in cuts) + b"".join(proofs)

@@ -89,7 +89,14 @@ def quote_model(
     name: str | None = None,
     progress: Callable[[str, float], bool | None] | None = None,
 ) -> Quote:
-    """Price a network; arguments and errors are those of `compile_model`, with a machine's profile."""
+    """Price a network. Arguments are those of `compile_model`, with a machine's profile.
+
+    Raises:
+        ModelError, UnsupportedModel: the file cannot be compiled, or has no weights to keep private.
+        InputError: the samples do not fit the model, or an encrypted output has a public input.
+        QuantisationError: no exact integer form.
+        Cancelled: `progress` returned False.
+    """
     started = perf_counter()
     if output == "encrypted" and input != "private":
         raise InputError("an encrypted output needs a private input, whose salt is the key")

@@ -91,11 +91,21 @@ class IntegerGraph:
         return dict(self.stream(*values))
 
     def answers(self, *values: Int64Array) -> Int64Array:
-        """As `run`, the output alone, of a network that has one; nothing is held longer than it is needed."""
+        """As `run`, the output alone, `[batch, *shape]`, of a network that has one.
+
+        Nothing is held longer than it is needed.
+        """
         return next(value for name, value in self.stream(*values) if name == self.output)
 
     def stream(self, *values: Int64Array) -> Iterator[tuple[str, Int64Array]]:
-        """As `run`, each tensor when it is known, the inputs first; none is kept after its last reader."""
+        """As `run`, each tensor when it is known, the inputs first; none is kept after its last reader.
+
+        Args:
+            values: integers of each input, `[batch, *shape]`.
+
+        Raises:
+            InputError: another number of inputs, or one of another type, shape or range.
+        """
         if len(values) != len(self.inputs):
             raise InputError(f"the network takes {len(self.inputs)} inputs, got {len(values)}")
         known: dict[str, Int64Array] = {}

@@ -49,6 +49,7 @@ class Operation(ABC):
 
         Raises:
             QuantisationError: a worst case of 62 bits or more, or one that the operation is not made for.
+            ValueError: inputs of shapes that the operation does not take.
         """
 
 

@@ -100,7 +100,7 @@ class Requantise(Unary):
             raise ValueError(f"{self.output!r}: empty clamp")
 
     def quotient(self, value: Int64Array) -> Int64Array:
-        """The rounded quotient before the clamp."""
+        """The rounded quotient before the clamp, elementwise."""
         return (value + (1 << (self.shift - 1))) >> self.shift if self.shift else value
 
     def evaluate(self, value: Int64Array) -> Int64Array:

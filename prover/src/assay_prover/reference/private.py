@@ -91,7 +91,7 @@ class PrivateAffine(Operation):
 
     @property
     def weights(self) -> tuple[Int64Array, ...]:
-        """Everything private: the weights of each private map, then the bias."""
+        """Everything private, as flat arrays: the weights of each private map, then the bias."""
         return (*(m.weight for m in self.private), self.bias)
 
     @property
@@ -161,6 +161,7 @@ class PrivateAffine(Operation):
 
         Raises:
             QuantisationError: beyond 60 bits.
+            ValueError: a map takes another number of values than its input has.
         """
         size = prod(self.shape)
         lo = np.full(size, -self.bias_limit, dtype=np.int64)

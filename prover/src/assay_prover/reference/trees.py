@@ -46,7 +46,7 @@ class Trees(Unary):
 
     @cached_property
     def levels(self) -> list[Int64Array]:
-        """Inner nodes by depth, roots first; a cycle is never reached."""
+        """Inner nodes by depth, a flat array for each, roots first; a cycle is never reached."""
         found = []
         level = self.roots[self.roots >= 0]
         # every node has one parent, so that a level below the roots cannot meet an earlier one

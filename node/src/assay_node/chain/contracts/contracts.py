@@ -162,7 +162,7 @@ class Market(Contract):
         return self._call("post a job", "submitJob", request.abi(), list(input_words), value=value)
 
     def place_bid(self, job_id: bytes, price: int) -> Call:
-        """Bids on an open job."""
+        """Bids on an open job: `price` is in wei."""
         return self._call(f"bid {ether(price)} on job 0x{job_id.hex()}", "placeBid", job_id, price)
 
     def award(self, job_id: bytes) -> Call:

@@ -98,7 +98,7 @@ def data_fee(price: int, calldata: int) -> int:
     """Wei for one transaction.
 
     Args:
-        price: of 1,000 bytes, as `DataFees.price` has it.
+        price: wei for 1,000 bytes, as `DataFees.price` has it.
         calldata: bytes of the call's data.
     """
     return (price * (calldata + ENVELOPE) + KILOBYTE - 1) // KILOBYTE

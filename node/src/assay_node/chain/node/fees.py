@@ -53,9 +53,9 @@ class FeePolicy(BaseModel):
         """The offer for a base fee and the tips seen lately, the median of those that are not 0.
 
         Args:
-            base_fee: of the next block.
-            tips: paid in the blocks before.
-            cap: instead of `max_fee_cap`.
+            base_fee: of the next block, wei per gas.
+            tips: paid in the blocks before, wei per gas.
+            cap: instead of `max_fee_cap`, wei per gas.
 
         Raises:
             FeesTooHigh: the base fee alone is above the cap.

@@ -269,12 +269,16 @@ class Outbox:
     async def send(
         self, key: str, call: Call, *, again: bool = False, timeout: float | None = None
     ) -> Receipt:
-        """`submit`, then `wait`."""
+        """`submit`, then `wait`, for `timeout` seconds at most: see both for what is raised."""
         await self.submit(key, call, again=again)
         return await self.wait(key, timeout=timeout)
 
     async def wait(self, key: str, *, timeout: float | None = None) -> Receipt:
         """The receipt of a key's newest intent once it is in a block and succeeded.
+
+        Args:
+            key: the intent's name.
+            timeout: seconds to wait for a block; None for as long as it takes.
 
         Raises:
             TransactionFailed: it was mined and reverted.
@@ -343,7 +347,12 @@ class Outbox:
         return receipt
 
     async def cancel(self, key: str) -> None:
-        """Gives an intent up: an empty transaction takes its nonce, unless the original is mined first."""
+        """Gives an intent up: an empty transaction takes its nonce, unless the original is mined first.
+
+        Raises:
+            FeesTooHigh: the empty transaction would cost more than the cap allows, or than there is.
+            NodeUnavailable: no answer.
+        """
         async with self._turn:
             intent = self._store.latest(key)
             if intent is None or intent.status is not IntentStatus.PENDING or intent.cancelling:
