@@ -165,6 +165,24 @@ async def test_the_connection_of_a_requester_is_never_closed_for_another(
     assert len(made) == 1
 
 
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("2001:db8::1", "2001:db8::2", True),  # groups of zeros are left out of the text
+        ("2001:db8::1", "2001:db8:0:0:ffff:ffff:ffff:ffff", True),
+        ("2001:db8:0:1::1", "2001:db8::1", False),
+        ("fe80::1%eth0", "fe80::2%eth1", True),
+        ("::ffff:10.0.0.1", "10.0.0.1", True),
+        ("::ffff:a00:1", "10.0.0.1", True),
+        ("::ffff:10.0.0.1", "::ffff:10.0.0.2", False),
+        ("10.0.0.1", "10.0.0.2", False),
+        ("", "", True),
+    ],
+)
+def test_an_address_counts_as_the_same_however_it_is_written(one: str, other: str, same: bool) -> None:
+    assert (connections.counted_as(one) == connections.counted_as(other)) is same
+
+
 def test_the_addresses_of_one_ipv6_customer_count_as_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connections, "MAX_OF_ONE_ADDRESS", 1)
     made = connections.Connections(asyncio.Protocol)

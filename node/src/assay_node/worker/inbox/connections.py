@@ -8,6 +8,7 @@ reverse proxy all have one). What is not closed is the connection of a requester
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
@@ -142,5 +143,22 @@ def _abort(transport: asyncio.BaseTransport | None) -> None:
 
 def _address(transport: asyncio.BaseTransport) -> str:
     peer: Any = transport.get_extra_info("peername")
-    host = str(peer[0]) if peer else ""
-    return ":".join(host.split(":")[:4]) if ":" in host and not host.startswith("::ffff:") else host
+    return counted_as(str(peer[0]) if peer else "")
+
+
+def counted_as(host: str) -> str:
+    """Under which name an address is counted: itself, or of IPv6 the first 64 bits, which one customer has.
+
+    Example:
+        >>> counted_as("2001:db8::7"), counted_as("::ffff:192.0.2.1")
+        ('2001:db8::', '192.0.2.1')
+    """
+    try:
+        found = ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:  # a Unix socket has no address
+        return host
+    if isinstance(found, ipaddress.IPv4Address):
+        return str(found)
+    if found.ipv4_mapped is not None:
+        return str(found.ipv4_mapped)
+    return str(ipaddress.IPv6Address(int(found) >> 64 << 64))
