@@ -28,6 +28,10 @@ else:  # a name's module is loaded when the name is used
             ".lifecycle.progress": "BiddingPolicy JobProgress Phase phase",
             ".store": "StoredJob WorkerStore",
         },
+        moved={
+            "Me": "assay_node.worker:BiddingPolicy",
+            "Track": "assay_node.worker:JobProgress",
+        },
     )
 
 __all__ = [
