@@ -48,3 +48,26 @@ def test_the_demo_settles_a_job_and_keeps_its_bundle(assay: Any, tmp_path: Path)
 
 def test_a_patient_who_is_not_in_the_data(assay: Any) -> None:
     assay("demo", "--patient", 143, code=2)
+
+
+@pytest.mark.slow
+def test_the_demo_of_training_ends_with_a_model_whose_origin_is_verified(assay: Any, tmp_path: Path) -> None:
+    work = tmp_path / "demo"
+    printed = assay("demo", "training", "--work", work, "--json").json
+    summary = json.loads((work / "training.json").read_text())
+    assert printed == summary
+    assert (summary["rows"], summary["epochs"]) == (455, 100)
+    assert summary["constraints"] <= 480_000
+    assert summary["proof_bytes"] == 320
+    assert summary["weights_equal_reference"]
+    assert summary["lineage_verified"]
+    assert len(summary["attested_by"]) == 1
+    assert summary["accuracy_trained"] >= summary["accuracy_float"] - 0.01
+    assert summary["accuracy_trained"] > 0.93
+    assert summary["job_state"] == summary["prediction_state"] == "settled"
+    assert summary["prediction"] == summary["expected"]
+    assert 181_000 < summary["verify_gas"] < 300_000
+    (work / "training" / "thesis.txt").write_text("mine")
+    error = assay("demo", "training", "--work", work, code=1).err
+    assert "thesis.txt" in error
+    assert (work / "training" / "thesis.txt").read_text() == "mine"

@@ -24,6 +24,7 @@ RUN_BY = {
     ("README.md", "console"): "e2e/test_demo.py",
     ("docs/index.md", "console"): "e2e/test_up.py",
     ("docs/guide-data.md", "console"): "integration/test_cli_data.py",
+    ("docs/guide-training.md", "console"): "integration/test_training.py",
 }
 """The test that runs the blocks of a language in a document."""
 SHOWN = {

@@ -17,7 +17,7 @@ from .interrupts import as_exception
 
 # Single commands and groups of commands, each in the module of its name, in the order of the help.
 COMMANDS = ("up", "demo", "devnet", "faucet", "send", "deploy", "infer", "prove", "verify")
-GROUPS = ("keys", "model", "data", "job", "trust", "worker", "vault")
+GROUPS = ("keys", "model", "data", "train", "job", "trust", "worker", "vault")
 
 
 def _print_version(wanted: bool) -> None:

@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from assay_prover import Bundle, new_salt
+from assay_prover import Bundle, InputError, new_salt
 
 from ..chain import Chain, Job, JobRequest, JobState, Model, Outbox, Receipt
 from ..chain.contracts.contracts import view
@@ -119,11 +119,12 @@ class Requester:
         self,
         bundle: Bundle,
         model_id: bytes,
-        x: np.ndarray,
+        x: np.ndarray | Mapping[str, np.ndarray],
         terms: JobTerms,
         *,
         policy: AwardPolicy | None = None,
         saturate: bool = False,
+        salt: int | None = None,
     ) -> PostedJob:
         """Commit to an input and post a job for it.
 
@@ -134,10 +135,12 @@ class Requester:
         Args:
             bundle: the model's bundle; its key must be the registered one.
             model_id: the registered model.
-            x: one sample, as the network takes it.
+            x: one sample, as the network takes it; by name if its input has ports.
             terms: what is offered.
             policy: who may win, and so see a private input; by default the requester's own.
             saturate: clip values outside the declared range instead of refusing them.
+            salt: of a commitment that was made before, a data set's; by default a fresh one. Never for an
+                encrypted output, whose pads would be those of every job under that salt.
 
         Raises:
             NobodyMayWin: the input is private, and the policy admits no worker at all.
@@ -154,7 +157,13 @@ class Requester:
             )
         setup = await self.check_model(bundle, model_id)
         integers = bundle.encode_input(x, saturate=saturate)
-        salt = new_salt() if private else None
+        if salt is not None and (not private or bundle.manifest.output.visibility == "encrypted"):
+            raise InputError(
+                "a commitment made before serves a private input whose output is not encrypted: pads under "
+                "one salt must not be used twice"
+            )
+        if private and salt is None:
+            salt = new_salt()
         words = bundle.input_words(integers, salt)
         draft_id = os.urandom(32)
         request = _request(

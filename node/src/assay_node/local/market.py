@@ -174,7 +174,7 @@ async def _deployment(folder: Path, node: Rpc, outbox: Outbox, say: Say) -> tupl
         return found, file
     deployed = await deploy_all(outbox)
     deployed.deployment.save(file)
-    say(f"five contracts deployed ({sum(deployed.gas.values()):,} gas)")
+    say(f"seven contracts deployed ({sum(deployed.gas.values()):,} gas)")
     return deployed.deployment, file
 
 

@@ -31,6 +31,7 @@ def test_the_commands_are_those_promised() -> None:
     promised = {
         "assay": "demo deploy devnet faucet infer prove send up verify",
         "assay data": "attest commit register schema show withdraw",
+        "assay train": "certify compile cost history init result run",
         "assay keys": "list new show",
         "assay model": "check commit compile cost export list payout publish retire retrain setup show",
         "assay job": "award bids cancel history list result status submit",

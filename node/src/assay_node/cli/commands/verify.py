@@ -15,6 +15,7 @@ from ..answers import answer_document, answer_fields
 from ..console import emit, err, ether, fields, out
 from ..session import connect
 from .job.show import trust_fields
+from .train.lineage import show_lineage
 
 if TYPE_CHECKING:
     from assay_prover import Decoded
@@ -55,6 +56,25 @@ def verify(
             help="The model's bundle: compute the answer to a public input again, and compare.",
         ),
     ] = None,
+    trained_by: Annotated[
+        bytes | None,
+        typer.Option(
+            "--trained-by", parser=options.parse_id, metavar="JOB_ID", help="The job that trained --model."
+        ),
+    ] = None,
+    model: Annotated[
+        bytes | None,
+        typer.Option(
+            "--model",
+            parser=options.parse_id,
+            metavar="MODEL_ID",
+            help="A model that is said to come from it.",
+        ),
+    ] = None,
+    program: Annotated[
+        Path | None,
+        typer.Option("--program", metavar="DIR", help="The training program's bundle, from anybody."),
+    ] = None,
     rpc: options.Rpc = options.DEFAULT_RPC,
     check_rpc: options.CheckRpc = None,
     deployment: options.DeploymentFile = None,
@@ -67,6 +87,10 @@ def verify(
     recomputed from what it stands for, and the proof verified here; no contract is trusted. With --proof and
     --key: no chain.
 
+    With --trained-by, --model and --program: that the model is what the job's program made of its data set,
+    and nothing else. The training proof is verified, the network made again from the proven weights and
+    compared.
+
     A proof is no evidence against whoever made the model's keys: "setup" and "trust" say who that is. Where
     the input is public and the weights are in the bundle, --bundle computes the answer again.
 
@@ -77,9 +101,16 @@ def verify(
       assay verify --proof evidence/proof.json --key evidence/verifying.key
 
       assay verify --proof proof.json --key bc_mlp --answer proof.answer.json
+
+      assay verify --trained-by 0x5e1f...09 --model 0x77aa...1c --program program
     """
+    if trained_by is not None or model is not None or program is not None:
+        if trained_by is None or model is None or program is None or job_id is not None or proof is not None:
+            raise typer.BadParameter("--trained-by, --model and --program go together, and with nothing else")
+        show_lineage(rpc, check_rpc, deployment, home, trained_by, model, program, json=json)
+        return
     if (job_id is None) == (proof is None):
-        raise typer.BadParameter("give either a job id or --proof")
+        raise typer.BadParameter("give a job id, --proof, or --trained-by")
     if bundle is not None and job_id is None:
         raise typer.BadParameter("--bundle goes with a job id")
     if (verifying_key is None) != (proof is None):
