@@ -21,7 +21,7 @@ CONTRACT_TESTS := test-contracts
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help setup native node-tools wheels test-wheels demo test test-rust test-counts test-python onnx-conformance test-contracts slither halmos differential deep-contracts lint format contracts docs bench bench-quick bench-models bench-node soak liar fuzz sanitize clean
+.PHONY: help setup native node-tools wheels test-wheels test-lowest demo test test-rust test-counts test-python onnx-conformance test-contracts slither halmos differential deep-contracts lint format contracts docs bench bench-quick bench-models bench-node soak liar fuzz sanitize clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -80,6 +80,9 @@ test-wheels: wheels ## install the wheels into an empty environment elsewhere, w
 $(VIEM)/node_modules/.assay-installed: $(VIEM)/package.json
 	cd $(VIEM) && npm install --no-package-lock --no-audit --no-fund --ignore-scripts --loglevel=error
 	@touch $@
+
+test-lowest: setup ## unit tests with the lowest version of every dependency (ARGS="--set numpy=2.1.0")
+	$(BIN)/python tests/packaging/lowest.py $(ARGS)
 
 demo: ## the main job end to end on the embedded chain; some minutes the first time, then ten seconds
 	@mkdir -p build; test -e $(VENV)/.native || echo "Setting up first: Python packages and the prover's Rust core, some minutes, all below this folder."

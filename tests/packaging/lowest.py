@@ -33,6 +33,8 @@ NEEDS_MORE = (
     "test_sample_files.py",
     "test_against_anvil.py",
     "test_snarkjs.py",
+    "test_http.py",
+    "test_document.py",
 )
 """Tests of extras and of peers, which are not installed here."""
 

@@ -254,7 +254,7 @@ class Bundle:
         """
         report = read_report(self.path, self.manifest.hashes.circuit)
         if report is None:
-            raise BundleError(f"{self.path} has no keys of its circuit: run setup")
+            raise BundleError(f"{self.path} has no keys of its circuit. Run: assay model setup {self.path}")
         return report
 
     def check_publishable(self) -> None:
@@ -294,7 +294,7 @@ class Bundle:
             BundleError: no setup has run, or the keys belong to another circuit.
         """
         if not self.has_verifying_key:
-            raise BundleError(f"{self.path} has no keys of its circuit: run setup")
+            raise BundleError(f"{self.path} has no keys of its circuit. Run: assay model setup {self.path}")
         return read_bytes(self.path / files.VERIFYING_KEY)
 
     @property
@@ -348,7 +348,7 @@ class Bundle:
             InvalidKey: the key file is truncated, damaged, stale or doctored.
         """
         if not self.has_keys:
-            raise BundleError(f"{self.path} has no keys of its circuit: run setup")
+            raise BundleError(f"{self.path} has no keys of its circuit. Run: assay model setup {self.path}")
         return ModelProver(self, threads, table_bytes=table_bytes, check_keys=check_keys, progress=progress)
 
     def _repr_html_(self) -> str:

@@ -214,7 +214,9 @@ class KeyedCircuit:
             BundleError: no setup has run, or the keys belong to another circuit.
         """
         if read_report(self.folder, self.info.circuit) is None:
-            raise BundleError(f"{self.folder} has no keys of its circuit: run setup")
+            raise BundleError(
+                f"{self.folder} has no keys of its circuit. Run: assay model setup {self.folder}"
+            )
         return read_bytes(self.folder / VERIFYING_KEY)
 
     @property

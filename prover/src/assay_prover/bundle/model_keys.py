@@ -52,7 +52,7 @@ def check_publishable(bundle: Bundle) -> None:
 def check(bundle: Bundle, threads: int | None, progress: Progress | None) -> None:
     """See `Bundle.check_keys`."""
     if not bundle.has_keys:
-        raise BundleError(f"{bundle.path} has no keys of its circuit: run setup")
+        raise BundleError(f"{bundle.path} has no keys of its circuit. Run: assay model setup {bundle.path}")
     for i, part in enumerate(bundle.slices):
         part.open_key(threads=threads, progress=sliced_progress(progress, i, len(bundle.slices)))
 

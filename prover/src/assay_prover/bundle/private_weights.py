@@ -105,7 +105,7 @@ def _opening(bundle: Bundle) -> Opening | None:
     if not bundle.has_weights:
         raise BundleError(f"{bundle.path} has no {WEIGHTS}: only the model's owner has them")
     if not bundle.has_keys:
-        raise BundleError(f"{bundle.path} has no keys of its circuit: run setup")
+        raise BundleError(f"{bundle.path} has no keys of its circuit. Run: assay model setup {bundle.path}")
     opening, public = read_opening(bundle.path), read_commitment(bundle.path)
     fresh = (
         opening is not None

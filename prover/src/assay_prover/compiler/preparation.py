@@ -241,7 +241,9 @@ def _shaped(what: str, samples: NDArray[Any], shape: tuple[int, ...]) -> Float64
     array = real_numbers(what, samples)
     short = shape[1:] if len(shape) > 1 and shape[0] == 1 else shape
     if not array.size or array.shape[1:] not in (shape, short):
-        raise InputError(f"{what} must be [n, {', '.join(map(str, short))}], got {list(array.shape)}")
+        labelled = array.ndim == 2 and short == (array.shape[1] - 1,)
+        hint = ". If one column holds the labels, call it y" if labelled else ""
+        raise InputError(f"{what} must be [n, {', '.join(map(str, short))}], got {list(array.shape)}{hint}")
     if not np.isfinite(array).all():
         raise InputError(f"{what}: NaN or infinity among them; leave such samples out")
     return array.reshape(-1, *shape)

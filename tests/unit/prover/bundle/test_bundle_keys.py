@@ -88,7 +88,7 @@ def test_interrupted_setup_is_finished_with_the_keys_that_are_there(
         (copy / name).unlink()
     bundle = Bundle.open(copy)
     assert not bundle.has_keys
-    with pytest.raises(BundleError, match="run setup"):
+    with pytest.raises(BundleError, match="Run: assay model setup"):
         bundle.prover()
     report = bundle.setup()
     assert report.skipped

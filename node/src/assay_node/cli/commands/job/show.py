@@ -145,9 +145,12 @@ def show_result(
         also = ", and computed again here with the same answer" if found.recomputed else ""
         out.print(f"[bold green]verified[/] on this machine {found.setup.short}{also}; decrypted")
         values = ", ".join(f"{value:.4g}" for value in found.values.reshape(-1)[:16])
-        rows: dict[str, object] = {
-            "answer": found.label if found.name is None else f"{found.name} (class {found.label})",
-            "values": values + (" ..." if found.values.size > 16 else ""),
+        values += " ..." if found.values.size > 16 else ""
+        rows: dict[str, object] = {"answer": values}
+        if found.label is not None:
+            answer = str(found.label) if found.name is None else f"{found.name} (class {found.label})"
+            rows = {"answer": answer, "values": values}
+        rows |= {
             "worker": settled.worker,
             "paid": ether(settled.price),
             "trust": found.setup.trust(recomputed=found.recomputed),

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from enum import StrEnum
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 import assay_prover
 
-from .... import client
+from .... import chain, client
 from ....chain.errors import NodeUnavailable, TransactionPending
 from ... import options, sample_files
 from ...console import emit, note, out
 from ...session import connect, unlock
 from .show import show_result, trust_fields
-from .watch import LocalWorkers, stay_with
+from .watch import LocalWorkers, ended, stay_with
 from .who_may_win import announce, policy_of
 
 
@@ -31,12 +30,8 @@ class Pick(StrEnum):
 def submit(
     bundle: options.BundleDir,
     *,
-    input_file: Annotated[
-        Path, typer.Option("--input", "-i", metavar="FILE", help="The input: .npy, .npz with x, or .json.")
-    ],
-    row: Annotated[
-        int | None, typer.Option("--row", min=0, help="Which row of the file, if it holds many.")
-    ] = None,
+    input_file: options.InputFile,
+    row: options.Row = None,
     model_id: Annotated[
         bytes,
         typer.Option(
@@ -117,7 +112,7 @@ def submit(
     prove_window: Annotated[
         int, options.duration_option("--prove-window", "Time to prove after accepting, 30 days at most.")
     ] = 3600,
-    clip: Annotated[bool, typer.Option("--clip", help="Clip values outside the declared range.")] = False,
+    clip: options.Clip = False,
     follow: Annotated[
         bool, typer.Option("--follow/--no-follow", help="Stay until the answer is there.")
     ] = True,
@@ -146,7 +141,7 @@ def submit(
       assay job submit bc_mlp --model 0x9c..4e -i patient.npy --max-price 1gwei --no-follow --json
     """
     opened = assay_prover.Bundle.open(bundle)
-    x = sample_files.one(input_file, row)
+    x = sample_files.one(input_file, row, shape=tuple(opened.manifest.input.shape))
     signer = unlock(home, key, password_file)
     private = opened.manifest.input.visibility == "private"
     terms = client.JobTerms(
@@ -198,8 +193,11 @@ def submit(
                 }
                 emit(document, as_json=json, human=lambda: out.print("0x" + posted.job_id.hex()))
                 return
-            await stay_with(requester, posted.job_id, key, allow_local=allow_local)
+            last = await stay_with(requester, posted.job_id, key, allow_local=allow_local)
+            record = requester.store.by_job(posted.job_id)
+            if last.state is not chain.JobState.SETTLED:
+                raise await ended(session, record, last, allow_local=allow_local)
             result = await requester.result(posted.job_id, opened)
-            show_result(result, requester.store.by_job(posted.job_id), requester.store, json=json)
+            show_result(result, record, requester.store, json=json)
 
     asyncio.run(act())

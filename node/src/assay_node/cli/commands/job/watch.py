@@ -13,7 +13,7 @@ import typer
 import assay_prover
 
 from .... import chain, client
-from ....amounts import ether
+from ....amounts import rounded
 from ....client.errors import JobNotFound
 from ....errors import AssayError
 from ... import options
@@ -126,30 +126,54 @@ async def report(
         record = None if store is None else store.find(job_id)
         why, hint = "", ""
         reasons: list[client.Reason] = []
-        ended = job.state.final and job.state is not chain.JobState.SETTLED
-        if ended or (job.state is chain.JobState.OPEN and job.worker == chain.ZERO_ADDRESS):
+        unproven = job.state.final and job.state is not chain.JobState.SETTLED
+        if unproven or (job.state is chain.JobState.OPEN and job.worker == chain.ZERO_ADDRESS):
             events = await client.job_history(session.chain, job_id)
             why = client.why_it_ended(events, "" if record is None else record.remark)
             if ask:
                 local = session.development if allow_local is None else allow_local
                 reasons = await client.reasons_of(session.chain, job_id, events, allow_local=local)
             if job.state is chain.JobState.REFUNDED:
-                hint = await _price_advice(session, job)
+                hint = await _price_advice(session, job, explained=bool(reasons))
         sent = disclosed(store, record)
         show_job(job_id, job, json=json, why=why, hint=hint, sent=sent, reasons=reasons)
 
 
-async def _price_advice(session: Session, job: chain.Job) -> str:
-    """What to offer next time, and the other reason why nobody bids."""
+async def ended(
+    session: Session, record: client.JobRecord, job: chain.Job, *, allow_local: bool | None = None
+) -> client.JobEnded:
+    """The error that tells why a job ended without a result, in the words of those who stayed out, too.
+
+    Args:
+        session: the chain.
+        record: of the job, as it was posted from here.
+        job: in its final state.
+        allow_local: ask workers on this machine, too; by default on a chain of one's own.
+    """
+    assert record.job_id is not None  # noqa: S101 - it ended, so it was posted
+    events = await client.job_history(session.chain, record.job_id)
+    local = session.development if allow_local is None else allow_local
+    reasons = await client.reasons_of(session.chain, record.job_id, events, allow_local=local)
+    why = "; ".join([client.why_it_ended(events, record.remark), *reasons_in_words(reasons)])
+    return client.JobEnded(
+        f"job 0x{record.job_id.hex()} ended {job.state.name.lower()}, without a result: {why}",
+        "What was held for it is back in your vault balance: assay vault balance",
+    )
+
+
+async def _price_advice(session: Session, job: chain.Job, *, explained: bool) -> str:
+    """What to offer next time and, unless workers have said why, the other reason why nobody bids."""
     model = await session.chain.models.model_of(job.model_id)
     hint = await client.price_hint(session.chain, job.model_id, model)
     paid = "no job of this model was settled yet"
     if hint.settled:
-        paid = f"jobs of this model were settled for {ether(min(hint.settled))} to {ether(max(hint.settled))}"
+        least, most = (rounded(price) for price in (min(hint.settled), max(hint.settled)))
+        paid = f"jobs of this model were settled for {least if least == most else f'{least} to {most}'}"
     low = "; your ceiling was below that" if job.max_price < hint.suggested else ""
+    other = "" if explained else ". If that is not it, no running worker serves the model: assay worker list"
     return (
-        f"a worker pays about {ether(hint.gas)} for gas alone, and {paid}. Offer {ether(hint.suggested)} or "
-        f"more{low}. If that is not it, no running worker serves the model: assay worker list"
+        f"a worker pays about {rounded(hint.gas)} for gas alone, and {paid}. "
+        f"Offer {rounded(hint.suggested)} or more{low}{other}"
     )
 
 
@@ -191,16 +215,7 @@ def result(
                 raise AssayError("the model's bundle is not known", "Name it with --bundle")
             job = await requester.job(record.job_id or job_id)
             if job.state.final and job.state is not chain.JobState.SETTLED:
-                current = record.job_id or job_id
-                events = await client.job_history(session.chain, current)
-                reasons = await client.reasons_of(
-                    session.chain, current, events, allow_local=session.development
-                )
-                raise client.JobEnded(
-                    f"job 0x{job_id.hex()} ended {job.state.name.lower()}, without a result: "
-                    + "; ".join([client.why_it_ended(events, record.remark), *reasons_in_words(reasons)]),
-                    "What was held for it is back in your vault balance: assay vault balance",
-                )
+                raise await ended(session, record, job)
             found = await requester.result(job_id, assay_prover.Bundle.open(folder))
             show_result(found, record, requester.store, json=json)
 
