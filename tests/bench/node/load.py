@@ -58,6 +58,7 @@ class Load:
 
     Attributes:
         jobs: posted in all, by `requesters`, as fast as they can.
+        at_once: jobs that are under way at any time; None for all of them.
         requesters, workers: how many.
         terms: of each job.
         limit: seconds after which the rest is given up.
@@ -80,6 +81,7 @@ class Load:
     finality: FinalityPolicy | None = None
     interval: float = 1.0
     seed: int = 0
+    at_once: int | None = None
     program: str = "assay_node.cli"
 
 
@@ -422,10 +424,13 @@ async def measure(
                 asyncio.create_task(_disturb(chaos, Ensemble(market, model, model_id, workers, watcher)))
             )
         began = time.monotonic()
-        tasks = [
-            asyncio.create_task(askers[number % load.requesters].ask(number, load))
-            for number in range(load.jobs)
-        ]
+        turns = asyncio.Semaphore(load.at_once or load.jobs)
+
+        async def ask(number: int) -> None:
+            async with turns:
+                await askers[number % load.requesters].ask(number, load)
+
+        tasks = [asyncio.create_task(ask(number)) for number in range(load.jobs)]
         _, late = await asyncio.wait(tasks, timeout=load.limit)
         for task in [*late, *beside]:
             task.cancel()

@@ -18,6 +18,8 @@ from market import Sampled
 
 KILLS = 20
 SECONDS_A_JOB = 2.0
+AT_ONCE = 40
+"""Jobs under way: a burst of a thousand would meet windows, and not faults."""
 SAMPLE_S = 1.0
 
 
@@ -60,6 +62,7 @@ async def run(model: Sampled, console: Console, *, jobs: int = 1000, kills: int 
         requesters=8,
         workers=2,
         limit=120 + SECONDS_A_JOB * jobs,
+        at_once=AT_ONCE,
         faults=mixture,
         terms=replace(TERMS, bid_window=30, accept_window=600),
         settings={"max_jobs": 1000},

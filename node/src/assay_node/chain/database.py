@@ -24,6 +24,9 @@ from typing import Any
 
 from .errors import DatabaseFailed
 
+APPLICATION_ID = int.from_bytes(b"ASSY", "big")
+"""What tells these files from others: bytes 68 to 71 of each."""
+
 
 class Database:
     """One SQLite file with a schema of its own.
@@ -49,6 +52,7 @@ class Database:
                 file.touch(mode=0o600)
             self._connection = sqlite3.connect(path, isolation_level=None, timeout=10.0)
             self._connection.row_factory = sqlite3.Row
+            self._claim()
             self._connection.execute("PRAGMA journal_mode = WAL")
             self._connection.execute("PRAGMA synchronous = FULL")
             self._connection.execute("PRAGMA foreign_keys = ON")
@@ -57,6 +61,14 @@ class Database:
             raise DatabaseFailed(
                 f"cannot open the database {path} ({error})", "Check the path, its permissions and the disk"
             ) from error
+
+    def _claim(self) -> None:
+        """Refuses another program's database, and marks one that has no mark: those of versions before it."""
+        mark = self._connection.execute("PRAGMA application_id").fetchone()[0]
+        if mark not in (0, APPLICATION_ID):
+            raise DatabaseFailed(f"{self.path} is another program's database", "Use another folder")
+        if not mark:
+            self._connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
 
     def _migrate(self, migrations: Sequence[str]) -> None:
         version = self._connection.execute("PRAGMA user_version").fetchone()[0]

@@ -17,6 +17,8 @@ SLOW = 30.0
 """Seconds of a round above which it is too slow for ordinary bidding windows."""
 BEHIND = 50
 """Blocks that events may be behind the newest block."""
+OLD_HEAD = 300.0
+"""Seconds of age of the newest block, on a chain that has blocks all the time."""
 STUCK = 180.0
 """Seconds after which a transaction that is not mined counts as stuck."""
 REMEMBERED = 600.0
@@ -51,6 +53,8 @@ class Health:
         self._missed: deque[float] = deque(maxlen=1000)
         self.trouble: dict[str, str] = {}
         self.behind = 0
+        self.head_age = 0.0
+        """Seconds; 0 on a chain that has blocks only when there is something to put into them."""
         self.oldest_transaction = 0.0
         self.notes: list[str] = []
         """What else is wrong, as found in the last round."""
@@ -97,6 +101,11 @@ class Health:
             found.append(f"{missed} jobs lately took bids for too short a time to be priced: rounds are slow")
         if self.behind > BEHIND:
             found.append(f"events are read {self.behind} blocks behind the newest")
+        if self.head_age > OLD_HEAD:
+            found.append(
+                f"the newest block is {self.head_age:.0f} s old: the node is behind, or this machine's clock "
+                "is wrong"
+            )
         if self.oldest_transaction > STUCK:
             found.append(f"a transaction has not been mined for {self.oldest_transaction:.0f} s")
         free = shutil.disk_usage(self._folder).free

@@ -55,6 +55,11 @@ class Metrics:
         self.node_lies = counter(
             "assay_worker_node_contradictions", "Answers that contradict what an id is made of"
         )
+        self.rpc_failures = counter(
+            "assay_worker_rpc_failures", "Requests that the node gave no usable answer to", ["method"]
+        )
+        self._failed: dict[str, int] = {}
+        self.head_age = gauge("assay_worker_head_age_seconds", "Age of the newest block seen")
         self.head = gauge("assay_worker_head", "Newest block seen")
         self.cursor = gauge("assay_worker_cursor", "Last block whose events were read")
         self.pending = gauge("assay_worker_pending_transactions", "Not yet final")
@@ -83,6 +88,12 @@ class Metrics:
     def forget(self, job_id: bytes) -> None:
         """A job is closed."""
         self._entered.pop(job_id, None)
+
+    def show_failures(self, failed: Mapping[str, int]) -> None:
+        """Counts requests without a usable answer up to these totals by method."""
+        for method, total in list(failed.items()):
+            self.rpc_failures.labels(method).inc(max(0, total - self._failed.get(method, 0)))
+            self._failed[method] = total
 
     def show_phases(self, counts: Mapping[str, int]) -> None:
         """Sets the jobs by phase, and drops the phases that have none."""

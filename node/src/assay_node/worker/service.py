@@ -30,11 +30,14 @@ from ..chain import (
     Chain,
     ChainClock,
     ChainError,
+    CrossCheck,
     DatabaseFailed,
     Deployment,
     Follower,
     Header,
     Outbox,
+    Rpc,
+    is_public,
     load_account,
     load_encryption_key,
     open_node,
@@ -325,11 +328,21 @@ class Worker:
             self._sweep_due = time.monotonic() + SWEEP_EVERY
             await self._payouts.step()
             await self._measure(manager)
-        self.metrics.head.set(head.number)
+        self._show_chain(manager, head.header)
         self.metrics.cursor.set(self._follower.position)
         self.metrics.show_phases(manager.phases())
         behind = head.number - manager.chain.finality.confirmations - self._follower.position
         self.health.behind = max(0, behind)
+
+    def _show_chain(self, manager: JobManager, newest: Header) -> None:
+        """How far the chain is, how old its newest block, how often its node failed."""
+        self.metrics.head.set(newest.number)
+        age = max(0.0, time.time() - newest.timestamp)
+        self.metrics.head_age.set(age)
+        self.health.head_age = age if is_public(manager.chain.deployment.chain_id) else 0.0
+        node = manager.chain.node
+        if isinstance(node, Rpc | CrossCheck):
+            self.metrics.show_failures(node.failures)
 
     async def _follow(self, follower: Follower, newest: Header) -> None:
         """Reads new events.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from pathlib import Path
 from sqlite3 import IntegrityError
 
@@ -74,6 +75,21 @@ def test_a_damaged_file_is_one_clear_error(tmp_path: Path) -> None:
     path.write_bytes(whole[: len(whole) // 2])
     with pytest.raises(DatabaseFailed, match="malformed"):
         notes(path)
+
+
+def test_another_programs_database_is_refused_and_ones_own_are_marked(tmp_path: Path) -> None:
+    foreign = sqlite3.connect(tmp_path / "photos.sqlite")
+    foreign.execute("PRAGMA application_id = 1234")
+    foreign.execute("CREATE TABLE photos (name TEXT)")
+    foreign.close()
+    with pytest.raises(DatabaseFailed, match="another program's database"):
+        Database(tmp_path / "photos.sqlite", SCHEMA)
+    Database(tmp_path / "a.sqlite", SCHEMA).close()
+    assert (tmp_path / "a.sqlite").read_bytes()[68:72] == b"ASSY"
+    older = sqlite3.connect(tmp_path / "a.sqlite")
+    older.execute("PRAGMA application_id = 0")  # as versions before the mark left it
+    older.close()
+    assert notes(tmp_path / "a.sqlite") == []
 
 
 def test_a_directory_that_cannot_be_written(tmp_path: Path) -> None:

@@ -113,3 +113,22 @@ def test_how_long_jobs_are_in_a_stage_is_a_histogram(clock: Clock) -> None:
     assert 'assay_worker_stage_seconds_bucket{le="4.0",phase="proving"} 1.0' in text
     assert 'assay_worker_stage_seconds_sum{phase="proving"} 3.0' in text
     assert 'phase="settling"' not in text
+
+
+def test_an_old_newest_block_is_told_of(health: Health) -> None:
+    health.head_age = module.OLD_HEAD
+    assert health.reasons() == []
+    health.head_age += 1
+    (reason,) = health.reasons()
+    assert "the newest block is 301 s old" in reason
+
+
+def test_requests_without_an_answer_are_counted_by_method() -> None:
+    metrics = Metrics()
+    failed = {"eth_call": 2}
+    metrics.show_failures(failed)
+    metrics.show_failures(failed)
+    metrics.show_failures({"eth_call": 3, "eth_getLogs": 1})
+    text = generate_latest(metrics.registry).decode()
+    assert 'assay_worker_rpc_failures_total{method="eth_call"} 3.0' in text
+    assert 'assay_worker_rpc_failures_total{method="eth_getLogs"} 1.0' in text

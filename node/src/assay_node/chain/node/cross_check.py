@@ -11,7 +11,8 @@ A node may be some blocks behind the other: it is waited for. What still differs
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TypeVar
 
 from ..errors import NodesDisagree, NodeUnavailable, RpcError
@@ -71,6 +72,11 @@ class CrossCheck:
     def __repr__(self) -> str:
         """The URLs of both, without their secrets."""
         return f"CrossCheck({self.first}, {self.second})"
+
+    @property
+    def failures(self) -> Mapping[str, int]:
+        """Requests so far that one of both gave no usable answer to, by method."""
+        return Counter(self.first.failures) + Counter(self.second.failures)
 
     @property
     def urls(self) -> tuple[str, ...]:

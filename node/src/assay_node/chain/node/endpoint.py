@@ -32,10 +32,14 @@ LARGEST_ANSWER = 1 << 26
 """Bytes of an answer that are read: a node is a stranger, and must not fill the memory."""
 LARGEST_BATCH = 100
 """Requests in one HTTP request; providers take from 50 to 1,000."""
-ALONE_FOR = 600.0
-"""Seconds for which a node that refused a batch is asked one by one."""
-REFUSALS_BELIEVED = 2
-"""Batches that fail where single requests succeed, before batches are given up."""
+ALONE_FOR = 30.0
+"""Seconds for which a node that takes no batches is asked one by one, at first; then twice as long."""
+LONGEST_ALONE = 600.0
+"""And at most."""
+REFUSALS_HEEDED = 2
+"""Batches that fail one after another, before what is in the next one is asked one by one."""
+REFUSALS_BELIEVED = 5
+"""And before batches are given up: a gateway that spoils a share of the answers spoils some in a row."""
 LONGEST_RETRY_AFTER = 10.0
 """Seconds, at most, that a node's Retry-After is respected for."""
 NO_ANSWER = {301, 302, 303, 307, 308, 401, 402, 403, 404, 405, 407}
@@ -61,6 +65,7 @@ class Traffic:
         posts: HTTP requests.
         calls: JSON-RPC requests in them.
         failures: JSON-RPC requests that got no usable answer.
+        failed: the same by method.
         hedges: second attempts that began before the first had failed.
         methods: JSON-RPC requests by method.
     """
@@ -70,6 +75,12 @@ class Traffic:
     failures: int = 0
     hedges: int = 0
     methods: dict[str, int] = field(default_factory=dict)
+    failed: dict[str, int] = field(default_factory=dict)
+
+    def fail(self, method: str) -> None:
+        """One request got no usable answer."""
+        self.failures += 1
+        self.failed[method] = self.failed.get(method, 0) + 1
 
 
 @dataclass(slots=True)
@@ -112,6 +123,7 @@ class Endpoint:
         self._waiting: list[_Asked] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self._alone_until = 0.0
+        self._alone_for = ALONE_FOR
         self._refusals = 0
         self._batch = LARGEST_BATCH
 
@@ -202,13 +214,13 @@ class Endpoint:
             return
         except NodeUnavailable as error:
             self._refusals += 1
-            if self._refusals >= REFUSALS_BELIEVED and not isinstance(error.__cause__, TimeoutError):
-                await self._one_by_one(asked)
+            if self._refusals >= REFUSALS_HEEDED and not isinstance(error.__cause__, TimeoutError):
+                await self._one_by_one(asked, given_up=self._refusals >= REFUSALS_BELIEVED)
                 return
             for each in asked:
                 self._fail(each, error)
             return
-        self._refusals = 0
+        self._refusals, self._alone_for = 0, ALONE_FOR
         for identifier, each in zip(identifiers, asked, strict=True):
             try:
                 self._answer(each, identifier, reply.body, reply, alone=False)
@@ -230,18 +242,22 @@ class Endpoint:
                 self._spawn(self._exchange(asked[start : start + self._batch]))
             await asyncio.wait([each.future for each in asked])
             return True
-        await self._one_by_one(asked)
+        await self._one_by_one(asked, given_up=True)
         return True
 
-    async def _one_by_one(self, asked: Sequence[_Asked]) -> None:
-        """Asks alone what a batch was no way to ask; if that works, batches are given up for a while."""
+    async def _one_by_one(self, asked: Sequence[_Asked], *, given_up: bool) -> None:
+        """Asks alone what a batch was no way to ask; if that works, and batches never do, they are given up
+        for a while.
+        """
         await asyncio.gather(*map(self._single, asked))
-        if any(
+        if given_up and any(
             each.future.done() and not each.future.cancelled() and each.future.exception() is None
             for each in asked
         ):
-            self._alone_until = asyncio.get_running_loop().time() + ALONE_FOR
-            self._refusals = 0
+            self._alone_until = asyncio.get_running_loop().time() + self._alone_for
+            self._alone_for = min(2 * self._alone_for, LONGEST_ALONE)
+            # The first batch after it decides whether it goes on.
+            self._refusals = REFUSALS_BELIEVED - 1
 
     def _answer(
         self, asked: _Asked, identifier: int, entries: Sequence[object], reply: _Reply, *, alone: bool
@@ -273,8 +289,8 @@ class Endpoint:
             if is_busy(error) or reply.status == HTTPStatus.TOO_MANY_REQUESTS:
                 raise self._limited(method, error.message, reply.retry_after)
             if not asked.future.done():
-                self._traffic.failures += 1
-                asked.future.set_exception(error)
+                self._traffic.fail(method)
+                _refuse(asked.future, error)
             return
         if "result" not in found:
             raise self._unusable(method, "it has neither a result nor an error")
@@ -286,9 +302,9 @@ class Endpoint:
             asked.future.set_result(value)
 
     def _fail(self, asked: _Asked, error: NodeUnavailable) -> None:
-        self._traffic.failures += 1
+        self._traffic.fail(asked.question.method)
         if not asked.future.done():
-            asked.future.set_exception(error)
+            _refuse(asked.future, error)
 
     def _identify(self) -> int:
         self._next_id += 1
@@ -364,6 +380,12 @@ class Endpoint:
         )
         error.retry_after = pause
         return error
+
+
+def _refuse(future: asyncio.Future[Any], error: Exception) -> None:
+    """An error for whoever waits. Where nobody does, since another attempt was faster, it is no news."""
+    future.set_exception(error)
+    future.exception()
 
 
 def _message(identifier: int, question: Question) -> dict[str, object]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, TypeVar
 
@@ -79,6 +79,11 @@ class Rpc:
     def url(self, url: str) -> None:
         self._retired += self._endpoints  # what is under way there ends there
         self._endpoints = self._open(url)
+
+    @property
+    def failures(self) -> Mapping[str, int]:
+        """Requests so far that got no usable answer, by method."""
+        return self.traffic.failed
 
     @property
     def urls(self) -> tuple[str, ...]:
@@ -286,7 +291,9 @@ def _pause(failure: NodeUnavailable | RpcError, attempts: int) -> float:
     A limit is probed once before its Retry-After is obeyed: many are of one machine among several behind one
     URL, and a second that every tenth request costs is a round.
     """
-    pause: float = FIRST_PAUSE * 2 ** (attempts - 1) * random.uniform(0.5, 1.5)  # noqa: S311 - no secret
+    # What failed together in one batch has one error: it comes back together, in one batch.
+    varied = random.Random(id(failure)).uniform(0.5, 1.5)  # noqa: S311 - no secret
+    pause: float = FIRST_PAUSE * 2 ** (attempts - 1) * varied
     if isinstance(failure, RateLimited):
         return max(pause, failure.retry_after if attempts > 1 else min(failure.retry_after, 2 * FIRST_PAUSE))
     return pause

@@ -6,6 +6,7 @@ import asyncio
 import json
 import random
 from collections.abc import AsyncIterator, Callable
+from itertools import cycle
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from aiohttp import web
 from assay_node.chain import NodeUnavailable, RateLimited, Rpc, RpcError
 from assay_node.chain.node import endpoint as http
 from assay_node.chain.node import rpc as module
+from assay_node.chain.node.endpoint import REFUSALS_BELIEVED
 
 Reply = web.Response | Any
 
@@ -166,10 +168,32 @@ def small_batches(body: Any, answer: Any) -> Reply:
 async def test_a_node_that_refuses_batches_is_asked_otherwise(servers: Endpoints, twist: Any) -> None:
     url = await servers.start(twist)
     async with Rpc(url) as node:
-        for _ in range(3):
+        for _ in range(8):
             assert await asyncio.gather(*(node.block_number() for _ in range(30))) == [7] * 30
         refused = sum(isinstance(post, list) and len(post) > 20 for post in servers.posts[0])
-        assert refused <= 3  # and not again each time
+        assert refused <= REFUSALS_BELIEVED  # and not again each time
+
+
+async def test_a_gateway_that_spoils_a_share_of_the_batches_is_sent_batches_all_the_same(
+    servers: Endpoints,
+) -> None:
+    """Two that fail one after another are chance; single requests to such a node would be spoilt as often."""
+    spoilt = cycle([True, True, False, False, False, False])  # two in a row, again and again
+    url = await servers.start(lambda body, answer: html(body, answer) if next(spoilt) else answer)
+    async with Rpc(url, timeout=5.0) as node:
+        for _ in range(20):
+            assert await asyncio.gather(*(node.block_number() for _ in range(10))) == [7] * 10
+        asked = [len(post) if isinstance(post, list) else 1 for post in servers.posts[0]]
+        assert asked.count(10) > 20  # to the last, batches are tried
+        assert node.failures == {"eth_blockNumber": node.traffic.failures}
+
+
+async def test_what_failed_together_comes_back_together(servers: Endpoints) -> None:
+    first = iter([True])
+    url = await servers.start(lambda body, answer: html(body, answer) if next(first, False) else answer)
+    async with Rpc(url) as node:
+        assert await asyncio.gather(*(node.block_number() for _ in range(10))) == [7] * 10
+        assert [len(post) for post in servers.posts[0]] == [10, 10]
 
 
 async def test_an_answer_within_a_batch_that_is_wrong_is_asked_for_alone(servers: Endpoints) -> None:
