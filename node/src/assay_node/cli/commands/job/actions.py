@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from .... import chain, client
 from ... import options
-from ...session import Signer, connect, unlock
+from ...connection import Account, acting
 from .show import disclosed, show_job
 from .who_may_win import address_of
 
 
+@acting
 def award(
     job_id: options.JobId,
     worker: Annotated[
@@ -23,11 +23,7 @@ def award(
         typer.Argument(metavar="WORKER", help="A worker that `assay job bids` lists, or its trusted name."),
     ],
     *,
-    rpc: options.Rpc = options.DEFAULT_RPC,
-    deployment: options.DeploymentFile = None,
-    home: options.Home = options.DEFAULT_HOME,
-    key: options.KeyName = options.DEFAULT_KEY,
-    password_file: options.PasswordFile = None,
+    at: Account,
     json: options.Json = False,
 ) -> None:
     """Award an open job of yours to any of its bids now. A private input then goes to that worker.
@@ -36,19 +32,15 @@ def award(
 
       assay job award 0x5e1f...09 0x70997970C51812dc3A010C7d01b50e0d17dc79C8
     """
-    chosen = options.parse_address(address_of(worker, home))
-    signer = unlock(home, key, password_file)
-    _act(job_id, lambda requester: requester.award(job_id, chosen), rpc, deployment, home, signer, json=json)
+    chosen = options.parse_address(address_of(worker, at.home))
+    _act(at, job_id, lambda requester: requester.award(job_id, chosen), json=json)
 
 
+@acting
 def cancel(
     job_id: options.JobId,
     *,
-    rpc: options.Rpc = options.DEFAULT_RPC,
-    deployment: options.DeploymentFile = None,
-    home: options.Home = options.DEFAULT_HOME,
-    key: options.KeyName = options.DEFAULT_KEY,
-    password_file: options.PasswordFile = None,
+    at: Account,
     json: options.Json = False,
 ) -> None:
     """Withdraw an open job. What was held for it is in your vault balance afterwards.
@@ -57,25 +49,22 @@ def cancel(
 
       assay job cancel 0x5e1f...09
     """
-    signer = unlock(home, key, password_file)
-    _act(job_id, lambda requester: requester.cancel(job_id), rpc, deployment, home, signer, json=json)
+    _act(at, job_id, lambda requester: requester.cancel(job_id), json=json)
 
 
 def _act(
+    at: Account,
     job_id: bytes,
     action: Callable[[client.Requester], Awaitable[object]],
-    rpc: list[str],
-    deployment: Path | None,
-    home: Path,
-    signer: Signer,
     *,
     json: bool,
 ) -> None:
     """Do the requester's action on a job, and print the job afterwards."""
+    signer = at.unlock()
 
     async def act() -> None:
         async with (
-            connect(rpc, deployment, home) as session,
+            at.connect() as session,
             session.requester(signer, allow_local=None) as requester,
         ):
             await action(requester)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -14,17 +13,17 @@ from rich.markup import escape
 from .... import chain, client
 from ....chain.errors import ChainError, DeploymentError
 from ... import options
+from ...connection import Account, Connection, acting, connected
 from ...console import emit_json, ether, note, out
-from ...session import Signer, connect, jobs_path, unlock
+from ...session import jobs_path
 from .who_may_win import trust_book
 
 
+@connected
 def bids(
     job_id: options.JobId,
     *,
-    rpc: options.Rpc = options.DEFAULT_RPC,
-    deployment: options.DeploymentFile = None,
-    home: options.Home = options.DEFAULT_HOME,
+    at: Connection,
     json: options.Json = False,
 ) -> None:
     """List all bids on a job, also after the award, lowest of each round first, with the workers' records.
@@ -35,11 +34,11 @@ def bids(
     """
 
     async def look() -> list[client.PastBid]:
-        async with connect(rpc, deployment, home) as session:
+        async with at.connect() as session:
             return await client.all_bids(session.chain, job_id)
 
     found = asyncio.run(look())
-    names = trust_book(home)
+    names = trust_book(at.home)
     if json:
         emit_json(
             [
@@ -72,12 +71,11 @@ def bids(
         out.print(f"round {bid.round + 1}  {bid.worker}{known}  {ether(bid.price)}  [dim]{record}{mark}[/]")
 
 
+@connected
 def history(
     job_id: options.JobId,
     *,
-    rpc: options.Rpc = options.DEFAULT_RPC,
-    deployment: options.DeploymentFile = None,
-    home: options.Home = options.DEFAULT_HOME,
+    at: Connection,
     json: options.Json = False,
 ) -> None:
     """Tell everything that happened to a job, from its posting to its end. Anybody may ask, for any job.
@@ -88,14 +86,14 @@ def history(
     """
 
     async def look() -> Sequence[chain.JobEvent]:
-        async with connect(rpc, deployment, home) as session:
+        async with at.connect() as session:
             return await client.job_history(session.chain, job_id)
 
     events = asyncio.run(look())
     told = client.moments(events)
     remark = ""
-    if jobs_path(home).exists():
-        with client.JobStore(jobs_path(home)) as store:
+    if jobs_path(at.home).exists():
+        with client.JobStore(jobs_path(at.home)) as store:
             record = store.find(job_id)
             remark = "" if record is None else record.remark
     why = client.why_it_ended(events, remark)
@@ -114,6 +112,7 @@ def history(
         out.print(f"it ended without a result: {escape(why)}")
 
 
+@acting
 def list_jobs(
     *,
     find: Annotated[
@@ -122,11 +121,7 @@ def list_jobs(
             "--find", help="Ask the chain for jobs whose posting was cut short. Needs the key's password."
         ),
     ] = False,
-    rpc: options.Rpc = options.DEFAULT_RPC,
-    deployment: options.DeploymentFile = None,
-    home: options.Home = options.DEFAULT_HOME,
-    key: options.KeyName = options.DEFAULT_KEY,
-    password_file: options.PasswordFile = None,
+    at: Account,
     json: options.Json = False,
 ) -> None:
     """List the jobs posted from this home, newest first, with their states where the chain can be asked.
@@ -140,13 +135,13 @@ def list_jobs(
       assay job list --find --key alice
     """
     if find:
-        asyncio.run(_find(unlock(home, key, password_file), rpc, deployment, home))
-    if not jobs_path(home).exists():
+        asyncio.run(_find(at))
+    if not jobs_path(at.home).exists():
         _print([], {}, json=json)
         return
-    with client.JobStore(jobs_path(home)) as store:
+    with client.JobStore(jobs_path(at.home)) as store:
         records = store.records()
-        states = asyncio.run(_states(records, rpc, deployment, home)) if records else {}
+        states = asyncio.run(_states(records, at)) if records else {}
         strangers = {
             record.draft_id: sum(not each.named for each in store.disclosures(record.draft_id))
             for record in records
@@ -154,12 +149,10 @@ def list_jobs(
     _print(records, states, strangers, json=json)
 
 
-async def _states(
-    records: Sequence[client.JobRecord], rpc: list[str], deployment: Path | None, home: Path
-) -> dict[bytes, str]:
+async def _states(records: Sequence[client.JobRecord], at: Connection) -> dict[bytes, str]:
     """States by job id, of the jobs on the chain that is reached; of none if none is."""
     try:
-        async with connect(rpc, deployment, home) as session:
+        async with at.connect() as session:
             here = session.chain.deployment
             ids = [
                 record.job_id
@@ -217,7 +210,8 @@ def _print(
         )
 
 
-async def _find(signer: Signer, rpc: list[str], deployment: Path | None, home: Path) -> None:
+async def _find(at: Account) -> None:
     """Look for the jobs of drafts on chain, which opening a requester does."""
-    async with connect(rpc, deployment, home) as session, session.requester(signer, allow_local=None):
+    signer = at.unlock()
+    async with at.connect() as session, session.requester(signer, allow_local=None):
         pass

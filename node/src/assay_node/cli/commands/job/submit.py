@@ -13,8 +13,8 @@ import assay_prover
 from .... import chain, client
 from ....chain.errors import NodeUnavailable, TransactionPending
 from ... import options, sample_files
+from ...connection import Account, acting
 from ...console import emit, note, out
-from ...session import connect, unlock
 from .show import show_result, trust_fields
 from .watch import LocalWorkers, ended, stay_with
 from .who_may_win import announce, policy_of
@@ -27,6 +27,7 @@ class Pick(StrEnum):
     FIRST = "first"
 
 
+@acting
 def submit(
     bundle: options.BundleDir,
     *,
@@ -117,12 +118,7 @@ def submit(
         bool, typer.Option("--follow/--no-follow", help="Stay until the answer is there.")
     ] = True,
     allow_local: LocalWorkers = None,
-    rpc: options.Rpc = options.DEFAULT_RPC,
-    check_rpc: options.CheckRpc = None,
-    deployment: options.DeploymentFile = None,
-    home: options.Home = options.DEFAULT_HOME,
-    key: options.KeyName = options.DEFAULT_KEY,
-    password_file: options.PasswordFile = None,
+    at: Account,
     json: options.Json = False,
 ) -> None:
     """Commit to an input and offer a price for its proven answer.
@@ -142,7 +138,7 @@ def submit(
     """
     opened = assay_prover.Bundle.open(bundle)
     x = sample_files.one(input_file, row, shape=tuple(opened.manifest.input.shape))
-    signer = unlock(home, key, password_file)
+    signer = at.unlock()
     private = opened.manifest.input.visibility == "private"
     terms = client.JobTerms(
         max_price=max_price,
@@ -156,7 +152,7 @@ def submit(
 
     async def act() -> None:
         async with (
-            connect(rpc, deployment, home, check_rpc=check_rpc) as session,
+            at.connect() as session,
             session.requester(signer, allow_local=allow_local) as requester,
         ):
             policy = None
@@ -193,7 +189,7 @@ def submit(
                 }
                 emit(document, as_json=json, human=lambda: out.print("0x" + posted.job_id.hex()))
                 return
-            last = await stay_with(requester, posted.job_id, key, allow_local=allow_local)
+            last = await stay_with(requester, posted.job_id, at.key, allow_local=allow_local)
             record = requester.store.by_job(posted.job_id)
             if last.state is not chain.JobState.SETTLED:
                 raise await ended(session, record, last, allow_local=allow_local)

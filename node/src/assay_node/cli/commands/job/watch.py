@@ -17,8 +17,9 @@ from ....amounts import rounded
 from ....client.errors import JobNotFound
 from ....errors import AssayError
 from ... import options
+from ...connection import Account, acting
 from ...console import note
-from ...session import Session, connect, jobs_path, unlock
+from ...session import Session, jobs_path
 from .show import describe, disclosed, reasons_in_words, show_job, show_result
 
 LocalWorkers = Annotated[
@@ -31,6 +32,7 @@ LocalWorkers = Annotated[
 ]
 
 
+@acting
 def status(
     job_id: options.JobId,
     *,
@@ -45,12 +47,7 @@ def status(
         ),
     ] = True,
     allow_local: LocalWorkers = None,
-    rpc: options.Rpc = options.DEFAULT_RPC,
-    check_rpc: options.CheckRpc = None,
-    deployment: options.DeploymentFile = None,
-    home: options.Home = options.DEFAULT_HOME,
-    key: options.KeyName = options.DEFAULT_KEY,
-    password_file: options.PasswordFile = None,
+    at: Account,
     json: options.Json = False,
 ) -> None:
     """Show where a job stands, why it ended, what workers that stayed out say, and who was sent its input.
@@ -65,19 +62,19 @@ def status(
     """
 
     async def look() -> None:
-        async with connect(rpc, deployment, home, check_rpc=check_rpc) as session:
+        async with at.connect() as session:
             job = await session.chain.market.job_of(job_id)
             if job.state is chain.JobState.NONE:
                 raise _not_there(session, job_id)
             await report(session, job_id, job, json=json, ask=ask, allow_local=allow_local)
 
     async def stay() -> None:
-        signer = unlock(home, key, password_file)
+        signer = at.unlock()
         async with (
-            connect(rpc, deployment, home, check_rpc=check_rpc) as session,
+            at.connect() as session,
             session.requester(signer, allow_local=allow_local) as requester,
         ):
-            last = await stay_with(requester, job_id, key, allow_local=allow_local)
+            last = await stay_with(requester, job_id, at.key, allow_local=allow_local)
             record = requester.record_of(job_id)
             current = record.job_id if record is not None and record.job_id else job_id
             await report(session, current, last, json=json, ask=ask, allow_local=allow_local)
@@ -177,6 +174,7 @@ async def _price_advice(session: Session, job: chain.Job, *, explained: bool) ->
     )
 
 
+@acting
 def result(
     job_id: options.JobId,
     *,
@@ -184,12 +182,7 @@ def result(
         Path | None,
         typer.Option("--bundle", metavar="DIR", help="The model's bundle. Default: as it was posted."),
     ] = None,
-    rpc: options.Rpc = options.DEFAULT_RPC,
-    check_rpc: options.CheckRpc = None,
-    deployment: options.DeploymentFile = None,
-    home: options.Home = options.DEFAULT_HOME,
-    key: options.KeyName = options.DEFAULT_KEY,
-    password_file: options.PasswordFile = None,
+    at: Account,
     json: options.Json = False,
 ) -> None:
     """Verify a settled job here, check that it is about your input, decrypt its answer, and compute it again.
@@ -202,11 +195,11 @@ def result(
 
       assay job result 0x5e1f...09 --json
     """
-    signer = unlock(home, key, password_file)
+    signer = at.unlock()
 
     async def act() -> None:
         async with (
-            connect(rpc, deployment, home, check_rpc=check_rpc) as session,
+            at.connect() as session,
             session.requester(signer, allow_local=False) as requester,
         ):
             record = requester.store.by_job(job_id)

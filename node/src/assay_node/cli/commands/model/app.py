@@ -14,10 +14,10 @@ import assay_prover
 from .... import client
 from ....errors import AssayError
 from ... import options, sample_files
+from ...connection import Account, acting
 from ...console import emit, err, fields, note, out
 from ...enums import Target, Visibility, Weights, disclosure_of
 from ...progress import Progress
-from ...session import connect, unlock
 from .cost import cost
 from .listing import list_
 from .owner import payout, retire
@@ -282,6 +282,7 @@ def show(bundle: options.BundleDir, *, json: options.Json = False) -> None:
 
 
 @app.command("publish")
+@acting
 def publish(
     bundle: options.BundleDir,
     *,
@@ -292,11 +293,7 @@ def publish(
         ),
     ] = 0,
     uri: Annotated[str, typer.Option("--uri", help="Where workers can fetch the bundle.")] = "",
-    rpc: options.Rpc = options.DEFAULT_RPC,
-    deployment: options.DeploymentFile = None,
-    home: options.Home = options.DEFAULT_HOME,
-    key: options.KeyName = options.DEFAULT_KEY,
-    password_file: options.PasswordFile = None,
+    at: Account,
     json: options.Json = False,
 ) -> None:
     """Register a model: its verifying key becomes data on chain, its id the hash of all that decides its
@@ -313,10 +310,10 @@ def publish(
     opened = assay_prover.Bundle.open(bundle)
     if not opened.has_keys:
         raise AssayError(f"{bundle} has no keys", f"Run: assay model setup {bundle}")
-    signer = unlock(home, key, password_file)
+    signer = at.unlock()
 
     async def act() -> None:
-        async with connect(rpc, deployment, home) as session, session.outbox(signer) as outbox:
+        async with at.connect() as session, session.outbox(signer) as outbox:
             with err.status("registering the model"):
                 published = await client.publish_model(
                     session.chain, outbox, opened, royalty_bps=royalty, uri=uri
@@ -333,7 +330,6 @@ def publish(
     asyncio.run(act())
 
 
-app.command("list")(list_)
 app.command("list")(list_)
 app.command("payout")(payout)
 app.command("retire")(retire)

@@ -7,15 +7,14 @@ from typing import Any
 
 from .... import chain, client
 from ... import options
+from ...connection import Connection, connected
 from ...console import emit_json, ether, out
-from ...session import connect
 
 
+@connected
 def list_(
     *,
-    rpc: options.Rpc = options.DEFAULT_RPC,
-    deployment: options.DeploymentFile = None,
-    home: options.Home = options.DEFAULT_HOME,
+    at: Connection,
     json: options.Json = False,
 ) -> None:
     """List the registered models, the newest first, with a suggested ceiling and how their keys were made.
@@ -26,7 +25,7 @@ def list_(
     """
 
     async def look() -> list[tuple[client.ListedModel, dict[str, Any]]]:
-        async with connect(rpc, deployment, home) as session:
+        async with at.connect() as session:
             return [
                 (found, await _document(session.chain, found))
                 for found in await client.list_models(session.chain)

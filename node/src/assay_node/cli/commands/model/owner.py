@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from .... import chain as chains
 from ... import options
+from ...connection import Account, acting
 from ...console import emit, fields, out
-from ...session import Signer, connect, unlock
 
 
+@acting
 def payout(
     model_id: options.ModelId,
     address: Annotated[
@@ -23,11 +23,7 @@ def payout(
         ),
     ],
     *,
-    rpc: options.Rpc = options.DEFAULT_RPC,
-    deployment: options.DeploymentFile = None,
-    home: options.Home = options.DEFAULT_HOME,
-    key: options.KeyName = options.DEFAULT_KEY,
-    password_file: options.PasswordFile = None,
+    at: Account,
     json: options.Json = False,
 ) -> None:
     """Have the royalties of a model of yours credited to another account, from the next settlement on.
@@ -36,17 +32,14 @@ def payout(
 
       assay model payout 0x9c..4e 0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266
     """
-    _change(rpc, deployment, home, unlock(home, key, password_file), model_id, payout_to=address, json=json)
+    _change(at, model_id, payout_to=address, json=json)
 
 
+@acting
 def retire(
     model_id: options.ModelId,
     *,
-    rpc: options.Rpc = options.DEFAULT_RPC,
-    deployment: options.DeploymentFile = None,
-    home: options.Home = options.DEFAULT_HOME,
-    key: options.KeyName = options.DEFAULT_KEY,
-    password_file: options.PasswordFile = None,
+    at: Account,
     json: options.Json = False,
 ) -> None:
     """Take no more jobs for a model of yours. For good; jobs already posted are settled as ever.
@@ -55,14 +48,11 @@ def retire(
 
       assay model retire 0x9c..4e
     """
-    _change(rpc, deployment, home, unlock(home, key, password_file), model_id, payout_to=None, json=json)
+    _change(at, model_id, payout_to=None, json=json)
 
 
 def _change(
-    rpc: list[str],
-    deployment: Path | None,
-    home: Path,
-    signer: Signer,
+    at: Account,
     model_id: bytes,
     *,
     payout_to: str | None,
@@ -77,8 +67,10 @@ def _change(
             else chain.models.set_payout(model_id, payout_to)
         )
 
+    signer = at.unlock()
+
     async def act() -> None:
-        async with connect(rpc, deployment, home) as session, session.outbox(signer) as outbox:
+        async with at.connect() as session, session.outbox(signer) as outbox:
             # The nonce is in the name: going back to an earlier account is another intent.
             name = f"model/{model_id.hex()}/{payout_to or 'retire'}/{await outbox.next_nonce()}"
             receipt = await outbox.send(name, call(session.chain))
