@@ -10,109 +10,21 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from random import Random
-from typing import Any
 
-from eth_utils.crypto import keccak
-from py_ecc.fields import optimized_bn128_FQ2 as FQ2
-from py_ecc.optimized_bn128 import G1, G2, b2, curve_order, field_modulus, is_inf, multiply, normalize
-
-ORDER, PRIME = curve_order, field_modulus
-COMMITTED, PRIVATE = 1, 2
-_WORD, _G1, _G2 = 32, 64, 128
-
-
-def word(value: int) -> bytes:
-    return value.to_bytes(_WORD, "big")
-
-
-def g1(exponent: int) -> bytes:
-    """[exponent]_1, zeros for infinity."""
-    point = multiply(G1, exponent % ORDER)
-    return bytes(_G1) if is_inf(point) else b"".join(word(int(c)) for c in normalize(point))
-
-
-def g2(exponent: int) -> bytes:
-    """[exponent]_2, zeros for infinity."""
-    return twist(multiply(G2, exponent % ORDER))
-
-
-def twist(point: Any) -> bytes:
-    """A point of the twist in EIP-197's order."""
-    if is_inf(point):
-        return bytes(_G2)
-    return b"".join(word(int(c)) for axis in normalize(point) for c in reversed(axis.coeffs))
-
-
-def outside_subgroup(rng: Random) -> bytes:
-    """A point of the twist that is not in G2: nearly every point of it is."""
-    while True:
-        x = FQ2([rng.randrange(PRIME), rng.randrange(PRIME)])
-        rhs = x * x * x + b2
-        a1 = rhs ** ((PRIME - 3) // 4)
-        alpha = a1 * a1 * rhs
-        i = FQ2([0, 1])
-        y = (
-            i * a1 * rhs
-            if alpha == FQ2([PRIME - 1, 0])
-            else (FQ2.one() + alpha) ** ((PRIME - 1) // 2) * a1 * rhs
-        )
-        if y * y == rhs:
-            return twist((x, y, FQ2.one()))
-
-
-@dataclass
-class Trapdoor:
-    """Exponents of one verifying key and of the commitment to its model."""
-
-    flags: int
-    n: int
-    alpha: int
-    beta: int
-    gamma: int
-    deltas: list[int]
-    ic: list[int]
-    model: int
-    key: bytes = b""
-
-    @classmethod
-    def random(cls, rng: Random, flags: int, n: int) -> Trapdoor:
-        def some() -> int:
-            return rng.randrange(2, ORDER)
-
-        ic = [some() for _ in range(1 + n + (flags & COMMITTED))]
-        deltas = [some() for _ in range(1 + (flags & 1) + (flags >> 1))]
-        made = cls(flags, n, some(), some(), some(), deltas, ic, some() if flags & PRIVATE else 0)
-        made.write()
-        return made
-
-    def write(self) -> None:
-        """Makes the key's bytes anew."""
-        header = b"ASVK\x01" + bytes([self.flags, 0, 0]) + self.n.to_bytes(4, "big") + bytes(20)
-        points = [g2(exponent) for exponent in (self.beta, self.gamma, *self.deltas)]
-        self.key = header + g1(self.alpha) + b"".join([*points, *map(g1, self.ic)])
-
-    @property
-    def commitment(self) -> bytes:
-        return g1(self.model) if self.flags & PRIVATE else b""
-
-    def prove(self, rng: Random, statement: list[int], *, a: int | None = None) -> bytes:
-        """A valid proof; `a` chooses A's exponent, 0 being infinity."""
-        a, b = rng.randrange(1, ORDER) if a is None else a, rng.randrange(1, ORDER)
-        scalars, deltas = [1, *statement], list(self.deltas)
-        delta, rest, tail = deltas.pop(0), 0, b""
-        if self.flags & COMMITTED:
-            d = rng.randrange(1, ORDER)
-            tail, rest = g1(d), d * deltas.pop(0)
-            words = b"".join(map(word, statement))
-            digest = keccak(
-                keccak(b"assay/groth16/challenge/v1") + keccak(self.key) + words + self.commitment + tail
-            )
-            scalars.append(int.from_bytes(digest, "big") % ORDER)
-        if self.flags & PRIVATE:
-            rest += self.model * deltas.pop(0)
-        point = sum(x * y for x, y in zip(scalars, self.ic, strict=True))
-        c = (a * b - self.alpha * self.beta - point * self.gamma - rest) * pow(delta, -1, ORDER) % ORDER
-        return g1(a) + g2(b) + g1(c) + tail
+from .trapdoor import (
+    COMMITTED,
+    G1_LEN,
+    G2_LEN,
+    ORDER,
+    PRIME,
+    PRIVATE,
+    WORD,
+    Trapdoor,
+    g1,
+    g2,
+    outside_subgroup,
+    word,
+)
 
 
 @dataclass(frozen=True)
@@ -172,7 +84,7 @@ def valid(rng: Random, *, most_slices: int = 3) -> Case:
 
 def join(doors: list[Trapdoor]) -> bytes:
     """The sliced key."""
-    return (b"ASVS\x01" + bytes([len(doors)])).ljust(_WORD, b"\0") + b"".join(door.key for door in doors)
+    return (b"ASVS\x01" + bytes([len(doors)])).ljust(WORD, b"\0") + b"".join(door.key for door in doors)
 
 
 def _case(
@@ -189,7 +101,7 @@ Change = Callable[[Case, Random], Case | None]
 
 
 def _words_of(data: bytes) -> int:
-    return len(data) // _WORD
+    return len(data) // WORD
 
 
 def _with(data: bytes, at: int, new: bytes) -> bytes:
@@ -216,8 +128,8 @@ def statement_longer_or_shorter(case: Case, rng: Random) -> Case:
 
 
 def proof_word_replaced(case: Case, rng: Random) -> Case:
-    at = _WORD * rng.randrange(_words_of(case.proof))
-    value = int.from_bytes(case.proof[at : at + _WORD], "big")
+    at = WORD * rng.randrange(_words_of(case.proof))
+    value = int.from_bytes(case.proof[at : at + WORD], "big")
     new = rng.choice(
         [0, 1, PRIME - 1, PRIME, ORDER, 2**256 - 1, (value + PRIME) % 2**256, PRIME - value % PRIME]
     )
@@ -231,35 +143,35 @@ def proof_bit_flipped(case: Case, rng: Random) -> Case:
 
 
 def proof_point_at_infinity(case: Case, rng: Random) -> Case:
-    start = _WORD * (len(case.doors) - 1)
-    at, size = rng.choice([(0, _G1), (_G1, _G2), (192, _G1)])
+    start = WORD * (len(case.doors) - 1)
+    at, size = rng.choice([(0, G1_LEN), (G1_LEN, G2_LEN), (192, G1_LEN)])
     return replace(case, proof=_with(case.proof, start + at, bytes(size)), expected=False)
 
 
 def proof_with_b_outside_the_subgroup(case: Case, rng: Random) -> Case:
-    start = _WORD * (len(case.doors) - 1) + _G1
+    start = WORD * (len(case.doors) - 1) + G1_LEN
     return replace(case, proof=_with(case.proof, start, outside_subgroup(rng)), expected=False)
 
 
 def proof_longer_or_shorter(case: Case, rng: Random) -> Case:
-    size = rng.choice([1, _WORD, _G1])
+    size = rng.choice([1, WORD, G1_LEN])
     other = case.proof + bytes(size) if rng.random() < 0.5 else case.proof[:-size]
     return replace(case, proof=other, expected=False)
 
 
 def proof_negated(case: Case, rng: Random) -> Case | None:
     """-A and -B in place of A and B: another name of a valid proof."""
-    start = _WORD * (len(case.doors) - 1)
+    start = WORD * (len(case.doors) - 1)
     proof = case.proof
     for at in (start + 32, start + 128, start + 160):
-        value = int.from_bytes(proof[at : at + _WORD], "big")
+        value = int.from_bytes(proof[at : at + WORD], "big")
         proof = _with(proof, at, word((PRIME - value) % PRIME))
     return replace(case, proof=proof, expected=True)
 
 
 def proof_with_a_negated(case: Case, rng: Random) -> Case:
-    at = _WORD * len(case.doors)
-    value = int.from_bytes(case.proof[at : at + _WORD], "big")
+    at = WORD * len(case.doors)
+    value = int.from_bytes(case.proof[at : at + WORD], "big")
     return replace(case, proof=_with(case.proof, at, word((PRIME - value) % PRIME)), expected=False)
 
 
@@ -280,16 +192,20 @@ def proof_of_another_key(case: Case, rng: Random) -> Case | None:
 def slices_swapped(case: Case, rng: Random) -> Case | None:
     if len(case.doors) != 2 or case.doors[0].flags & 1 != case.doors[1].flags & 1:
         return None
-    half = (len(case.proof) - _WORD) // 2
-    cut, first, second = case.proof[:_WORD], case.proof[_WORD : _WORD + half], case.proof[_WORD + half :]
+    half = (len(case.proof) - WORD) // 2
+    cut, first, second = (
+        case.proof[:WORD],
+        case.proof[WORD : WORD + half],
+        case.proof[WORD + half :],
+    )
     return replace(case, proof=cut + second + first, expected=False)
 
 
 def cut_changed(case: Case, rng: Random) -> Case | None:
     if not case.sliced:
         return None
-    at = _WORD * rng.randrange(len(case.doors) - 1)
-    value = int.from_bytes(case.proof[at : at + _WORD], "big")
+    at = WORD * rng.randrange(len(case.doors) - 1)
+    value = int.from_bytes(case.proof[at : at + WORD], "big")
     new = rng.choice([(value + 1) % ORDER, value + ORDER, 2**256 - 1])
     return replace(case, proof=_with(case.proof, at, word(new)), expected=False)
 
@@ -298,7 +214,7 @@ def errors_that_cancel_in_a_plain_product(case: Case, rng: Random) -> Case | Non
     """C of two slices changed so that the product of both equations would hold without coefficients."""
     if not case.sliced:
         return None
-    start = _WORD * (len(case.doors) - 1)
+    start = WORD * (len(case.doors) - 1)
     sizes = [320 if door.flags & COMMITTED else 256 for door in case.doors]
     statement_of = _slice_statements(case)
     error = rng.randrange(1, ORDER)
@@ -316,7 +232,7 @@ def errors_that_cancel_in_a_plain_product(case: Case, rng: Random) -> Case | Non
 
 def _slice_statements(case: Case) -> list[list[int]]:
     count = len(case.doors)
-    cuts = [int.from_bytes(case.proof[_WORD * i : _WORD * (i + 1)], "big") for i in range(count - 1)]
+    cuts = [int.from_bytes(case.proof[WORD * i : WORD * (i + 1)], "big") for i in range(count - 1)]
     ends = [case.statement[1 : 1 + case.n_in], *([cut] for cut in cuts), case.statement[1 + case.n_in :]]
     return [[case.statement[0], *a, *b] for a, b in pairwise(ends)]
 
@@ -331,13 +247,13 @@ def _moved(door: Trapdoor, statement: list[int], rng: Random, error: int) -> byt
 def commitment_changed(case: Case, rng: Random) -> Case | None:
     if not case.commitments:
         return None
-    new = rng.choice([g1(rng.randrange(1, ORDER)), bytes(_G1), word(1) + word(1), word(PRIME) + word(2)])
+    new = rng.choice([g1(rng.randrange(1, ORDER)), bytes(G1_LEN), word(1) + word(1), word(PRIME) + word(2)])
     return replace(case, commitments=_with(case.commitments, 0, new), expected=False)
 
 
 def commitment_longer_or_shorter(case: Case, rng: Random) -> Case:
     other = (
-        case.commitments + g1(5) if rng.random() < 0.5 or not case.commitments else case.commitments[:-_G1]
+        case.commitments + g1(5) if rng.random() < 0.5 or not case.commitments else case.commitments[:-G1_LEN]
     )
     return replace(case, commitments=other, expected=False)
 
@@ -347,7 +263,7 @@ def commitment_at_infinity_made_to_fit(case: Case, rng: Random) -> Case | None:
     if case.sliced or not case.doors[0].flags & PRIVATE:
         return None
     door = replace(case.doors[0], model=0)
-    return replace(case, commitments=bytes(_G1), proof=door.prove(rng, case.statement), expected=True)
+    return replace(case, commitments=bytes(G1_LEN), proof=door.prove(rng, case.statement), expected=True)
 
 
 def key_header_changed(case: Case, rng: Random) -> Case:
@@ -358,7 +274,7 @@ def key_header_changed(case: Case, rng: Random) -> Case:
 
 
 def key_longer_or_shorter(case: Case, rng: Random) -> Case:
-    size = rng.choice([1, _WORD, _G1])
+    size = rng.choice([1, WORD, G1_LEN])
     other = case.key + bytes(size) if rng.random() < 0.5 else case.key[:-size]
     return replace(case, key=other, expected=False)
 
@@ -371,24 +287,24 @@ def key_bit_flipped(case: Case, rng: Random) -> Case:
 
 
 def key_word_replaced(case: Case, rng: Random) -> Case:
-    at = _WORD * rng.randrange(_words_of(case.key))
-    value = int.from_bytes(case.key[at : at + _WORD], "big")
+    at = WORD * rng.randrange(_words_of(case.key))
+    value = int.from_bytes(case.key[at : at + WORD], "big")
     new = rng.choice([0, 1, PRIME, ORDER, 2**256 - 1, (value + PRIME) % 2**256, (PRIME - value) % PRIME])
     return replace(case, key=_with(case.key, at, word(new)), expected=None)
 
 
 def key_point_replaced(case: Case, rng: Random) -> Case:
     """A point of the key at infinity, another point, or one outside its group."""
-    key, start = case.key, (_WORD if case.sliced else 0)
+    key, start = case.key, (WORD if case.sliced else 0)
     door = case.doors[0]
     count = len(door.deltas) + 2
-    spots = [(start + 0x20, _G1), *((start + 0x60 + _G2 * i, _G2) for i in range(count))]
-    spots += [(start + 0x60 + _G2 * count + _G1 * i, _G1) for i in range(len(door.ic))]
+    spots = [(start + 0x20, G1_LEN), *((start + 0x60 + G2_LEN * i, G2_LEN) for i in range(count))]
+    spots += [(start + 0x60 + G2_LEN * count + G1_LEN * i, G1_LEN) for i in range(len(door.ic))]
     at, size = rng.choice(spots)
-    if size == _G1:
-        new = rng.choice([bytes(_G1), g1(1), word(1) + word(1)])
+    if size == G1_LEN:
+        new = rng.choice([bytes(G1_LEN), g1(1), word(1) + word(1)])
     else:
-        new = rng.choice([bytes(_G2), g2(1), g2(-1), outside_subgroup(rng)])
+        new = rng.choice([bytes(G2_LEN), g2(1), g2(-1), outside_subgroup(rng)])
     return replace(case, key=_with(key, at, new), expected=None)
 
 
@@ -423,7 +339,7 @@ def slices_that_share_a_delta(case: Case, rng: Random) -> Case | None:
     doors[j].write()
     statements = _slice_statements(case)
     proofs = [door.prove(rng, statement) for door, statement in zip(doors, statements, strict=True)]
-    start = _WORD * (len(doors) - 1)
+    start = WORD * (len(doors) - 1)
     return replace(case, key=join(doors), proof=case.proof[:start] + b"".join(proofs), expected=False)
 
 

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from assay_prover import Bundle
-from bench.node.load import TERMS, Load, measure
+from bench.node.load import measure
+from bench.node.measured import TERMS, Load
 from bench.node.soak import Killer
 from chains import devnet_node
 from faults import Busy, Html, NullResults, OthersAnswer

@@ -8,7 +8,7 @@ import pytest
 
 from assay_node.chain import ContractReverted, ModelRegistered, ModelSpec
 from assay_node.chain.contracts.key_gas import MAX_TRANSACTION_GAS, PART_BYTES, register_gas, shapes_of
-from differential.cases import ORDER, Trapdoor
+from differential.trapdoor import ORDER, Trapdoor
 from market import Market
 
 WORDS = 400

@@ -23,7 +23,8 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.node import floods, proving_first, reorgs, soak
-from bench.node.load import STAGES, Measured, measure
+from bench.node.load import measure
+from bench.node.measured import STAGES, Measured
 from bench.node.scenarios import FAULTS, SPEED, Scenario
 from market import Sampled, compile_sampled
 

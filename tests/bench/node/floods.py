@@ -15,7 +15,8 @@ from rich.console import Console
 from rich.table import Table
 
 from assay_node.chain import JobRequest
-from bench.node.load import TERMS, Chaos, Ensemble, Load, Node, measure
+from bench.node.load import Chaos, Ensemble, Node, measure
+from bench.node.measured import TERMS, Load
 from chains import anvil_node
 from market import ETHER, Sampled
 

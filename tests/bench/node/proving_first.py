@@ -14,7 +14,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from bench.node.load import TERMS, Load, Measured, measure
+from bench.node.load import measure
+from bench.node.measured import TERMS, Load, Measured
 from chains import anvil_node
 from market import ETHER, Sampled
 

@@ -19,7 +19,8 @@ from typing import Any
 from rich.console import Console
 
 from assay_node.chain import FinalityPolicy
-from bench.node.load import TERMS, Ensemble, Load, Node, measure
+from bench.node.load import Ensemble, Node, measure
+from bench.node.measured import TERMS, Load
 from chains import anvil_node, devnet_node
 from market import ChainNode, Sampled
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from bench.node.load import TERMS, Load, Node
+from bench.node.load import Node
+from bench.node.measured import TERMS, Load
 from chains import anvil_node, devnet_node
 from faults import (
     Busy,

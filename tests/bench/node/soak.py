@@ -11,7 +11,8 @@ from typing import Any
 
 from rich.console import Console
 
-from bench.node.load import TERMS, Ensemble, Load, measure
+from bench.node.load import Ensemble, measure
+from bench.node.measured import TERMS, Load
 from bench.node.scenarios import FAULTS
 from chains import anvil_node
 from market import Sampled

@@ -117,3 +117,9 @@ def test_no_source_file_is_long_and_no_folder_is_full() -> None:
                 if str(path.relative_to(ROOT)) in LONGER:
                     continue
                 assert length <= LONGEST_FILE, f"{path.relative_to(ROOT)} has {length} lines"
+
+
+def test_no_test_file_is_long() -> None:
+    for path in sorted((ROOT / "tests").rglob("*.py")):
+        length = len(path.read_text().splitlines())
+        assert length <= LONGEST_FILE, f"{path.relative_to(ROOT)} has {length} lines: split it by topic"
