@@ -12,9 +12,6 @@ from unit.house.imports import DISTRIBUTIONS, ROOT, Import, imports, modules
 LONGEST_FILE = 450
 MOST_FILES = 24
 
-LONGER = {"node/src/assay_node/worker/jobs.py", "node/src/assay_node/cli/commands/job.py"}
-"""Files that are to be divided."""
-
 
 def _room(module: str) -> str:
     """The first part below the distribution."""
@@ -114,8 +111,6 @@ def test_no_source_file_is_long_and_no_folder_is_full() -> None:
             assert len(files) <= MOST_FILES, f"{folder.relative_to(ROOT)} has {len(files)} files"
             for path in files:
                 length = len(path.read_text().splitlines())
-                if str(path.relative_to(ROOT)) in LONGER:
-                    continue
                 assert length <= LONGEST_FILE, f"{path.relative_to(ROOT)} has {length} lines"
 
 

@@ -236,7 +236,8 @@ class PricingInputs:
         cost = gas_after_award(gas, accept=accept) * situation.gas_price + data
         earned = view.price * (10_000 - model.model.spec.royalty_bps) // 10_000
         if cost > earned:
-            return f"by now the gas of settling it costs {rounded(cost)}, the job brings {rounded(earned)}"
+            missing = rounded(cost - earned)
+            return f"by now the gas of settling it costs {rounded(cost)}, {missing} more than it brings"
         if accept:
             needed = gas_reserve(gas_after_award(gas, accept=True), situation.gas_price, data)
             if situation.balance < needed:
