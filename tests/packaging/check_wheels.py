@@ -12,7 +12,12 @@ from pathlib import Path
 
 NEEDED = {
     "assay_prover": ("assay_prover/_native.abi3.so", "assay_prover/_native.pyi", "assay_prover/py.typed"),
-    "assay_node": ("assay_node/abi/Market.json", "assay_node/demo/data/bc_mlp.onnx", "assay_node/py.typed"),
+    "assay_node": (
+        "assay_command.py",
+        "assay_node/abi/Market.json",
+        "assay_node/demo/data/bc_mlp.onnx",
+        "assay_node/py.typed",
+    ),  # fmt: skip
     "zkassay": (),
 }
 OLDEST_GLIBC = (2, 28)
