@@ -17,7 +17,7 @@ NEEDED = {
         "assay_node/abi/Market.json",
         "assay_node/demo/data/bc_mlp.onnx",
         "assay_node/py.typed",
-    ),  # fmt: skip
+    ),
     "zkassay": (),
 }
 OLDEST_GLIBC = (2, 28)

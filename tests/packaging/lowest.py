@@ -68,6 +68,8 @@ def main() -> None:
     pins = lowest()
     for each in options.set:
         name, _, version = each.partition("=")
+        if name not in pins:
+            parser.error(f"{name} is none of {', '.join(sorted(pins))}")
         pins[name] = f"{re.split('==', pins[name])[0]}=={version}"
     with tempfile.TemporaryDirectory(prefix="assay-lowest-") as temporary:
         folder = options.keep or Path(temporary)
